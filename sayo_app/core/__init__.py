@@ -1,0 +1,1 @@
+"""Picture-side maths: numpy, PIL and OpenCV only."""

@@ -1,0 +1,1 @@
+"""Start, watch and cancel `python -m training` as a process of its own."""

@@ -1,0 +1,1 @@
+"""The store: SQLAlchemy rows, Alembic migrations, files by content hash."""

@@ -1,0 +1,1 @@
+"""The reinforcement-learning job; nothing imports it, it runs as a process of its own."""
