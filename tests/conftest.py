@@ -1,0 +1,19 @@
+"""Every test gets its own data folder and checked tensor shapes without asking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+# Shapes in signatures are checked under pytest only: the hook must come before the packages.
+install_import_hook(["sayo_app", "storage", "training"], "beartype.beartype")
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh data folder a test; `Settings.from_environment()` finds it."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("SAYO_DATA_DIR", str(folder))
+    return folder
