@@ -1,0 +1,259 @@
+"""Opening the database: pragmas, migrations, and what to do when it is read-only or too new."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from sayo_app.errors import ReadOnlyStoreError, SettingsError, StorageError, StoreVersionError
+from sayo_app.settings import Settings
+from storage.files import file_error
+
+logger = logging.getLogger(__name__)
+
+MIGRATIONS_DIR = Path(__file__).resolve().parent / "migrations"
+BUSY_TIMEOUT_S = 30.0
+_POSTGRES_LOCK = 5_241_602_082  # any number that only this app locks while it migrates
+# Alembic's context is global to the process.
+_migrating = threading.Lock()
+
+
+class Database:
+    """An open, migrated database; the parts of the store build on it.
+
+    Several processes may hold it open at once: SQLite runs in WAL mode, a write takes the lock when it
+    begins and waits for others, and no connection is kept between two uses.
+
+    Attributes:
+        settings: where the files lie.
+        read_only: True when it can be read but not written.
+
+    Raises:
+        StoreVersionError: written by a newer version; the file is left as it is.
+        ReadOnlyStoreError: it cannot be written and would have to be, to make or migrate it.
+        StorageError: not a store, damaged, or locked for too long.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        with _translated():
+            self._engine, self.read_only = _open(settings)
+        self._writing = self._engine.execution_options(sqlite_begin="IMMEDIATE")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading: one consistent view."""
+        with _translated(), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session whose changes are stored together at the end, or not at all.
+
+        Raises:
+            ReadOnlyStoreError: the store can only be read.
+        """
+        self.require_writable()
+        with _translated(), Session(self._writing) as session, session.begin():
+            yield session
+
+    def require_writable(self) -> None:
+        if self.read_only:
+            raise _read_only_error("a store that can only be read")
+
+
+def _open(settings: Settings) -> tuple[Engine, bool]:
+    try:
+        url = make_url(settings.url)
+    except ArgumentError as error:
+        raise SettingsError(
+            expected="a database URL such as sqlite:////data/studio.db or postgresql+psycopg://host/name",
+            got=repr(settings.url),
+            remedy="Correct SAYO_DATABASE_URL or leave it unset.",
+        ) from error
+    if url.get_backend_name() == "sqlite":
+        return _open_sqlite(url)
+    engine = create_engine(url, pool_pre_ping=True)
+    _migrate(engine)
+    return engine, False
+
+
+def _open_sqlite(url: URL) -> tuple[Engine, bool]:
+    if not url.database or url.database == ":memory:":
+        raise SettingsError(
+            expected="a SQLite database in a file",
+            got=url.render_as_string(),
+            remedy="Training runs in another process and must see it: name a file.",
+        )
+    path = Path(unquote(url.database.removeprefix("file:")) if url.query.get("uri") else url.database)
+    if path.exists():
+        reader = _reading_engine(path)
+        with reader.connect() as connection:
+            revision = _known_revision(connection)
+    else:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise file_error(path, error) from error
+        reader, revision = None, None
+    engine = _sqlite_engine(url)
+    try:
+        _use_wal(engine)
+        _migrate(engine)
+        return engine, False
+    except OperationalError as error:
+        engine.dispose()
+        if not _is_read_only(error):
+            raise
+        if reader is None or revision != _script().get_current_head():
+            raise
+        logger.warning("%s can be read but not written: %s", path, error.orig)
+        return reader, True
+
+
+def _reading_engine(path: Path) -> Engine:
+    """An engine that cannot change the file; without write access to its folder, SQLite needs `immutable`."""
+    modes = [{"mode": "ro"}]
+    log = path.with_name(f"{path.name}-wal")
+    if not (log.exists() and log.stat().st_size):
+        # `immutable` ignores the write-ahead log: only right while there is none.
+        modes.append({"immutable": "1"})
+    for mode in modes:
+        engine = _sqlite_engine(
+            URL.create("sqlite", database=f"file:{quote(str(path))}", query={**mode, "uri": "true"})
+        )
+        try:
+            with engine.connect() as connection:
+                connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+            return engine
+        except OperationalError as error:
+            engine.dispose()
+            if mode is modes[-1]:
+                raise
+            logger.debug("%s cannot be opened with %s: %s", path, mode, error.orig)
+    raise AssertionError("the last mode returns or raises")
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    # NullPool: nothing stays open between uses, so other processes, forks and file copies are safe.
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        # We begin transactions ourselves: the driver would begin too late to hold the lock.
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        kind = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        if kind:
+            connection.exec_driver_sql(f"BEGIN {kind}")
+
+    return engine
+
+
+def _use_wal(engine: Engine) -> None:
+    """Turns the write-ahead log on. SQLite does not wait for others here, so we do."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    with engine.connect().execution_options(sqlite_begin=None) as connection:
+        while connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+            try:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                return
+            except OperationalError as error:
+                if "locked" not in str(error.orig) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+
+def _migrate(engine: Engine) -> None:
+    """Brings the schema to the newest revision in one transaction that only one process can hold."""
+    with _migrating, engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})")
+        revision = _known_revision(connection)
+        if revision == _script().get_current_head():
+            return
+        logger.info("Migrating the store from %s", revision or "an empty database")
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS_DIR).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _script() -> ScriptDirectory:
+    return ScriptDirectory(str(MIGRATIONS_DIR))
+
+
+def _known_revision(connection: Connection) -> str | None:
+    """The schema revision; None for an empty database.
+
+    Raises:
+        StoreVersionError: a revision that this version does not know.
+        StorageError: tables of another program.
+    """
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is None:
+        tables = inspect(connection).get_table_names()
+        if tables and connection.dialect.name == "sqlite":
+            raise StorageError(
+                expected="a SAYO Studio database or an empty file",
+                got=f"a database with the tables {', '.join(tables[:5])}",
+                remedy="Choose another data folder or database URL.",
+            )
+        return None
+    known = {script.revision for script in _script().walk_revisions()}
+    if revision not in known:
+        raise StoreVersionError(
+            expected=f"a store of schema {_script().get_current_head()} or older",
+            got=f"schema {revision}, written by a newer version",
+            remedy="Update SAYO Studio, or choose another data folder. The store was not changed.",
+        )
+    return revision
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Database errors become ours."""
+    try:
+        yield
+    except DBAPIError as error:
+        if _is_read_only(error):
+            raise _read_only_error(str(error.orig)) from error
+        raise StorageError(
+            expected="the database to answer",
+            got=str(error.orig),
+            remedy="If it is locked, wait for the other process and try again; if damaged, restore a copy.",
+        ) from error
+
+
+def _is_read_only(error: DBAPIError) -> bool:
+    text = str(error.orig).lower()
+    return any(sign in text for sign in ("readonly", "read-only", "unable to open database file"))
+
+
+def _read_only_error(got: str) -> ReadOnlyStoreError:
+    return ReadOnlyStoreError(
+        expected="a store that can be written",
+        got=got,
+        remedy="Let this user write to the data folder, or choose another one. Nothing was lost.",
+    )

@@ -1,0 +1,48 @@
+"""Corrections made from composed scenes, marked as such: the right answer and the exact boxes are known."""
+
+from __future__ import annotations
+
+from sayo_app.core.questions import make_question
+from sayo_app.core.region import Region
+from storage.records import CorrectionRecord
+from storage.store import Store
+
+AUTHOR = "scene generator"
+
+
+def add_generated_corrections(store: Store, count: int, seed: int, model: str) -> list[CorrectionRecord]:
+    """Adds `count` corrections, one a scene, from `seed` upwards.
+
+    A scene that is already in the store is passed over, so asking again adds new pictures; so is a
+    question about nothing ("How many red tags?" where there is none), as it has no region.
+
+    Raises:
+        ReadOnlyStoreError, StorageError: they cannot be written.
+    """
+    used = {record.picture_id for record in store.list_corrections(include_deleted=True)}
+    added: list[CorrectionRecord] = []
+    while len(added) < count:
+        scene, question = make_question(seed)
+        seed += 1
+        if not question.boxes_xyxy:
+            continue
+        picture = store.add_picture(scene.picture)
+        if picture.id in used:
+            continue
+        used.add(picture.id)
+        added.append(
+            store.add_correction(
+                picture_id=picture.id,
+                question=question.question,
+                model=model,
+                adapter_id=None,
+                answer_shown="",
+                trace_id=None,
+                regions=[Region.box(*box) for box in question.boxes_xyxy],
+                corrected_answer=question.answer,
+                author=AUTHOR,
+                origin="generated",
+                family=question.family,
+            )
+        )
+    return added

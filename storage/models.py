@@ -1,0 +1,157 @@
+"""The tables. A correction's row holds what never changes; what a person may change is in its revisions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from storage.records import ACTIVE_RUN_STATES, CORRECTION_STATES, ORIGINS, RUN_STATES
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC on the Python side, whatever the database keeps (SQLite keeps no time zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a time zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+class Base(DeclarativeBase):
+    # Named constraints, so that a later migration can change them on SQLite too.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
+
+
+class Picture(Base):
+    __tablename__ = "pictures"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    width: Mapped[int]
+    height: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Adapter(Base):
+    __tablename__ = "adapters"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    # Relative to the data folder where it lies inside, so that the folder can be moved.
+    path: Mapped[str] = mapped_column(Text)
+    base_model: Mapped[str] = mapped_column(Text)
+    # No foreign key: runs point here, and SQLite cannot make two tables that point at each other.
+    run_id: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    summary: Mapped[dict[str, Any]]
+
+
+class AdapterSwitch(Base):
+    """One row each time the adapter in use was changed; the last row says which it is."""
+
+    __tablename__ = "adapter_switches"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    adapter_id: Mapped[int | None] = mapped_column(ForeignKey("adapters.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Correction(Base):
+    __tablename__ = "corrections"
+    __table_args__ = (CheckConstraint(_one_of("origin", ORIGINS), name="origin"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    picture_id: Mapped[str] = mapped_column(ForeignKey("pictures.id"), index=True)
+    model: Mapped[str] = mapped_column(Text)
+    adapter_id: Mapped[int | None] = mapped_column(ForeignKey("adapters.id"))
+    answer_shown: Mapped[str] = mapped_column(Text)
+    trace_id: Mapped[str | None] = mapped_column(String(64))
+    origin: Mapped[str] = mapped_column(String(20))
+    family: Mapped[str | None] = mapped_column(String(100))
+    revision: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class CorrectionRevision(Base):
+    __tablename__ = "correction_revisions"
+    __table_args__ = (
+        UniqueConstraint("correction_id", "revision"),
+        CheckConstraint(_one_of("state", CORRECTION_STATES), name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    correction_id: Mapped[int] = mapped_column(ForeignKey("corrections.id"))
+    revision: Mapped[int]
+    question: Mapped[str] = mapped_column(Text)
+    regions: Mapped[list[Any]]
+    corrected_answer: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(20))
+    author: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+_ACTIVE = text(_one_of("state", ACTIVE_RUN_STATES))
+
+
+class Run(Base):
+    __tablename__ = "runs"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", RUN_STATES), name="state"),
+        # All runs share one slot: at most one of them may be active, whoever starts it.
+        Index("one_active_run", "slot", unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slot: Mapped[int] = mapped_column(default=0)
+    state: Mapped[str] = mapped_column(String(20))
+    config: Mapped[dict[str, Any]]
+    pid: Mapped[int | None]
+    process_started_at: Mapped[float | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    adapter_id: Mapped[int | None] = mapped_column(ForeignKey("adapters.id"))

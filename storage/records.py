@@ -1,0 +1,241 @@
+"""What the store hands out: plain frozen records, detached from the database. All times are UTC."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from sayo_app.core.region import Region
+from sayo_app.errors import SettingsError
+from sayo_app.settings import BUNDLED
+
+CORRECTION_STATES = ("draft", "submitted", "accepted", "rejected", "deleted")
+ORIGINS = ("person", "generated")
+ACTIVE_RUN_STATES = ("queued", "running")
+FINAL_RUN_STATES = ("finished", "failed", "cancelled")
+RUN_STATES = ACTIVE_RUN_STATES + FINAL_RUN_STATES
+
+REWARDS = {
+    "sayo": "Attention on the region (SAYO, as published)",
+    "sayo+answer": "Attention on the region and right answers",
+    "answer": "Right answers only",
+}
+
+
+@dataclass(frozen=True)
+class PictureRecord:
+    """A stored picture.
+
+    Attributes:
+        id: sha256 of the decoded pixels.
+        width, height: in pixels.
+        path: the PNG file.
+    """
+
+    id: str
+    width: int
+    height: int
+    path: Path
+
+    @property
+    def image_wh(self) -> tuple[int, int]:
+        return self.width, self.height
+
+
+@dataclass(frozen=True)
+class CorrectionRecord:
+    """A correction as it stands at one revision.
+
+    Attributes:
+        id: the same for all revisions.
+        adapter_id: adapter that gave the answer shown; None is the base model.
+        trace_id: stored attention trace of the answer shown.
+        regions: in original-image pixels, fitted to the picture.
+        corrected_answer: None where the answer shown was right.
+        author: who made this revision.
+        state: one of `CORRECTION_STATES`.
+        origin: `person`, or `generated` from a composed scene.
+        family: question family of a generated correction.
+        revision: from 1 upwards.
+        created_at: time of the first revision.
+        updated_at: time of this revision.
+    """
+
+    id: int
+    picture_id: str
+    question: str
+    model: str
+    adapter_id: int | None
+    answer_shown: str
+    trace_id: str | None
+    regions: tuple[Region, ...]
+    corrected_answer: str | None
+    author: str
+    state: str
+    origin: str
+    family: str | None
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class AdapterRecord:
+    """A trained adapter: its folder and what is known about it."""
+
+    id: int
+    name: str
+    path: Path
+    base_model: str
+    run_id: int | None
+    created_at: datetime
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A training run.
+
+    Attributes:
+        pid, process_started_at: together they name the process; the start time is seconds since 1970.
+        error: why it failed.
+        cancel_requested_at: when a person asked it to stop; it may still be writing its checkpoint.
+        folder: config.json, log.txt, progress.jsonl.
+    """
+
+    id: int
+    state: str
+    config: dict[str, Any]
+    pid: int | None
+    process_started_at: float | None
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    cancel_requested_at: datetime | None
+    finished_at: datetime | None
+    adapter_id: int | None
+    folder: Path
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE_RUN_STATES
+
+    @property
+    def run_config(self) -> RunConfig:
+        return RunConfig.from_dict(self.config)
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / "log.txt"
+
+    @property
+    def progress_path(self) -> Path:
+        return self.folder / "progress.jsonl"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything a training run is told; DESIGN names follow the GRPO papers.
+
+    Attributes:
+        reward: a key of `REWARDS`.
+        steps: optimiser steps.
+        num_generations: completions a prompt (one group).
+        prompts_per_step: groups a step.
+        beta: weight of the KL term.
+        epsilon: clip of the policy ratio.
+        held_out_share: share of pictures kept out of training.
+        eval_every: steps between evaluations on held-out corrections; 0 means only before and after.
+        base_adapter_id: adapter to go on from; None starts at the base model.
+        name: name of the resulting adapter; empty means one is made up.
+    """
+
+    reward: str = "sayo+answer"
+    steps: int = 20
+    num_generations: int = 8
+    prompts_per_step: int = 4
+    learning_rate: float = 1e-4
+    beta: float = 0.001
+    epsilon: float = 0.2
+    temperature: float = 1.0
+    top_p: float = 0.9
+    max_new_tokens: int = 80
+    lora_rank: int = 16
+    lora_alpha: int = 32
+    weight_decay: float = 0.01
+    max_grad_norm: float = 0.8
+    seed: int = 0
+    held_out_share: float = 0.25
+    eval_every: int = 10
+    base_adapter_id: int | None = None
+    model: str = BUNDLED
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.reward not in REWARDS:
+            raise _config_error("reward", f"one of {', '.join(REWARDS)}", self.reward)
+        for name, least in _AT_LEAST.items():
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= least):
+                raise _config_error(name, f"at least {least}", value)
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise _config_error("learning_rate", "above 0", self.learning_rate)
+        for name in ("temperature", "max_grad_norm"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise _config_error(name, "above 0", getattr(self, name))
+        if not 0 < self.top_p <= 1:
+            raise _config_error("top_p", "above 0 and at most 1", self.top_p)
+        if not 0 < self.held_out_share < 1:
+            raise _config_error("held_out_share", "between 0 and 1", self.held_out_share)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The configuration that `to_dict` wrote.
+
+        Raises:
+            SettingsError: an unknown name, a value of the wrong type or out of its range.
+        """
+        kinds = {field.name: str(field.type) for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - set(kinds))
+        if unknown:
+            raise _config_error(unknown[0], f"one of {', '.join(kinds)}", unknown[0])
+        return cls(**{name: _typed(name, value, kinds[name]) for name, value in values.items()})
+
+
+_AT_LEAST = {
+    "steps": 1,
+    "num_generations": 2,
+    "prompts_per_step": 1,
+    "beta": 0,
+    "epsilon": 0,
+    "max_new_tokens": 1,
+    "lora_rank": 1,
+    "lora_alpha": 1,
+    "weight_decay": 0,
+    "eval_every": 0,
+}
+
+
+def _typed(name: str, value: Any, kind: str) -> Any:
+    if value is None and kind.endswith("| None"):
+        return None
+    wanted: dict[str, tuple[type, ...]] = {"float": (int, float), "str": (str,), "bool": (bool,)}
+    accepted = wanted.get(kind, (int,))
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind != "bool"):
+        raise _config_error(name, f"of type {kind}", value)
+    return float(value) if kind == "float" and isinstance(value, int) else value
+
+
+def _config_error(name: str, expected: str, got: object) -> SettingsError:
+    return SettingsError(
+        expected=f"{name} of a training run to be {expected}",
+        got=repr(got),
+        remedy="Change it on the Retrain page and start again.",
+    )

@@ -1,0 +1,22 @@
+"""The store as the rest of the app sees it."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from storage.adapters import AdapterStore
+from storage.corrections import CorrectionStore
+from storage.runs import RunStore
+
+
+class Store(CorrectionStore, AdapterStore, RunStore):
+    """Pictures, traces, corrections, adapters and runs in one data folder and database.
+
+    Opening it makes or migrates the database. See `storage.database.Database` for what opening can raise.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
