@@ -1,0 +1,87 @@
+"""python -m training train | evaluate | pretrain
+
+Heavy imports wait until the command is known: a signal that comes while they load must find its handler.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+from sayo_app.errors import SayoError
+from sayo_app.settings import BUNDLED, Settings
+from training.progress import Cancelled, StopSignal
+
+# What a shell reports of a process that SIGTERM ended.
+EXIT_CANCELLED = 143
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a subcommand; the return value is the exit status."""
+    parser = _parser(wanted=(sys.argv[1:] if arguments is None else arguments)[:1])
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        return int(options.run(options) or 0)
+    except Cancelled:
+        logging.getLogger(__name__).info("Cancelled")
+        return EXIT_CANCELLED
+    except SayoError as error:
+        # The message says all there is to say; a traceback would bury it.
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser(wanted: list[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="train | evaluate | pretrain")
+
+    train = commands.add_parser("train", help="carry out a stored run")
+    train.add_argument("--run", dest="run_id", type=int, required=True, help="the run's number in the store")
+    train.add_argument("--data-dir", type=Path, help="the store's folder (default: SAYO_DATA_DIR or data/)")
+    train.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="accuracy and looks on held-out composed scenes")
+    evaluate.add_argument("--model", default=BUNDLED, help="bundled, a local folder or a Hugging Face id")
+    evaluate.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps")
+    evaluate.add_argument("--scenes", type=int, default=1000)
+    evaluate.add_argument("--seed", type=int, default=0, help="which held-out scenes")
+    evaluate.add_argument("--batch-size", type=int, default=32)
+    evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    evaluate.set_defaults(run=_evaluate)
+
+    pretrain = commands.add_parser("pretrain", help="make the bundled model")
+    if wanted == ["pretrain"]:
+        from training.pretrain import add_arguments, run
+
+        add_arguments(pretrain)
+        pretrain.set_defaults(run=run)
+    return parser
+
+
+def _train(options: argparse.Namespace) -> None:
+    stop = StopSignal()
+    stop.install()
+    from training.job import run_job
+
+    settings = Settings.from_environment(data_dir=options.data_dir, device=options.device)
+    run_job(settings, options.run_id, stop)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from sayo_app.mllm.families import load_model
+    from training.evaluate import evaluate_scenes, table
+
+    settings = Settings.from_environment(model=options.model, device=options.device)
+    result = evaluate_scenes(
+        load_model(settings), options.scenes, options.seed, settings.max_new_tokens, options.batch_size
+    )
+    print(json.dumps(result, indent=2) if options.json else table(result))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

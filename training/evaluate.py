@@ -1,0 +1,194 @@
+"""Held-out answers and looks: greedy completions, judged one by one, averaged into a table."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from sayo_app.core.metrics import pointing_game, region_energy
+from sayo_app.core.questions import FAMILIES, HELD_OUT_SEED
+from sayo_app.mllm.families import LoadedModel
+from training.corrections import Sample, scene_sample
+from training.prompts import Batch, collate, encode
+from training.rewards import PARTS
+from training.rollout import Completions, generate
+from training.scoring import Scorer, Scores, reward_layer
+
+MEAN_GREY = (128, 128, 128)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One completion's figures; None where the sample lacks what they are measured against.
+
+    Attributes:
+        attention, answer, format: the three rewards.
+        energy: share of the attention on the picture that lies in the region, last full-attention
+            layer, all rows.
+        pointing: 1 where the strongest cell of that map is in the region, else 0.
+    """
+
+    family: str
+    text: str
+    attention: float | None
+    answer: float | None
+    format: float | None
+    energy: float | None
+    pointing: float | None
+
+
+def judge_completions(batch: Batch, completions: Completions, scores: Scores) -> list[Judged]:
+    """Figures of every completion of a batch, in the order of the rows."""
+    prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
+    attention = scores.attention(batch, completions)
+    columns = {
+        "rows": [one.rows for one in attention],
+        "entropies": [one.entropies for one in attention],
+        "region_masks": [prompt.region_mask for prompt in prompts],
+        "answers": [prompt.sample.answer for prompt in prompts],
+    }
+    questions = [prompt.sample.question for prompt in prompts]
+    parts = {name: part(questions, completions.texts, **columns) for name, part in PARTS.items()}
+    judged = []
+    for i, (prompt, text) in enumerate(zip(prompts, completions.texts, strict=True)):
+        energy = pointing = None
+        if prompt.region_mask is not None:
+            energy = pointing = 0.0
+            if len(attention[i].rows):
+                look = attention[i].rows.mean(axis=0)
+                energy = float(region_energy(look, prompt.region_mask))
+                pointing = float(pointing_game(look, prompt.region_mask, prompt.grid))
+        judged.append(
+            Judged(
+                family=prompt.sample.family,
+                text=text,
+                energy=energy,
+                pointing=pointing,
+                **{name: values[i] for name, values in parts.items()},
+            )
+        )
+    return judged
+
+
+def judge(
+    loaded: LoadedModel,
+    samples: Sequence[Sample],
+    *,
+    max_new_tokens: int,
+    batch_size: int = 32,
+    check: Callable[[], None] = lambda: None,
+) -> list[Judged]:
+    """Answer each sample greedily and judge the answers, in the order of the samples.
+
+    Args:
+        check: called between batches and tokens; may raise to stop.
+    """
+    scorer = Scorer(loaded.model, reward_layer(loaded))
+    judged: list[Judged] = []
+    for start in range(0, len(samples), batch_size):
+        check()
+        prompts = [encode(loaded, sample) for sample in samples[start : start + batch_size]]
+        batch = collate(loaded, prompts)
+        completions = generate(loaded, batch, max_new_tokens=max_new_tokens, check=check)
+        with torch.no_grad():
+            scores = scorer(batch, completions)
+        judged += judge_completions(batch, completions, scores)
+    return judged
+
+
+def summary(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Means over the completions that can be scored; None where none can."""
+    return {
+        "count": len(judged),
+        "accuracy": _mean(one.answer for one in judged),
+        "format": _mean(one.format for one in judged),
+        "sayo_reward": _mean(one.attention for one in judged),
+        "energy": _mean(one.energy for one in judged),
+        "pointing": _mean(one.pointing for one in judged),
+    }
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def evaluate_scenes(
+    loaded: LoadedModel, scenes: int, seed: int, max_new_tokens: int, batch_size: int = 32
+) -> dict[str, Any]:
+    """The table of the model card: held-out composed scenes, by family, and blind accuracy beside.
+
+    Args:
+        seed: added to `HELD_OUT_SEED`; the scenes are that seed and the `scenes - 1` after it.
+    """
+    started = time.monotonic()
+    samples = [scene_sample(HELD_OUT_SEED + seed + i) for i in range(scenes)]
+    # A batch runs until its longest answer ends, and a family's answers are of like length.
+    samples.sort(key=lambda sample: FAMILIES.index(sample.family))
+    seen = judge(loaded, samples, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    blind = judge(
+        loaded,
+        [replace(sample, open_picture=_blanked(sample)) for sample in samples],
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+    )
+    return {
+        "model": loaded.name,
+        "scenes": scenes,
+        "seed": seed,
+        "overall": _row(seen, blind),
+        "families": {
+            family: _row(
+                [one for one in seen if one.family == family],
+                [one for one in blind if one.family == family],
+            )
+            for family in FAMILIES
+            if any(one.family == family for one in seen)
+        },
+        "seconds": round(time.monotonic() - started, 1),
+        "machine": machine(loaded),
+        "versions": {name: version(name) for name in ("torch", "transformers", "peft", "numpy")},
+    }
+
+
+def _row(seen: Sequence[Judged], blind: Sequence[Judged]) -> dict[str, Any]:
+    return summary(seen) | {"blind_accuracy": _mean(one.answer for one in blind)}
+
+
+def _blanked(sample: Sample) -> Callable[[], Image.Image]:
+    return lambda: Image.new("RGB", sample.open_picture().size, MEAN_GREY)
+
+
+def machine(loaded: LoadedModel) -> dict[str, Any]:
+    """What the figures were measured on."""
+    on_gpu = loaded.device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(loaded.device) if on_gpu else platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+    }
+
+
+COLUMNS = ("accuracy", "blind_accuracy", "format", "sayo_reward", "energy", "pointing")
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result of `evaluate_scenes` for a person to read."""
+    lines = [f"{'family':<12}{'count':>7}" + "".join(f"{name:>16}" for name in COLUMNS)]
+    for family, row in [*result["families"].items(), ("overall", result["overall"])]:
+        figures = (row[name] for name in COLUMNS)
+        cells = "".join(f"{'-' if figure is None else format(figure, '.3f'):>16}" for figure in figures)
+        lines.append(f"{family:<12}{row['count']:>7}{cells}")
+    device, threads = result["machine"]["device"], result["machine"]["threads"]
+    lines.append(f"{result['model']}, seed {result['seed']}, {result['seconds']} s on {device} ({threads} threads)")
+    return "\n".join(lines)

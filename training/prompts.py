@@ -1,0 +1,115 @@
+"""Samples as model inputs: one prompt encoded, several left-padded into a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from sayo_app.core.grid import ImageGrid
+from sayo_app.core.region import region_mask
+from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.prompt import build_inputs
+from training.corrections import Sample
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """A sample as inputs for a batch of one, and its regions as cells of the picture's grid."""
+
+    sample: Sample
+    inputs: dict[str, Tensor]
+    grid: ImageGrid
+    region_mask: Bool[np.ndarray, "image"] | None
+
+    @property
+    def length(self) -> int:
+        return int(self.inputs["input_ids"].shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Prompts padded on the left, pictures already encoded.
+
+    Attributes:
+        picture_features: what the vision tower made of the pictures. It is frozen, so every forward
+            on this batch (rollout, scoring, reference, update) shares it.
+        position_ids: explicit, since a forward on a cache cannot work them out.
+        next_position: the position of the first completion token.
+        image_columns: True where the prompt token is an image token; differs from row to row.
+    """
+
+    prompts: tuple[Prompt, ...]
+    input_ids: Int[Tensor, "prompt length"]
+    attention_mask: Bool[Tensor, "prompt length"]
+    picture_features: Any
+    position_ids: Int[Tensor, "axis prompt length"]
+    next_position: Int[Tensor, "prompt"]
+    image_columns: Bool[Tensor, "prompt length"]
+
+
+def encode(loaded: LoadedModel, sample: Sample) -> Prompt:
+    """Open the sample's picture and make model inputs of it and the question."""
+    picture = sample.open_picture()
+    inputs = build_inputs(loaded, picture, sample.question)
+    grid = loaded.image_grids(inputs, [picture.size])[0][0]
+    mask = region_mask(sample.regions, grid) if sample.regions else None
+    return Prompt(sample, dict(inputs), grid, mask)
+
+
+@torch.no_grad()
+def collate(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Batch:
+    """Pad on the left to the longest prompt, encode the pictures and work out the positions.
+
+    Inputs shaped like `input_ids` are padded; all others (pixels, grids) are joined end to end.
+    """
+    longest = max(prompt.length for prompt in prompts)
+    joined: dict[str, Tensor] = {}
+    for name, first in prompts[0].inputs.items():
+        parts = [prompt.inputs[name] for prompt in prompts]
+        if first.shape == prompts[0].inputs["input_ids"].shape:
+            fill = pad_id(loaded) if name == "input_ids" else 0
+            parts = [
+                torch.nn.functional.pad(part, (longest - part.shape[1], 0), value=fill) for part in parts
+            ]
+        joined[name] = torch.cat(parts)
+    model = base_model(loaded.model)
+    positions = _positions(model, joined)
+    return Batch(
+        prompts=tuple(prompts),
+        input_ids=joined["input_ids"],
+        attention_mask=joined["attention_mask"].bool(),
+        picture_features=model.get_image_features(
+            joined["pixel_values"], joined["image_grid_thw"], return_dict=True
+        ),
+        position_ids=positions,
+        next_position=positions.amax(dim=(0, 2)) + 1,
+        image_columns=loaded.image_columns(joined["input_ids"]),
+    )
+
+
+def base_model(model: torch.nn.Module) -> Any:
+    """The transformers model under PEFT's wrapper, or the model itself."""
+    unwrap = getattr(model, "get_base_model", None)
+    return model if unwrap is None else unwrap()
+
+
+def pad_id(loaded: LoadedModel) -> int:
+    """What stands where nothing is read; any known token will do."""
+    tokenizer = loaded.tokenizer
+    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
+
+
+def _positions(model: Any, inputs: dict[str, Tensor]) -> Int[Tensor, "axis prompt length"]:
+    positions, _ = model.model.get_rope_index(
+        inputs["input_ids"],
+        mm_token_type_ids=inputs["mm_token_type_ids"],
+        image_grid_thw=inputs["image_grid_thw"],
+        attention_mask=inputs["attention_mask"],
+    )
+    return positions
