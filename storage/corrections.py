@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from sayo_app.core.region import Region
 from sayo_app.errors import CorrectionError
-from storage.models import Adapter, Correction, CorrectionRevision, Picture
+from storage.models import Adapter, Correction, CorrectionRevision, Picture, now
 from storage.pictures import PictureStore, not_found
 from storage.records import CORRECTION_STATES, ORIGINS, CorrectionRecord
 
@@ -63,7 +64,9 @@ class CorrectionStore(PictureStore):
             )
             session.add(correction)
             session.flush()
-            return _revise(session, correction, content, author)
+            return _record(
+                correction, _add_revision(session, correction, content, author, correction.created_at)
+            )
 
     def revise_correction(self, correction_id: int, author: str = "", **changes: Any) -> CorrectionRecord:
         """A new revision with the changes (any of `REVISABLE`); without a change, the one there is.
@@ -86,7 +89,7 @@ class CorrectionStore(PictureStore):
             content: dict[str, Any] = {name: getattr(latest, name) for name in REVISABLE}
             content["regions"] = _regions(latest)
             content = _content(session, correction.picture_id, **(content | changes))
-            return _revise(session, correction, content, author, unless=latest)
+            return _revise(session, correction, latest, content, author)
 
     def delete_correction(self, correction_id: int, author: str = "") -> CorrectionRecord:
         """Marks it deleted, as a revision: its history stays. Deleting twice changes nothing."""
@@ -106,7 +109,7 @@ class CorrectionStore(PictureStore):
             if wanted is None:
                 raise not_found(f"revision of correction {correction_id}", revision)
             content = {name: getattr(wanted, name) for name in REVISABLE}
-            return _revise(session, correction, content, author, unless=latest)
+            return _revise(session, correction, latest, content, author)
 
     def get_correction(self, correction_id: int) -> CorrectionRecord:
         """As it stands now, deleted or not. Raises NotFoundError."""
@@ -194,21 +197,30 @@ def _content(
 def _revise(
     session: Session,
     correction: Correction,
+    latest: CorrectionRevision,
     content: dict[str, Any],
     author: str,
-    unless: CorrectionRevision | None = None,
 ) -> CorrectionRecord:
-    """Adds the next revision, unless it would say the same as the one given."""
-    if unless is not None:
-        if all(getattr(unless, name) == value for name, value in content.items()):
-            return _record(correction, unless)
-        correction.revision += 1
+    """Adds the next revision, unless it would say the same as the latest."""
+    if all(getattr(latest, name) == value for name, value in content.items()):
+        return _record(correction, latest)
+    correction.revision += 1
+    return _record(correction, _add_revision(session, correction, content, author, now()))
+
+
+def _add_revision(
+    session: Session, correction: Correction, content: dict[str, Any], author: str, moment: datetime
+) -> CorrectionRevision:
     row = CorrectionRevision(
-        correction_id=correction.id, revision=correction.revision, author=author, **content
+        correction_id=correction.id,
+        revision=correction.revision,
+        author=author,
+        created_at=moment,
+        **content,
     )
     session.add(row)
     session.flush()
-    return _record(correction, row)
+    return row
 
 
 def _regions(row: CorrectionRevision) -> tuple[Region, ...]:

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from sayo_app.core.region import Region
 from sayo_app.errors import SettingsError
@@ -196,7 +196,7 @@ class RunConfig:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: dict[str, Any]) -> RunConfig:
         """The configuration that `to_dict` wrote.
 
         Raises:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from storage.adapters import AdapterStore
 from storage.corrections import CorrectionStore
 from storage.runs import RunStore
@@ -15,7 +13,7 @@ class Store(CorrectionStore, AdapterStore, RunStore):
     Opening it makes or migrates the database. See `storage.database.Database` for what opening can raise.
     """
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Store:
         return self
 
     def __exit__(self, *_: object) -> None:
