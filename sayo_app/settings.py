@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from sayo_app.errors import SettingsError
 
@@ -44,7 +44,7 @@ class Settings:
     trust_remote_code: bool = False
 
     @classmethod
-    def from_environment(cls, **overrides: Any) -> Self:
+    def from_environment(cls, **overrides: Any) -> Settings:
         """Defaults, then `SAYO_<NAME>` variables, then the overrides that are not None.
 
         Raises:

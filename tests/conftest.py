@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+import tests.shapes
+
 # Shapes in signatures are checked under pytest only: the hook must come before the packages.
-install_import_hook(["sayo_app", "storage", "training"], "beartype.beartype")
+install_import_hook(["sayo_app", "storage", "training"], f"{tests.shapes.__name__}.checked")
 
 
 @pytest.fixture(autouse=True)

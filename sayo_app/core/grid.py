@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -51,7 +51,7 @@ class ImageGrid:
                 )
 
     @classmethod
-    def regular(cls, image_wh: tuple[int, int], grid_hw: tuple[int, int]) -> Self:
+    def regular(cls, image_wh: tuple[int, int], grid_hw: tuple[int, int]) -> ImageGrid:
         """A picture cut into `grid_hw` = (rows, columns) equal cells, in row-major order."""
         return cls(image_wh, _regular_cells(image_wh, grid_hw), grid_hw)
 
@@ -106,7 +106,7 @@ class ImageGrid:
         return grid if self.grid_hw is not None else grid | {"cells_xyxy": self.cells_xyxy.tolist()}
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
+    def from_dict(cls, data: dict[str, Any]) -> ImageGrid:
         """The inverse of `to_dict`.
 
         Raises:

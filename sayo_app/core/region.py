@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -66,12 +66,12 @@ class Region:
         object.__setattr__(self, "box_xyxy", ordered)
 
     @classmethod
-    def box(cls, x0: float, y0: float, x1: float, y1: float, **fields: Any) -> Self:
+    def box(cls, x0: float, y0: float, x1: float, y1: float, **fields: Any) -> Region:
         """A box from any two opposite corners; `fields` are label, step and look."""
         return cls("box", (float(x0), float(y0), float(x1), float(y1)), **fields)
 
     @classmethod
-    def polygon(cls, points_xy: Iterable[Sequence[float]], **fields: Any) -> Self:
+    def polygon(cls, points_xy: Iterable[Sequence[float]], **fields: Any) -> Region:
         """A polygon from its corners in order; `fields` are label, step and look."""
         points = tuple((float(x), float(y)) for x, y in points_xy)
         return cls("polygon", (0.0, 0.0, 0.0, 0.0), points, **fields)
@@ -88,7 +88,7 @@ class Region:
         }
 
     @classmethod
-    def from_dict(cls, data: Any) -> Self:
+    def from_dict(cls, data: Any) -> Region:
         """The inverse of `to_dict`; everything but kind and coordinates may be left out.
 
         Raises:
@@ -108,7 +108,7 @@ class Region:
         box = (0.0, 0.0, 0.0, 0.0) if points else _numbers(data.get("box_xyxy"), 4)
         return cls(kind, (box[0], box[1], box[2], box[3]), points, label, step, look)
 
-    def fitted(self, image_wh: tuple[int, int]) -> Self:
+    def fitted(self, image_wh: tuple[int, int]) -> Region:
         """The part of the region that lies on the picture.
 
         Raises:
@@ -118,7 +118,7 @@ class Region:
         x0, y0, x1, y1 = self.box_xyxy
         if not _has_area(self):
             raise _error("a region with an area", f"one of {x1 - x0:g} x {y1 - y0:g} px", "Draw it larger.")
-        clipped: Self | None
+        clipped: Region | None
         if self.kind == "polygon":
             points = _clip_polygon(self.points_xy, image_wh)
             clipped = replace(self, points_xy=points) if len(points) >= 3 else None

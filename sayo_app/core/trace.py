@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -113,7 +113,7 @@ class AttentionTrace:
             ) from error
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path) -> AttentionTrace:
         """Read what `save` wrote; attention comes back as float32.
 
         Raises:
