@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import Literal
 
 from sayo_app.core.trace import Step
@@ -17,14 +19,15 @@ _SPECIAL = re.compile(
 )
 # A full stop inside "3.5" ends nothing: blank, tag or the end must follow.
 _SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*(?=\s|<|$)|\n")
+_BLANK = re.compile(r"\s*(?:</?think>)?\s*")
 _LIST_NUMBER = re.compile(r"\s*\d+\.")
 
 
 def split_steps(tokens: Sequence[str]) -> tuple[Step, ...]:
     """Sentences of reasoning, then all from `<answer>` on as one step of kind "answer".
 
-    Every token that is not a control token (`<|im_end|>` and the like) is in exactly one step; a
-    blank after a sentence stays with it.
+    Every token but control tokens (`<|im_end|>` and the like) and blanks is in exactly one step;
+    blanks and `<think>` tags belong to the sentence before them, the first ones to that after.
 
     Args:
         tokens: the text pieces of a completion, in order; together they are its text.
@@ -32,9 +35,11 @@ def split_steps(tokens: Sequence[str]) -> tuple[Step, ...]:
     steps: list[Step] = []
     answering = False
     for start, stop in _text_runs(tokens):
-        cuts, answering = _cuts(tokens[start:stop], answering)
-        for first, last, kind in cuts:
+        starts, answer_from = _step_starts(tokens[start:stop], answering)
+        for first, last in pairwise([*starts, stop - start]):
             text = "".join(tokens[start + first : start + last]).strip()
+            answering = last > answer_from
+            kind: Literal["reasoning", "answer"] = "answer" if answering else "reasoning"
             steps.append(Step(len(steps), start + first, start + last, text, kind))
     return tuple(steps)
 
@@ -64,36 +69,28 @@ def _text_runs(tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
             start = index
 
 
-Cut = tuple[int, int, Literal["reasoning", "answer"]]
-
-
-def _cuts(tokens: Sequence[str], answering: bool) -> tuple[list[Cut], bool]:
-    """Token ranges of the steps in one stretch, and whether the answer has begun by its end."""
+def _step_starts(tokens: Sequence[str], answering: bool) -> tuple[list[int], int]:
+    """Where steps begin in one stretch, and from which token on it is answer (its length: nowhere)."""
     text = "".join(tokens)
-    offsets = [0]
-    for token in tokens:
-        offsets.append(offsets[-1] + len(token))
-    found = 0 if answering else text.find(ANSWER)
+    ends = [*accumulate(map(len, tokens))]
+    opening = 0 if answering else text.find(ANSWER)
     # The answer begins with the token that holds its "<", whatever else is in that token.
-    answer_from = (
-        next((i for i in range(len(tokens)) if offsets[i + 1] > found), 0) if found >= 0 else len(tokens)
-    )
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    ranges: list[tuple[int, int]] = []
-    start = 0
-    for index in range(answer_from):
-        sentence = text[offsets[start] : offsets[index + 1]]
-        ended = any(offsets[index] < end <= offsets[index + 1] for end in ends)
-        if not sentence.strip() and index + 1 < answer_from:
-            if ranges:
-                ranges[-1], start = (ranges[-1][0], index + 1), index + 1
-        elif (ended and not _LIST_NUMBER.fullmatch(sentence)) or index + 1 == answer_from:
-            ranges.append((start, index + 1))
-            start = index + 1
-    if len(ranges) > 1 and not text[offsets[ranges[-1][0]] : offsets[ranges[-1][1]]].strip():
-        last = ranges.pop()
-        ranges[-1] = (ranges[-1][0], last[1])
-    cuts: list[Cut] = [(first, last, "reasoning") for first, last in ranges]
+    answer_from = len(tokens) if opening < 0 else bisect_right(ends, opening)
+    sentence_ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    starts: list[int] = []
+    closed = True
+    for index, token in enumerate(tokens[:answer_from]):
+        begin, end = ends[index] - len(token), ends[index]
+        ink = end - len(token.lstrip())
+        # A line break before a token's first letter ends the sentence before it, not its own.
+        closed = closed or any(begin < stop <= ink for stop in sentence_ends)
+        if closed and not _BLANK.fullmatch(token):
+            starts.append(index)
+            closed = False
+        if starts and any(ink < stop <= end for stop in sentence_ends):
+            sentence = text[ends[starts[-1]] - len(tokens[starts[-1]]) : end]
+            closed = closed or not _LIST_NUMBER.fullmatch(sentence)
     if answer_from < len(tokens):
-        cuts.append((answer_from, len(tokens), "answer"))
-    return cuts, found >= 0
+        starts.append(answer_from)
+    # Blanks before the first words belong to them.
+    return [0, *starts[1:]] if starts else [], answer_from
