@@ -80,8 +80,11 @@ class PictureStore(Database):
             path = hashed_path(folder, identity, ".npz")
             path.parent.mkdir(exist_ok=True)
             temporary.replace(path)
-        except OSError as error:
-            raise file_error(temporary, error) from error
+        except (OSError, StorageError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if isinstance(cause, OSError):
+                raise file_error(temporary, cause) from error
+            raise
         finally:
             if temporary.exists():
                 temporary.unlink()
