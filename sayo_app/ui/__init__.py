@@ -1,1 +1,1 @@
-"""The Gradio page: one module a tab."""
+"""The page, in Gradio. `serve` is all that the entry point needs."""

@@ -1,0 +1,196 @@
+"""Ask: a picture, a question, a streamed answer, and where the model looked for every token."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from sayo_app.core.picture import open_picture
+from sayo_app.core.questions import HELD_OUT_SEED, SceneQuestion, make_question
+from sayo_app.core.scenes import Scene
+from sayo_app.ui.cards import cards, cards_value, thumbnail
+from sayo_app.ui.charts import token_chart
+from sayo_app.ui.figures import region_numbers
+from sayo_app.ui.handlers import guarded
+from sayo_app.ui.studio import MODEL_QUEUE, Session, Studio, fitted
+from sayo_app.ui.viewer import answer_value, empty_value, picture_value, streaming_value, viewer
+
+EMPTY_HINT = "Upload a picture, pick an example, or have a fresh scene drawn. Then ask about it."
+CORRECT_HINT = "Ask a question first: the answer then appears here, to be corrected."
+# One example of each question family, none of them seen in pretraining.
+_EXAMPLE_SEEDS = tuple(HELD_OUT_SEED + 5_000 + i for i in range(5))
+# The page is sent no more than this many states a second while an answer streams.
+_STREAM_SECONDS = 0.08
+
+
+@dataclass(frozen=True)
+class AskTab:
+    """The components that other tabs use."""
+
+    viewer: gr.HTML
+    question: gr.Textbox
+
+
+@cache
+def _example(seed: int) -> tuple[Scene, SceneQuestion]:
+    return make_question(seed)
+
+
+def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
+    """Lay out the tab and wire it. `correct_viewer` is shown the same answer."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=280):
+            gr.Markdown("#### 1 · Choose a picture", elem_classes="step-title")
+            with gr.Row(elem_classes="tight"):
+                upload = gr.UploadButton(
+                    "Upload a picture", elem_id="ask-upload", variant="secondary", type="filepath"
+                )
+                fresh = gr.Button("Draw a fresh scene", elem_id="ask-fresh", variant="secondary")
+            gr.Markdown("or pick an example:", elem_classes="hint")
+            examples = cards("ask-examples", examples_value(), strip=True)
+        with gr.Column(scale=3, min_width=300):
+            gr.Markdown("#### 2 · Ask about it", elem_classes="step-title")
+            question = gr.Textbox(
+                label="Question",
+                show_label=False,
+                placeholder="What do you want to know about the picture?",
+                lines=2,
+                max_lines=6,
+                elem_id="ask-question",
+                submit_btn=False,
+            )
+            with gr.Row(elem_classes="tight"):
+                ask = gr.Button("Ask", variant="primary", elem_id="ask-button")
+                stop = gr.Button("Stop", variant="secondary", elem_id="ask-stop")
+            gr.Markdown(_world_note(studio), elem_classes="hint")
+    gr.Markdown("#### 3 · See where it looked", elem_classes="step-title")
+    shown = viewer("ask-viewer", hint=EMPTY_HINT, editable=True, group="current", chart="ask-chart")
+    chart = gr.Plot(show_label=False, elem_id="ask-chart", visible=False)
+
+    _wire_pictures(studio, session, (upload, fresh, examples), (shown, correct_viewer, question, chart))
+
+    @guarded
+    def on_ask(session: Session, question: str) -> Iterator[Any]:
+        yield from _answers(studio, session, question)
+
+    asked = gr.on(
+        [ask.click, question.submit],
+        on_ask,
+        [session, question],
+        [shown, correct_viewer, chart],
+        show_progress="hidden",
+        concurrency_id=MODEL_QUEUE,
+        concurrency_limit=1,
+        api_visibility="private",
+    )
+    stop.click(None, cancels=[asked], api_visibility="private")
+
+    @guarded
+    def on_regions(session: Session, event: gr.EventData) -> Any:
+        return numbers_update(session, event)
+
+    for component in (shown, correct_viewer):
+        component.regions(
+            on_regions, session, component, show_progress="hidden", queue=False,
+            trigger_mode="multiple", api_visibility="private",
+        )  # fmt: skip
+    return AskTab(viewer=shown, question=question)
+
+
+def examples_value() -> dict[str, Any]:
+    """The strip of example pictures, each with its question."""
+    items = []
+    for index, seed in enumerate(_EXAMPLE_SEEDS):
+        scene, asked = _example(seed)
+        items.append({"id": index, "src": thumbnail(scene.picture, side=128), "lines": [asked.question]})
+    return cards_value(items, "")
+
+
+def numbers_update(session: Session, event: gr.EventData) -> Any:
+    """The figures for the boxes in a `regions` event, as an update of the viewer that sent it."""
+    if not event.regions or session.trace is None or event.id != session.answer_id:
+        return gr.skip()
+    picture, trace = session.answered(event.id)
+    numbers = region_numbers(trace, fitted(event.regions, picture))
+    return gr.HTML(numbers={"id": event.id, "revision": event.revision, **numbers})
+
+
+def _wire_pictures(
+    studio: Studio, session: gr.State, sources: tuple[Any, ...], outputs: tuple[Any, ...]
+) -> None:
+    upload, fresh, examples = sources
+    limits = studio.settings
+
+    @guarded
+    def on_upload(path: str | None, session: Session) -> Any:
+        if not path:
+            return gr.skip()
+        picture = open_picture(
+            Path(path), max_bytes=limits.max_file_bytes, max_pixels=limits.max_picture_pixels
+        )
+        value = picture_value(picture, uuid.uuid4().hex)
+        session.look_at(picture, value)
+        return value, empty_value(CORRECT_HINT), gr.skip(), gr.Plot(visible=False)
+
+    def scene(session: Session, typed: str, made: tuple[Scene, SceneQuestion], picture_id: str) -> Any:
+        drawn, asked = made
+        truth = [(f"{it.colour} {it.letter} {it.kind}", it.box_xyxy) for it in drawn.objects]
+        value = picture_value(drawn.picture, picture_id, truth)
+        session.look_at(drawn.picture, value)
+        # A question that the person typed stays; an earlier suggestion gives way.
+        own = bool(typed.strip()) and typed not in session.suggestions
+        session.suggestions.add(asked.question)
+        return value, empty_value(CORRECT_HINT), gr.skip() if own else asked.question, gr.Plot(visible=False)
+
+    @guarded
+    def on_fresh(session: Session, typed: str) -> Any:
+        seed = HELD_OUT_SEED + random.randrange(1_000_000)
+        return scene(session, typed, make_question(seed), f"scene-{seed}")
+
+    @guarded
+    def on_pick(session: Session, typed: str, event: gr.EventData) -> Any:
+        seed = _EXAMPLE_SEEDS[int(event.id) % len(_EXAMPLE_SEEDS)]
+        return scene(session, typed, _example(seed), f"scene-{seed}")
+
+    question = outputs[2]
+    private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    upload.upload(on_upload, [upload, session], list(outputs), **private)
+    fresh.click(on_fresh, [session, question], list(outputs), **private)
+    examples.pick(on_pick, [session, question], list(outputs), **private)
+
+
+def _answers(studio: Studio, session: Session, question: str) -> Iterator[Any]:
+    """States of (viewer, viewer of Correct, chart) while the answer comes."""
+    text = studio.check_question(question)
+    picture, shown = session.picture, session.shown
+    answer_id = f"answer-{uuid.uuid4().hex}"
+    adapter_id = studio.active_id()
+    last = 0.0
+    for chunk in studio.answer(picture, text, adapter_id):
+        if chunk.trace is not None:
+            if session.picture is not picture:
+                return  # another picture was chosen meanwhile
+            session.answer_id, session.question = answer_id, text
+            session.adapter_id, session.trace, session.saved_id = adapter_id, chunk.trace, None
+            value = answer_value(shown, answer_id, chunk.trace)
+            yield value, value, gr.Plot(token_chart(chunk.trace), visible=True)
+        elif time.monotonic() - last >= _STREAM_SECONDS:
+            last = time.monotonic()
+            yield streaming_value(shown, answer_id, chunk.tokens), gr.skip(), gr.skip()
+
+
+def _world_note(studio: Studio) -> str:
+    if studio.settings.model != "bundled":
+        return "Any picture, any question. Short questions with one clear answer show most."
+    return (
+        "The bundled model only knows scenes like the examples: small figures with coloured letter tags. "
+        "Ask what carries a tag, what is left of or nearest to something, how many there are, which is larger."
+    )

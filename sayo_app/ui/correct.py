@@ -1,0 +1,114 @@
+"""Correct: boxes on the picture of the answer just seen, the right answer, and into the store."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from sayo_app.errors import CorrectionError
+from sayo_app.ui.handlers import guarded, say
+from sayo_app.ui.studio import Session, Studio, fitted
+
+# The boxes as they are on the page at the moment of the click, not as of the last event.
+READ_BOXES = "(boxes, ...rest) => [sayo.regionsOf('{viewer}'), ...rest]"
+
+
+def build(studio: Studio, session: gr.State, shown: gr.HTML, changed: gr.State) -> None:
+    """Lay out the tab around the viewer `shown`; `changed` counts changes of the store."""
+    gr.Markdown(
+        "Draw a box around what the model **should** have looked at. A box holds for the whole answer unless "
+        "you choose a step for it. If the answer was wrong, give the right one.",
+        elem_classes="hint",
+    )
+    shown.render()
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=3, min_width=280):
+            answer = gr.Textbox(
+                label="Right answer",
+                placeholder="Leave empty if the answer was right",
+                elem_id="correct-answer",
+                max_lines=3,
+            )
+        with gr.Column(scale=2, min_width=200):
+            author = gr.Textbox(
+                label="Your name (optional)", placeholder="Who is correcting", elem_id="correct-author"
+            )
+        with gr.Column(scale=2, min_width=200):
+            save = gr.Button("Save correction", variant="primary", elem_id="correct-save")
+            status = gr.Markdown("", elem_id="correct-status", elem_classes="status")
+    boxes = gr.Textbox(visible="hidden", elem_id="correct-boxes")
+
+    @guarded
+    def on_save(boxes: str, answer: str, author: str, session: Session, changed: int) -> Any:
+        record_id, fresh = save_correction(studio, session, boxes, answer, author)
+        verb = "saved" if fresh else "updated"
+        say(f"Correction {record_id} {verb}.")
+        return f"✓ Correction {record_id} {verb}. Find it in the Corrections tab.", changed + 1
+
+    save.click(
+        on_save, [boxes, answer, author, session, changed], [status, changed],
+        js=READ_BOXES.format(viewer="correct-viewer"), show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
+    # A new answer makes an old "saved" untrue.
+    shown.change(lambda: "", None, status, show_progress="hidden", api_visibility="private")
+
+
+def save_correction(
+    studio: Studio, session: Session, boxes: str, answer: str, author: str
+) -> tuple[int, bool]:
+    """Store what was drawn and typed; (id, whether it is a new one).
+
+    Saving the same answer again revises its correction instead of adding a second one.
+
+    Raises:
+        CorrectionError, RegionError, StorageError
+    """
+    answer_id, drawn = read_boxes(boxes)
+    picture, trace = session.answered(answer_id)
+    regions = fitted(drawn, picture)
+    right = answer.strip() or None
+    if not regions and right is None:
+        raise CorrectionError(
+            expected="a box or a right answer",
+            got="neither",
+            remedy="Draw a box on the picture or type the right answer, then save.",
+        )
+    store = studio.store
+    if session.saved_id is not None:
+        store.revise_correction(
+            session.saved_id, author=author.strip(), regions=tuple(regions), corrected_answer=right
+        )
+        return session.saved_id, False
+    record = store.add_correction(
+        picture_id=store.add_picture(picture).id,
+        question=session.question,
+        model=studio.settings.model,
+        adapter_id=session.adapter_id,
+        answer_shown=trace.text,
+        trace_id=store.save_trace(trace),
+        regions=tuple(regions),
+        corrected_answer=right,
+        author=author.strip(),
+    )
+    session.saved_id = record.id
+    return record.id, True
+
+
+def read_boxes(text: str) -> tuple[str, list[dict[str, Any]]]:
+    """(answer id, regions) from what the page sent.
+
+    Raises:
+        CorrectionError: the page sent something else.
+    """
+    try:
+        sent = json.loads(text)
+        answer_id, regions = sent["id"], sent["regions"]
+        if isinstance(answer_id, str) and isinstance(regions, list):
+            return answer_id, regions
+    except (TypeError, KeyError, ValueError):
+        pass
+    raise CorrectionError(
+        expected="boxes from the page", got=repr(text)[:80], remedy="Reload the page and draw them again."
+    )

@@ -1,0 +1,49 @@
+"""How handlers speak: a SayoError becomes a plain message, and nothing on the page is lost."""
+
+from __future__ import annotations
+
+import functools
+import html
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from sayo_app.errors import SayoError
+
+_SECONDS = 15
+
+
+def warn(message: str) -> None:
+    """Show a warning. Messages may quote what people typed, and Gradio shows them as HTML."""
+    gr.Warning(html.escape(message), duration=_SECONDS)
+
+
+def say(message: str) -> None:
+    gr.Info(html.escape(message))
+
+
+def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """On a SayoError: show its message and leave every output as it is."""
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def stream(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            try:
+                yield from handler(*args, **kwargs)
+            except SayoError as error:
+                warn(str(error))
+                yield gr.skip()
+
+        return stream
+
+    @functools.wraps(handler)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return handler(*args, **kwargs)
+        except SayoError as error:
+            warn(str(error))
+            return gr.skip()
+
+    return call

@@ -1,0 +1,197 @@
+"""What all tabs share: the settings, the store, the model (loaded in the background) and a tab's session."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from sayo_app.core.region import Region
+from sayo_app.core.trace import AttentionTrace
+from sayo_app.errors import AdapterError, CorrectionError, PictureError, QuestionError, SayoError
+from sayo_app.settings import Settings
+from storage.records import AdapterRecord
+from storage.store import Store
+
+if TYPE_CHECKING:
+    from sayo_app.mllm.chat import Chunk
+    from sayo_app.mllm.families import LoadedModel
+
+log = logging.getLogger(__name__)
+# One thing at a time on the model: every event that uses it names this.
+MODEL_QUEUE = "model"
+BASE_LABEL = "Base model"
+
+
+@dataclass
+class Session:
+    """What one browser tab is looking at; lives on the server, one a tab."""
+
+    picture: Image.Image | None = None
+    shown: dict[str, Any] = field(default_factory=dict)
+    answer_id: str = ""
+    question: str = ""
+    suggestions: set[str] = field(default_factory=set)
+    adapter_id: int | None = None
+    trace: AttentionTrace | None = None
+    saved_id: int | None = None
+
+    def look_at(self, picture: Image.Image, shown: dict[str, Any]) -> None:
+        """A new picture: the answer to the one before it is over."""
+        self.picture, self.shown = picture, shown
+        self.answer_id, self.question, self.trace, self.saved_id = "", "", None, None
+
+    def answered(self, answer_id: str) -> tuple[Image.Image, AttentionTrace]:
+        """The picture and trace of that answer.
+
+        Raises:
+            CorrectionError: the server does not have that answer (any more).
+        """
+        if self.picture is None or self.trace is None or answer_id != self.answer_id:
+            raise CorrectionError(
+                expected="an answer that the app still holds",
+                got="none" if self.trace is None else "an answer that was replaced by a newer one",
+                remedy="Ask the question again in the Ask tab; drawn boxes can then be saved.",
+            )
+        return self.picture, self.trace
+
+
+class Studio:
+    """The wired app, without any page: the tabs call it."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        self._model: Future[LoadedModel] = Future()
+        self._have: set[str] = set()
+        self._lock = threading.Lock()
+
+    def load_in_background(self) -> None:
+        """Import torch and load the model while the page is already served."""
+        threading.Thread(target=self._load, name="load-model", daemon=True).start()
+
+    def _load(self) -> None:
+        started = time.perf_counter()
+        try:
+            from sayo_app.mllm.families import load_model
+
+            self._model.set_result(load_model(self.settings))
+            log.info("model %s ready after %.1f s", self.settings.model, time.perf_counter() - started)
+        except SayoError as error:
+            log.error("%s", error)
+            self._model.set_exception(error)
+        except BaseException as error:
+            log.exception("loading the model failed")
+            self._model.set_exception(error)
+
+    @property
+    def model_state(self) -> tuple[str, str]:
+        """("loading" | "ready" | "failed", a sentence)."""
+        if not self._model.done():
+            return "loading", "The model is being loaded."
+        error = self._model.exception()
+        return ("ready", "The model is ready.") if error is None else ("failed", str(error))
+
+    def loaded(self) -> LoadedModel:
+        """The model, waiting for it if need be. Raises what loading it raised."""
+        return self._model.result()
+
+    def check_question(self, question: str | None) -> str:
+        """The question without outer blanks.
+
+        Raises:
+            QuestionError: empty or overlong.
+        """
+        text, most = (question or "").strip(), self.settings.max_question_chars
+        if not text:
+            raise QuestionError(
+                expected="a question", got="an empty one", remedy="Type what you want to know."
+            )
+        if len(text) > most:
+            raise QuestionError(
+                expected=f"a question of at most {most:,} characters",
+                got=f"{len(text):,} characters",
+                remedy="Shorten it; what you typed is still there.",
+            )
+        return text
+
+    def adapters(self) -> list[AdapterRecord]:
+        """Adapters made for the model in use, oldest first."""
+        return [it for it in self.store.list_adapters() if it.base_model == self.settings.model]
+
+    def adapter(self, adapter_id: int | None) -> AdapterRecord | None:
+        """The adapter of that id, None for the base model.
+
+        Raises:
+            AdapterError: unknown, or made for another model.
+        """
+        if adapter_id is None:
+            return None
+        for record in self.adapters():
+            if record.id == adapter_id:
+                return record
+        raise AdapterError(
+            expected=f"an adapter made for {self.settings.model}",
+            got=f"adapter {adapter_id}",
+            remedy="Choose another one in the Compare tab.",
+        )
+
+    def answer(self, picture: Image.Image | None, question: str, adapter_id: int | None) -> Iterator[Chunk]:
+        """Stream the answer of the base model (None) or of an adapter. Raises SayoError."""
+        if picture is None:
+            raise PictureError(
+                expected="a picture",
+                got="none",
+                remedy="Upload one, pick an example or have a scene drawn.",
+            )
+        text = self.check_question(question)
+        loaded = self.loaded()
+        name = self._loaded_adapter(loaded, self.adapter(adapter_id))
+        from sayo_app.mllm.chat import answer
+
+        yield from answer(loaded, picture, text, max_new_tokens=self.settings.max_new_tokens, adapter=name)
+
+    def switch(self, adapter_id: int | None) -> None:
+        """Make Ask use that adapter from now on; the choice outlives the app.
+
+        Raises:
+            AdapterError: its folder is missing or damaged; nothing has changed then.
+        """
+        from sayo_app.mllm import adapters
+
+        loaded = self.loaded()
+        adapters.switch(loaded, self._loaded_adapter(loaded, self.adapter(adapter_id)))
+        self.store.set_active_adapter(adapter_id)
+
+    def active_id(self) -> int | None:
+        """The adapter that Ask uses; None for the base model or one of another model."""
+        record = self.store.active_adapter()
+        return record.id if record is not None and record.base_model == self.settings.model else None
+
+    def _loaded_adapter(self, loaded: LoadedModel, record: AdapterRecord | None) -> str | None:
+        """The name under which the model has that adapter, loading it at first use."""
+        from sayo_app.mllm import adapters
+
+        if record is None:
+            return None
+        name = f"adapter-{record.id}"
+        with self._lock:
+            if name not in self._have:
+                adapters.load_adapter(loaded, record.path, name)
+                self._have.add(name)
+        return name
+
+
+def fitted(regions: list[dict[str, Any]], picture: Image.Image) -> list[Region]:
+    """Regions as they came from the browser, checked against the server's own picture.
+
+    Raises:
+        RegionError: not a region, outside the picture or without area.
+    """
+    return [Region.from_dict(region).fitted(picture.size) for region in regions]
