@@ -77,7 +77,10 @@ class CaptureRequest:
 
     @property
     def rows(self) -> dict[int, Float[Tensor, "batch query image"]]:
-        return {layer: parts[0] if len(parts) == 1 else torch.cat(parts, dim=1) for layer, parts in self._read.items()}
+        return {
+            layer: parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+            for layer, parts in self._read.items()
+        }
 
     def wants(self, module: nn.Module, n_queries: int) -> bool:
         """True if this forward of this attention module is to be read."""
@@ -90,7 +93,7 @@ class CaptureRequest:
         repeats, rest = divmod(batch, self._columns.shape[0])
         if rest or n_keys < self._min_keys:
             raise CaptureError(
-                expected=f"a multiple of {self._columns.shape[0]} sequences, with all image tokens among the keys",
+                expected=f"{self._columns.shape[0]} sequences or a multiple, at least {self._min_keys} keys",
                 got=f"{batch} sequences and {n_keys} keys",
                 remedy="Build the request from the input_ids of the same forward.",
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -30,8 +32,8 @@ def linear_patch_embed(model: nn.Module) -> nn.Module:
         product = PatchProduct(
             conv.in_channels,
             conv.out_channels,
-            conv.kernel_size,
-            conv.stride,
+            cast(tuple[int, int, int], conv.kernel_size),
+            cast(tuple[int, int, int], conv.stride),
             bias=conv.bias is not None,
             device="meta",
         )

@@ -1,0 +1,199 @@
+"""Picture and question in, streamed tokens and an attention trace out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from PIL import Image
+from torch import Tensor, nn
+
+from sayo_app.core.steps import split_steps
+from sayo_app.core.trace import AttentionTrace
+from sayo_app.mllm.capture import CaptureRequest
+from sayo_app.mllm.decode import Sampling, decode
+from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.prompt import build_inputs
+
+ACTIVE = "\0active"
+SINK_THRESHOLD = 20.0
+_CONTROL = re.compile(r"<\|[^|]*\|>")
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """The answer so far.
+
+    Attributes:
+        text: all of it, without control tokens such as `<|im_end|>`.
+        tokens: one piece of text a token; joined, and without control tokens, they are `text`.
+        done: True for the last chunk, the only one with a trace.
+    """
+
+    text: str
+    tokens: tuple[str, ...]
+    done: bool
+    trace: AttentionTrace | None = None
+
+
+def answer(
+    loaded: LoadedModel,
+    picture: Image.Image,
+    question: str,
+    *,
+    max_new_tokens: int,
+    temperature: float = 0.0,
+    seed: int = 0,
+    on_stop: Callable[[], bool] | None = None,
+    adapter: str | None = ACTIVE,
+) -> Iterator[Chunk]:
+    """Stream an answer: one chunk a token, then one with the trace of all full-attention layers.
+
+    One answer at a time a model: the others wait until it is read to its end or closed.
+
+    Args:
+        on_stop: asked before each token; True ends the answer as it stands.
+        adapter: name of a loaded adapter to answer with, or None for the base model; by default the one
+            that is switched on. The switch is as it was when the answer ends.
+
+    Raises:
+        QuestionError: an empty question; at once, as the next two.
+        ModelError: a picture of a shape that the model cannot read.
+        AdapterError: no adapter of that name is loaded; at the first chunk.
+    """
+    inputs = build_inputs(loaded, picture, question)
+    sampling = Sampling(temperature=temperature, seed=seed)
+    return _stream(loaded, inputs, picture.size, max_new_tokens, sampling, on_stop, adapter)
+
+
+def _stream(
+    loaded: LoadedModel,
+    inputs: Mapping[str, Any],
+    image_wh: tuple[int, int],
+    max_new_tokens: int,
+    sampling: Sampling,
+    on_stop: Callable[[], bool] | None,
+    adapter: str | None,
+) -> Iterator[Chunk]:
+    columns = loaded.image_columns(inputs["input_ids"])
+    request = CaptureRequest(frozenset(loaded.attention_layers), columns, decoding=True)
+    pieces = TokenText(loaded)
+    entropies: list[float] = []
+    with loaded.exclusive(), _answering_with(loaded, adapter), _Sinks(loaded, columns) as sinks:
+        for step in decode(loaded, inputs, max_new_tokens=max_new_tokens, sampling=sampling, capture=request):
+            pieces.add(int(step.token_ids[0]))
+            entropies.append(float(step.entropies[0]))
+            yield Chunk(pieces.text, pieces.tokens, done=False)
+            if on_stop is not None and on_stop():
+                break
+    pieces.finish()
+    trace = AttentionTrace(
+        tokens=pieces.tokens,
+        token_ids=tuple(pieces.token_ids),
+        attention=_stacked(request, len(entropies) - 1),
+        layers=tuple(sorted(request.layers)),
+        depth=loaded.n_layers,
+        entropies=np.asarray(entropies, dtype=np.float32),
+        grid=loaded.image_grids(inputs, [image_wh])[0][0],
+        steps=split_steps(pieces.tokens),
+        text=pieces.text,
+        sink_mask=sinks.kept,
+    )
+    yield Chunk(pieces.text, pieces.tokens, done=True, trace=trace)
+
+
+def _stacked(request: CaptureRequest, n_rows: int) -> Float[np.ndarray, "row layer image"]:
+    if n_rows == 0:
+        return np.zeros((0, len(request.layers), request.image_mask.shape[1]), dtype=np.float32)
+    rows = request.rows
+    return torch.stack([rows[layer][0] for layer in sorted(rows)], dim=1).cpu().numpy()
+
+
+class TokenText:
+    """Token ids to pieces of text, one a token, that join to the decoded whole.
+
+    A character of several tokens (an emoji, say) belongs to the token that completes it.
+    """
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._tokenizer = loaded.tokenizer
+        self.token_ids: list[int] = []
+        self._pieces: list[str] = []
+        self._done = ""
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        return tuple(self._pieces)
+
+    @property
+    def text(self) -> str:
+        return _CONTROL.sub("", "".join(self._pieces)).strip()
+
+    def add(self, token_id: int) -> None:
+        self.token_ids.append(token_id)
+        whole = self._decoded()
+        piece = "" if whole.endswith("\ufffd") else whole[len(self._done) :]
+        self._pieces.append(piece)
+        self._done += piece
+
+    def finish(self) -> None:
+        """Give the last token what is left of a character that was never completed."""
+        if self._pieces:
+            self._pieces[-1] += self._decoded()[len(self._done) :]
+
+    def _decoded(self) -> str:
+        return str(
+            self._tokenizer.decode(
+                self.token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+            )
+        )
+
+
+class _Sinks:
+    """Find attention sinks among the image tokens while the prompt is encoded.
+
+    A sink is an image token with max_d |RMSNorm(x)[d]| > 20, where x enters the decoder layer at half
+    depth: any coordinate, since which ones grow differs from model to model.
+    """
+
+    def __init__(self, loaded: LoadedModel, columns: Bool[Tensor, "1 key"]) -> None:
+        layers = loaded.family.decoder_layers(loaded.model)
+        self._layer: nn.Module = layers[len(layers) // 2]
+        self._columns = columns
+        self.kept: Bool[np.ndarray, " image"] | None = None
+
+    def __enter__(self) -> _Sinks:
+        self._handle = self._layer.register_forward_pre_hook(self._look, with_kwargs=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._handle.remove()
+
+    def _look(self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self.kept is not None:
+            return
+        states = (args[0] if args else kwargs["hidden_states"])[self._columns].float()
+        normed = states * torch.rsqrt(states.square().mean(dim=-1, keepdim=True) + 1e-6)
+        self.kept = (normed.abs().amax(dim=-1) <= SINK_THRESHOLD).cpu().numpy()
+
+
+@contextmanager
+def _answering_with(loaded: LoadedModel, adapter: str | None) -> Iterator[None]:
+    """Switch for the length of one answer. The caller holds the model."""
+    before = loaded.adapter
+    if adapter in (ACTIVE, before):
+        yield
+        return
+    from sayo_app.mllm import adapters  # peft takes a second to import and most answers need none
+
+    adapters.activate(loaded, adapter)
+    try:
+        yield
+    finally:
+        adapters.activate(loaded, before)

@@ -1,0 +1,137 @@
+"""One token after another: prefill, then a cached forward a token, with the rows read on the way.
+
+A loop of the project's own, since `generate` refuses keyword arguments that it does not know and streams
+only through a second thread. Greedy tokens are those of `generate`; a test holds that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from sayo_app.mllm.capture import CaptureRequest
+from sayo_app.mllm.families import LoadedModel, base_model
+from sayo_app.mllm.prompt import never_sampled
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a token is drawn: temperature 0 takes the likeliest one."""
+
+    temperature: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class DecodeStep:
+    """One token a sequence.
+
+    Attributes:
+        token_ids: the pad token in sequences that ended before.
+        entropies: nats, of the model's own distribution: temperature 1, nothing suppressed.
+        finished: True for a sequence that has ended, with this token or before.
+    """
+
+    token_ids: Int[Tensor, " sequence"]
+    entropies: Float[Tensor, " sequence"]
+    finished: Bool[Tensor, " sequence"]
+
+
+def decode(
+    loaded: LoadedModel,
+    inputs: Mapping[str, Any],
+    *,
+    max_new_tokens: int,
+    sampling: Sampling | None = None,
+    capture: CaptureRequest | None = None,
+) -> Iterator[DecodeStep]:
+    """Yield tokens until every sequence has ended or `max_new_tokens` are out.
+
+    Args:
+        inputs: from `build_inputs`, or a left-padded batch of the same keys.
+        capture: a request with `decoding=True`. After n tokens it holds n - 1 rows: row i has token i as
+            the query, and the last token is never fed.
+
+    Gradients are off within a step and untouched between steps, where the caller runs.
+    """
+    sampling = sampling or Sampling()
+    generator = torch.Generator(device=loaded.device).manual_seed(sampling.seed)
+    ends = torch.tensor(end_token_ids(loaded), device=loaded.device)
+    pad = _pad_token_id(loaded)
+    logits, cache, next_position = _prefill(loaded, inputs)
+    mask = inputs["attention_mask"]
+    suppressed = never_sampled(loaded, logits.shape[-1])
+    finished = torch.zeros(logits.shape[0], dtype=torch.bool, device=loaded.device)
+    for index in range(max_new_tokens):
+        token_ids = draw(logits.masked_fill(suppressed, -torch.inf), sampling, generator)
+        token_ids = token_ids.masked_fill(finished, pad)
+        finished = finished | torch.isin(token_ids, ends)
+        yield DecodeStep(token_ids, entropy(logits), finished)
+        if index + 1 == max_new_tokens or bool(finished.all()):
+            return
+        mask = torch.cat([mask, mask.new_ones(mask.shape[0], 1)], dim=1)
+        logits = _advance(loaded, token_ids, mask, next_position + index, cache, capture)
+
+
+@torch.no_grad()
+def _prefill(
+    loaded: LoadedModel, inputs: Mapping[str, Any]
+) -> tuple[Float[Tensor, "batch vocabulary"], Any, Int[Tensor, " batch"]]:
+    position_ids, next_position = loaded.family.positions(loaded.model, inputs)
+    output = loaded.model(**inputs, position_ids=position_ids, use_cache=True, logits_to_keep=1)
+    return output.logits[:, -1].float(), output.past_key_values, next_position
+
+
+@torch.no_grad()
+def _advance(
+    loaded: LoadedModel,
+    token_ids: Int[Tensor, " sequence"],
+    mask: Int[Tensor, "sequence key"],
+    positions: Int[Tensor, " sequence"],
+    cache: Any,
+    capture: CaptureRequest | None,
+) -> Float[Tensor, "sequence vocabulary"]:
+    """Feed one token a sequence, at explicit positions: the model's own memory of them is shared state."""
+    output = loaded.model(
+        input_ids=token_ids[:, None],
+        attention_mask=mask,
+        position_ids=loaded.family.text_positions(positions[:, None]),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+        sayo_capture=capture,
+    )
+    return output.logits[:, -1].float()
+
+
+def draw(
+    logits: Float[Tensor, "sequence vocabulary"], sampling: Sampling, generator: torch.Generator
+) -> Int[Tensor, " sequence"]:
+    """One token a row: the likeliest at temperature 0, else drawn from softmax(logits / temperature)."""
+    if sampling.temperature <= 0:
+        return logits.argmax(dim=-1)
+    probabilities = torch.softmax(logits / sampling.temperature, dim=-1)
+    return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+
+
+def entropy(logits: Float[Tensor, "*batch vocabulary"]) -> Float[Tensor, "*batch"]:
+    """H = -sum p log p in nats, of softmax(logits)."""
+    log_p = torch.log_softmax(logits, dim=-1)
+    return -(log_p.exp() * log_p).sum(dim=-1)
+
+
+def end_token_ids(loaded: LoadedModel) -> list[int]:
+    """Tokens that end an answer: the model's and the tokenizer's."""
+    of_model = base_model(loaded.model).generation_config.eos_token_id
+    of_model = of_model if isinstance(of_model, list) else [of_model]
+    return sorted({int(token) for token in (*of_model, loaded.tokenizer.eos_token_id) if token is not None})
+
+
+def _pad_token_id(loaded: LoadedModel) -> int:
+    pad = loaded.tokenizer.pad_token_id
+    return end_token_ids(loaded)[0] if pad is None else int(pad)

@@ -1,0 +1,91 @@
+"""Picture and question to model inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from PIL import Image
+from transformers import BatchFeature
+
+from sayo_app.errors import ModelError, QuestionError
+from sayo_app.mllm.families import LoadedModel
+
+# Models that were not trained on the format are asked for it.
+FORMAT_INSTRUCTION = (
+    "Look at the picture and reason step by step in a few short sentences. "
+    "Then give the final answer, as briefly as possible, inside <answer> and </answer>."
+)
+
+
+def check_question(question: str, max_chars: int) -> str:
+    """The question without the white space around it.
+
+    Raises:
+        QuestionError: nothing is left of it, or it is longer than `max_chars`.
+    """
+    stripped = question.strip()
+    if stripped and len(stripped) <= max_chars:
+        return stripped
+    raise QuestionError(
+        expected=f"a question of 1 to {max_chars:,} characters",
+        got=f"{len(stripped):,} characters" if stripped else "an empty question",
+        remedy="Shorten it." if stripped else "Type what you want to know about the picture.",
+    )
+
+
+def prompt_text(loaded: LoadedModel, question: str) -> str:
+    """The prompt as text, one placeholder for the picture, ending where the answer begins."""
+    question = _without_special_tokens(loaded, question)
+    if not loaded.is_bundled:
+        question = f"{question}\n{FORMAT_INSTRUCTION}"
+    content = [{"type": "image"}, {"type": "text", "text": question}]
+    messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
+    return str(loaded.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+
+
+def build_inputs(
+    loaded: LoadedModel, picture: Image.Image, question: str, completion: str | None = None
+) -> BatchFeature:
+    """A batch of one on the model's device: `input_ids`, `attention_mask`, `mm_token_type_ids`,
+    `pixel_values`, `image_grid_thw`.
+
+    Args:
+        completion: text that follows the prompt as it stands, special tokens included.
+
+    Raises:
+        QuestionError: an empty question.
+        ModelError: a picture that the image processor cannot shape, such as a 1 x 1000 one.
+    """
+    text = prompt_text(loaded, question) + (completion or "")
+    try:
+        inputs = loaded.processor(text=[text], images=[picture.convert("RGB")], return_tensors="pt")
+    except ValueError as error:
+        raise ModelError(
+            expected="a picture that this model can read",
+            got=f"{picture.width} x {picture.height} pixels: {error}",
+            remedy="Crop or pad the picture and try again.",
+        ) from error
+    inputs = inputs.to(loaded.device)
+    inputs["pixel_values"] = inputs["pixel_values"].to(loaded.dtype)
+    return inputs
+
+
+def never_sampled(loaded: LoadedModel, vocabulary: int) -> torch.Tensor:
+    """Bool "vocabulary" on the model's device: True at tokens that stand for a picture."""
+    suppressed = torch.zeros(vocabulary, dtype=torch.bool, device=loaded.device)
+    suppressed[list(loaded.family.never_sampled(loaded.config))] = True
+    return suppressed
+
+
+def _without_special_tokens(loaded: LoadedModel, question: str) -> str:
+    """A question cannot end the turn or claim a second picture: special tokens in it are dropped."""
+    special = {
+        *loaded.tokenizer.all_special_tokens,
+        loaded.processor.image_token,
+        loaded.processor.video_token,
+    }
+    while any(token in question for token in special):
+        for token in special:
+            question = question.replace(token, "")
+    return check_question(question, max_chars=max(1, len(question)))
