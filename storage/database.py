@@ -81,6 +81,9 @@ class Database:
 
 
 def _open(settings: Settings) -> tuple[Engine, bool]:
+    if settings.database_url is None:
+        # Not by way of text: the folder's name may hold what a URL gives a meaning to.
+        return _open_sqlite(URL.create("sqlite", database=str(settings.data_dir / "studio.db")))
     try:
         url = make_url(settings.url)
     except ArgumentError as error:
@@ -187,17 +190,20 @@ def _use_wal(engine: Engine) -> None:
 
 def _migrate(engine: Engine) -> None:
     """Brings the schema to the newest revision in one transaction that only one process can hold."""
-    with _migrating, engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
+    with _migrating, engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})")
         revision = _known_revision(connection)
         if revision == _script().get_current_head():
+            # Only a write tells whether one may: SQLite begins even where it may not. Not committed.
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
             return
         logger.info("Migrating the store from %s", revision or "an empty database")
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS_DIR).replace("%", "%%"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        connection.commit()
 
 
 def _script() -> ScriptDirectory:

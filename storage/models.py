@@ -10,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     MetaData,
@@ -148,7 +149,7 @@ class Run(Base):
     state: Mapped[str] = mapped_column(String(20))
     config: Mapped[dict[str, Any]]
     pid: Mapped[int | None]
-    process_started_at: Mapped[float | None]
+    process_started_at: Mapped[float | None] = mapped_column(Double)
     error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]

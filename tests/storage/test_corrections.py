@@ -76,7 +76,9 @@ def test_an_answer_alone_or_a_region_alone_is_enough(correct: Correct) -> None:
 
 def test_a_change_is_a_revision_and_the_old_one_stays(store: Store, correct: Correct) -> None:
     first = correct(author="Ada")
-    second = store.revise_correction(first.id, "Bo", corrected_answer="plum", regions=[Region.box(0, 0, 9, 9)])
+    second = store.revise_correction(
+        first.id, "Bo", corrected_answer="plum", regions=[Region.box(0, 0, 9, 9)]
+    )
     third = store.revise_correction(first.id, "Cy", question="What is right of the apple?")
     assert store.correction_history(first.id) == [first, second, third]
     assert store.get_correction(first.id) == third

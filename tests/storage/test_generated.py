@@ -20,9 +20,9 @@ def test_generated_corrections_say_so_and_hold_the_truth(store: Store) -> None:
 
 
 def test_families_take_turns_and_pictures_differ(store: Store) -> None:
-    made = add_generated_corrections(store, 10, seed=0, model="bundled")
+    made = add_generated_corrections(store, 6, seed=0, model="bundled")
     assert {c.family for c in made} == set(FAMILIES)
-    assert len({c.picture_id for c in made}) == len(made) == store.count_corrections(origin="generated") == 10
+    assert len({c.picture_id for c in made}) == len(made) == store.count_corrections(origin="generated") == 6
 
 
 def test_asking_again_adds_new_pictures(store: Store) -> None:
@@ -38,5 +38,5 @@ def test_the_same_seed_gives_the_same_corrections(store: Store) -> None:
 
 
 def test_none_is_without_a_region(store: Store) -> None:
-    made = add_generated_corrections(store, 12, seed=700, model="bundled")
+    made = add_generated_corrections(store, 5, seed=700, model="bundled")
     assert all(c.regions for c in made)

@@ -98,7 +98,7 @@ def _runs() -> None:
         sa.Column("state", sa.String(20), nullable=False),
         sa.Column("config", sa.JSON, nullable=False),
         sa.Column("pid", sa.Integer),
-        sa.Column("process_started_at", sa.Float),
+        sa.Column("process_started_at", sa.Double),
         sa.Column("error", sa.Text),
         sa.Column("created_at", _TIME, nullable=False),
         sa.Column("started_at", _TIME),
