@@ -128,15 +128,16 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        whole = temporary / "whole"
         try:
+            whole.mkdir()
             save_file(
-                {key: tensor.contiguous().cpu() for key, tensor in weights.items()}, temporary / WEIGHTS_FILE
+                {key: tensor.contiguous().cpu() for key, tensor in weights.items()}, whole / WEIGHTS_FILE
             )
-            config.save_pretrained(str(temporary))
-            temporary.chmod(0o755)
+            config.save_pretrained(str(whole))
             if folder.exists():
-                shutil.rmtree(folder)
-            temporary.rename(folder)
+                folder.rename(temporary / "replaced")
+            whole.rename(folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except (OSError, SafetensorError) as error:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from huggingface_hub import HfApi, is_offline_mode, try_to_load_from_cache
@@ -39,6 +39,7 @@ HUB_TIMEOUT_S = 8.0
 LOCK_TIMEOUT_S = 600.0
 
 
+@runtime_checkable
 class Family(Protocol):
     """The questions that capture, chat and training ask about a model."""
 
