@@ -51,6 +51,9 @@ class Settings:
             SettingsError: a value that cannot be read as its type.
         """
         values: dict[str, Any] = {}
+        # Where Gradio itself is told the address, as on Hugging Face Spaces, that is the default.
+        if "GRADIO_SERVER_NAME" in os.environ:
+            values["host"] = os.environ["GRADIO_SERVER_NAME"]
         for field in fields(cls):
             text = os.environ.get(f"SAYO_{field.name.upper()}")
             if text is not None:
