@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 import tests.shapes
 
 # Shapes in signatures are checked under pytest only: the hook must come before the packages.
 install_import_hook(["sayo_app", "storage", "training"], f"{tests.shapes.__name__}.checked")
+
+# A busy machine is no failure, and the same code gives the same result.
+settings.register_profile("studio", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("studio")
 
 
 @pytest.fixture(autouse=True)

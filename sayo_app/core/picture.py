@@ -16,8 +16,8 @@ from sayo_app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-# Formats whose size stands in a header that is read without decoding a pixel.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF")
+# Formats whose size stands in a header that is read without decoding a pixel. JPEG opens MPO too.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 # Processors refuse thin strips, some of them from 200 to 1.
 MAX_ASPECT = 100
 

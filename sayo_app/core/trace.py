@@ -125,7 +125,8 @@ class AttentionTrace:
                 expected=f"the trace {path.name}", got="no such file", remedy="Ask the question again."
             )
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            # np.load would leave the file open on some kinds of damage.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 header = json.loads(arrays["header"].tobytes())
                 return cls(
                     tokens=tuple(header["tokens"]),

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sayo_app.core.grid import ImageGrid
+from sayo_app.core.steps import split_steps
+from sayo_app.core.trace import AttentionTrace
+
+TOKENS = ("A", " dog", ".", " <", "answer", ">", "dog", "</", "answer", ">", "<|im_end|>")
+
+
+@pytest.fixture
+def make_trace() -> Callable[..., AttentionTrace]:
+    """A trace of TOKENS over 4 layers and a 2 x 3 grid; any field can be given."""
+
+    def make(**changes: Any) -> AttentionTrace:
+        random = np.random.default_rng(0)
+        fields: dict[str, Any] = {
+            "tokens": TOKENS,
+            "token_ids": tuple(range(len(TOKENS))),
+            "attention": random.random((len(TOKENS) - 1, 4, 6)).astype(np.float32) / 6,
+            "layers": (0, 1, 2, 3),
+            "depth": 4,
+            "entropies": random.random(len(TOKENS)).astype(np.float32),
+            "grid": ImageGrid.regular((60, 40), (2, 3)),
+            "steps": split_steps(TOKENS),
+            "text": "A dog. <answer>dog</answer>",
+            "sink_mask": np.array([True, True, False, True, True, True]),
+        }
+        return AttentionTrace(**fields | changes)
+
+    return make
