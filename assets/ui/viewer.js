@@ -2,8 +2,8 @@
  *
  * props.value:   what to show (see sayo_app/ui/viewer.py for its fields); sent once an answer.
  * props.numbers: the server's figures for the boxes; sent after every change of them.
- * props.options: {editable, group, chart}. Viewers of one group step together; those that show the
- *                same answer share its boxes too.
+ * options:       {id, editable, group, chart, methods, waiting}. Viewers of one group step together; those
+ *                that show the same answer share its boxes too.
  * Stepping, blending and drawing never ask the server.
  */
 (() => {
@@ -13,9 +13,9 @@
   sayo.viewers ??= {};
   const PLAY_MS = 350;
 
-  sayo.viewer = ({ element, props, trigger, watch }) => {
-    const viewer = new Viewer(element.querySelector(".sv"), { ...props.options }, trigger);
-    sayo.viewers[viewer.options.id] = viewer;
+  sayo.viewer = ({ element, props, trigger, watch }, options) => {
+    const viewer = new Viewer(element.querySelector(".sv"), options, trigger);
+    sayo.viewers[options.id] = viewer;
     watch("value", () => viewer.show(props.value || {}));
     watch("numbers", () => viewer.showNumbers(props.numbers));
     viewer.show(props.value || {});
@@ -35,6 +35,7 @@
       this.selection = { kind: "answer", index: 0 };
       this.flags = { overlay: true, truth: false, draw: !matchMedia("(pointer: coarse)").matches };
       this.parts = sayo.viewerParts(this);
+      root.dataset.viewer = options.id;
       root.replaceChildren(...this.parts.tops);
       this.editor = new sayo.RegionEditor(this.parts.layer, (committed) => this.edited(committed));
       this.editor.enabled = options.editable && this.flags.draw;

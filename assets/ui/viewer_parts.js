@@ -307,8 +307,13 @@
 
   /* A line in the Plotly chart at the selected token, and a click there selects a token. */
   sayo.markChart = (viewer) => {
-    const plot = viewer.options.chart && document.querySelector(`#${viewer.options.chart} .js-plotly-plot`);
-    if (!plot?.on || !plot._fullLayout?.xaxis) return;
+    if (!viewer.options.chart || !viewer.rows) return;
+    const plot = document.querySelector(`#${viewer.options.chart} .js-plotly-plot`);
+    if (!plot?.on || !plot._fullLayout?.xaxis) {
+      clearTimeout(viewer.chartTimer); // Plotly loads and draws in its own time
+      viewer.chartTimer = setTimeout(() => viewer.root.isConnected && sayo.markChart(viewer), 400);
+      return;
+    }
     if (!plot.dataset.sayo) {
       plot.dataset.sayo = "1";
       plot.on("plotly_click", (event) => viewer.select("token", Math.round(event.points[0].x) - 1));

@@ -19,7 +19,7 @@ from sayo_app.core.scenes import Scene
 from sayo_app.ui.cards import cards, cards_value, thumbnail
 from sayo_app.ui.charts import token_chart
 from sayo_app.ui.figures import region_numbers
-from sayo_app.ui.handlers import guarded
+from sayo_app.ui.handlers import PRIVATE, guarded
 from sayo_app.ui.studio import MODEL_QUEUE, Session, Studio, fitted
 from sayo_app.ui.viewer import answer_value, empty_value, picture_value, streaming_value, viewer
 
@@ -47,35 +47,14 @@ def _example(seed: int) -> tuple[Scene, SceneQuestion]:
 def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
     """Lay out the tab and wire it. `correct_viewer` is shown the same answer."""
     with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=280):
-            gr.Markdown("#### 1 · Choose a picture", elem_classes="step-title")
-            with gr.Row(elem_classes="tight"):
-                upload = gr.UploadButton(
-                    "Upload a picture", elem_id="ask-upload", variant="secondary", type="filepath"
-                )
-                fresh = gr.Button("Draw a fresh scene", elem_id="ask-fresh", variant="secondary")
-            gr.Markdown("or pick an example:", elem_classes="hint")
-            examples = cards("ask-examples", examples_value(), strip=True)
-        with gr.Column(scale=3, min_width=300):
-            gr.Markdown("#### 2 · Ask about it", elem_classes="step-title")
-            question = gr.Textbox(
-                label="Question",
-                show_label=False,
-                placeholder="What do you want to know about the picture?",
-                lines=2,
-                max_lines=6,
-                elem_id="ask-question",
-                submit_btn=False,
-            )
-            with gr.Row(elem_classes="tight"):
-                ask = gr.Button("Ask", variant="primary", elem_id="ask-button")
-                stop = gr.Button("Stop", variant="secondary", elem_id="ask-stop")
-            gr.Markdown(_world_note(studio), elem_classes="hint")
+        with gr.Column(scale=1, min_width=280):
+            sources = _sources()
+        with gr.Column(scale=1, min_width=300):
+            question, ask, stop = _asking(studio)
     gr.Markdown("#### 3 · See where it looked", elem_classes="step-title")
     shown = viewer("ask-viewer", hint=EMPTY_HINT, editable=True, group="current", chart="ask-chart")
     chart = gr.Plot(show_label=False, elem_id="ask-chart", visible=False)
-
-    _wire_pictures(studio, session, (upload, fresh, examples), (shown, correct_viewer, question, chart))
+    _wire_pictures(studio, session, sources, (shown, correct_viewer, question, chart))
 
     @guarded
     def on_ask(session: Session, question: str) -> Iterator[Any]:
@@ -86,10 +65,9 @@ def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
         on_ask,
         [session, question],
         [shown, correct_viewer, chart],
-        show_progress="hidden",
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=1,
-        api_visibility="private",
+        **PRIVATE,
     )
     stop.click(None, cancels=[asked], api_visibility="private")
 
@@ -98,11 +76,34 @@ def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
         return numbers_update(session, event)
 
     for component in (shown, correct_viewer):
-        component.regions(
-            on_regions, session, component, show_progress="hidden", queue=False,
-            trigger_mode="multiple", api_visibility="private",
-        )  # fmt: skip
+        component.regions(on_regions, session, component, queue=False, trigger_mode="multiple", **PRIVATE)
     return AskTab(viewer=shown, question=question)
+
+
+def _sources() -> tuple[gr.UploadButton, gr.Button, gr.HTML]:
+    gr.Markdown("#### 1 · Choose a picture", elem_classes="step-title")
+    with gr.Row(elem_classes="tight"):
+        upload = gr.UploadButton("Upload a picture", elem_id="ask-upload", type="filepath")
+        fresh = gr.Button("Draw a fresh scene", elem_id="ask-fresh")
+    gr.Markdown("or pick an example:", elem_classes="hint")
+    return upload, fresh, cards("ask-examples", examples_value(), strip=True)
+
+
+def _asking(studio: Studio) -> tuple[gr.Textbox, gr.Button, gr.Button]:
+    gr.Markdown("#### 2 · Ask about it", elem_classes="step-title")
+    question = gr.Textbox(
+        label="Question",
+        show_label=False,
+        placeholder="What do you want to know about the picture?",
+        lines=2,
+        max_lines=6,
+        elem_id="ask-question",
+    )
+    with gr.Row(elem_classes="tight"):
+        ask = gr.Button("Ask", variant="primary", elem_id="ask-button")
+        stop = gr.Button("Stop", elem_id="ask-stop")
+    gr.Markdown(_world_note(studio), elem_classes="hint")
+    return question, ask, stop
 
 
 def examples_value() -> dict[str, Any]:
@@ -161,10 +162,9 @@ def _wire_pictures(
         return scene(session, typed, _example(seed), f"scene-{seed}")
 
     question = outputs[2]
-    private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    upload.upload(on_upload, [upload, session], list(outputs), **private)
-    fresh.click(on_fresh, [session, question], list(outputs), **private)
-    examples.pick(on_pick, [session, question], list(outputs), **private)
+    upload.upload(on_upload, [upload, session], list(outputs), **PRIVATE)
+    fresh.click(on_fresh, [session, question], list(outputs), **PRIVATE)
+    examples.pick(on_pick, [session, question], list(outputs), **PRIVATE)
 
 
 def _answers(studio: Studio, session: Session, question: str) -> Iterator[Any]:
@@ -192,5 +192,6 @@ def _world_note(studio: Studio) -> str:
         return "Any picture, any question. Short questions with one clear answer show most."
     return (
         "The bundled model only knows scenes like the examples: small figures with coloured letter tags. "
-        "Ask what carries a tag, what is left of or nearest to something, how many there are, which is larger."
+        "Ask what carries a tag, what is left of or nearest to something, how many there are, or which is "
+        "larger."
     )

@@ -24,14 +24,25 @@ def token_chart(trace: AttentionTrace) -> go.Figure:
     words = [_plain(token) for token in trace.tokens]
     figure = go.Figure()
     figure.add_bar(
-        x=numbers[: len(share)], y=share, customdata=words[: len(share)], name="attention on the image (%)",
-        marker_color=_BLUE, opacity=0.75, hovertemplate="%{customdata}: %{y:.1f} %<extra></extra>",
-    )  # fmt: skip
+        x=numbers[: len(share)],
+        y=share,
+        customdata=words[: len(share)],
+        name="attention on the image (%)",
+        marker_color=_BLUE,
+        opacity=0.75,
+        hovertemplate="%{customdata}: %{y:.1f} %<extra></extra>",
+    )
     figure.add_scatter(
-        x=numbers, y=trace.entropies, customdata=words, name="entropy (nats)", yaxis="y2", mode="lines+markers",
-        line={"color": _ORANGE, "width": 2}, marker={"size": 5},
+        x=numbers,
+        y=trace.entropies,
+        customdata=words,
+        name="entropy (nats)",
+        yaxis="y2",
+        mode="lines+markers",
+        line={"color": _ORANGE, "width": 2},
+        marker={"size": 5},
         hovertemplate="%{customdata}: %{y:.2f} nats<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_layout(
         _layout(height=230),
         xaxis={"title": {"text": "token"}, "gridcolor": _GRID, "zeroline": False},
@@ -42,47 +53,62 @@ def token_chart(trace: AttentionTrace) -> go.Figure:
     return figure
 
 
+# Title, colour, and the key of the figure in a step and in an evaluation event.
+_PANELS = (
+    ("Attention reward", _BLUE, "attention_reward", "sayo_reward"),
+    ("Answer accuracy", _GREEN, "answer_accuracy", "accuracy"),
+    ("KL to the start", _RED, "kl", None),
+    ("Energy in the regions", _ORANGE, "energy", "energy"),
+)
+
+
 def training_chart(events: Sequence[dict[str, Any]]) -> go.Figure:
-    """Reward, answer accuracy, KL and attention energy over the steps of a run, in four panels."""
+    """Reward, answer accuracy, KL and attention energy over the steps of a run, in four panels.
+
+    Lines are means over a step's own completions; diamonds are measured on held-out corrections.
+    """
     steps = [event for event in events if event.get("kind") == "step"]
-    checks = [
-        event for event in events if event.get("kind") == "evaluation" and event.get("split") == "held_out"
-    ]
-    panels = (
-        ("reward", "Attention reward", _BLUE, "attention_reward", "sayo_reward"),
-        ("accuracy", "Answer accuracy", _GREEN, "answer_accuracy", "accuracy"),
-        ("kl", "KL to the start", _RED, "kl", None),
-        ("energy", "Energy in the regions", _ORANGE, "energy", "energy"),
-    )
+    held_out = [it for it in events if it.get("kind") == "evaluation" and it.get("split") == "held_out"]
     figure = go.Figure()
-    layout: dict[str, Any] = _layout(height=420) | {
+    layout = _layout(height=420) | {
         "grid": {"rows": 2, "columns": 2, "pattern": "independent", "xgap": 0.16, "ygap": 0.34},
         "annotations": [],
         "uirevision": "training",
         "showlegend": False,
     }
-    for number, (_, title, colour, key, check) in enumerate(panels, 1):
+    for number, (title, colour, key, check) in enumerate(_PANELS, 1):
         suffix = "" if number == 1 else str(number)
         axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
-        seen = [event for event in steps if event.get(key) is not None]
-        figure.add_scatter(
-            x=[event["step"] for event in seen], y=[event[key] for event in seen], name=f"{title}, training",
-            mode="lines+markers", line={"color": colour, "width": 2}, marker={"size": 4}, **axes,
-        )  # fmt: skip
-        held_out = [event for event in checks if check and event.get(check) is not None]
-        figure.add_scatter(
-            x=[event["step"] for event in held_out], y=[event[check] for event in held_out],
-            name=f"{title}, held out", mode="markers", marker={"color": colour, "size": 11, "symbol": "diamond-open"},
-            **axes,
-        )  # fmt: skip
+        line = {"color": colour, "width": 2}
+        figure.add_scatter(**_points(steps, key), name=title, mode="lines+markers", line=line, **axes)
+        if check is not None:
+            diamond = {"color": colour, "size": 11, "symbol": "diamond-open", "line": {"width": 2}}
+            figure.add_scatter(
+                **_points(held_out, check), name=f"{title}, held out", mode="markers", marker=diamond, **axes
+            )
         layout[f"xaxis{suffix}"] = {"gridcolor": _GRID, "zeroline": False, "rangemode": "tozero"}
         layout[f"yaxis{suffix}"] = {"gridcolor": _GRID, "zeroline": True, "zerolinecolor": _GRID}
-        layout["annotations"].append(
-            {"text": title, "xref": f"x{suffix} domain", "yref": f"y{suffix} domain", "x": 0, "y": 1.2,
-             "showarrow": False, "xanchor": "left", "font": {"size": 13}}
-        )  # fmt: skip
+        layout["annotations"].append(_panel_title(title, suffix))
     figure.update_layout(layout)
     return figure
+
+
+def _points(events: Sequence[dict[str, Any]], key: str) -> dict[str, list[float]]:
+    known = [event for event in events if event.get(key) is not None and event.get("step") is not None]
+    return {"x": [event["step"] for event in known], "y": [event[key] for event in known]}
+
+
+def _panel_title(title: str, suffix: str) -> dict[str, Any]:
+    return {
+        "text": title,
+        "xref": f"x{suffix} domain",
+        "yref": f"y{suffix} domain",
+        "x": 0,
+        "y": 1.2,
+        "showarrow": False,
+        "xanchor": "left",
+        "font": {"size": 13},
+    }
 
 
 def _layout(*, height: int) -> dict[str, Any]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import html
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from sayo_app.core.region import Region
 from sayo_app.errors import CorrectionError
 from sayo_app.ui.figures import region_numbers
-from sayo_app.ui.handlers import guarded, say
-from sayo_app.ui.studio import BASE_LABEL, MODEL_QUEUE, Session, Studio
+from sayo_app.ui.handlers import PRIVATE, guarded, say
+from sayo_app.ui.studio import BASE_ID, BASE_LABEL, MODEL_QUEUE, Session, Studio
 from sayo_app.ui.viewer import answer_value, picture_value, streaming_value, viewer
 from storage.records import AdapterRecord
 
@@ -27,95 +27,127 @@ _FIGURES = (
     ("energy", "Energy in the regions", True, "share of its attention that is in the regions"),
     ("pointing", "Pointing game", True, "share whose most looked-at spot is in a region"),
 )
-_BASE = 0  # the dropdown value of the base model: Gradio cannot tell None from nothing chosen
+_MOST_SOURCES, _FEW = 200, 50
+
+
+class _Parts(NamedTuple):
+    first: gr.Dropdown
+    second: gr.Dropdown
+    source: gr.Dropdown
+    question: gr.Textbox
+    go: gr.Button
+    shown: list[Any]
+    table: gr.HTML
+    chosen: gr.Dropdown
+    switch: gr.Button
+    in_use: gr.HTML
 
 
 def build(
     studio: Studio, session: gr.State, changed: gr.State, tab: gr.Tab, question_of_ask: gr.Textbox
-) -> gr.State:
-    """Lay out the tab; the state that it returns counts switches of the adapter."""
-    with gr.Row(equal_height=True):
-        first = gr.Dropdown([(BASE_LABEL, _BASE)], value=_BASE, label="Left", elem_id="compare-first")
-        second = gr.Dropdown([(BASE_LABEL, _BASE)], value=_BASE, label="Right", elem_id="compare-second")
-        source = gr.Dropdown([(_FROM_ASK, 0)], value=0, label="Picture", elem_id="compare-source")
-    with gr.Row(equal_height=True):
-        question = gr.Textbox(label="Question", scale=4, elem_id="compare-question", lines=1,
-                              placeholder="The same question is put to both")  # fmt: skip
-        go = gr.Button("Compare", variant="primary", scale=1, min_width=140, elem_id="compare-button")
-    with gr.Row(equal_height=False):
-        shown = []
-        for side in ("first", "second"):
-            with gr.Column(min_width=320):
-                title = gr.HTML("", elem_id=f"compare-{side}-title", apply_default_css=False)
-                component = viewer(f"compare-{side}-viewer", hint=_HINT, editable=False, group="compare")
-                shown += [title, component]
-    gr.Markdown("#### On held-out corrections", elem_classes="step-title")
-    table = gr.HTML("", elem_id="compare-table", apply_default_css=False)
-    gr.Markdown("#### The model that Ask uses", elem_classes="step-title")
-    with gr.Row(elem_classes="tight", equal_height=True):
-        chosen = gr.Dropdown([(BASE_LABEL, _BASE)], value=_BASE, label="Adapter", elem_id="compare-switch-choice",
-                             scale=0, min_width=280)  # fmt: skip
-        switch = gr.Button(
-            "Use it in Ask", variant="primary", elem_id="compare-switch", scale=0, min_width=160
-        )
-    in_use = gr.HTML("", elem_id="compare-active", apply_default_css=False)
-    switched = gr.State(0)
-    private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+) -> None:
+    """Lay out the tab and wire it; `changed` counts changes of the store."""
+    parts = _lay_out()
 
     @guarded
     def on_open(first: int, second: int, source: int, question: str, asked: str) -> Any:
-        adapters = studio.adapters()
-        choices = [(BASE_LABEL, _BASE), *((_name(it), it.id) for it in adapters)]
-        known = {value for _, value in choices}
-        newest = max(known)
-        active = studio.active_id() or _BASE
-        pictures = [
-            (_FROM_ASK, 0),
-            *((_source_name(it), it.id) for it in studio.store.list_corrections()[:200]),
-        ]
-        # Base against the newest adapter is what one wants to see after a training run.
-        second = second if second in known and second != _BASE else newest
-        return (
-            gr.Dropdown(choices=choices, value=first if first in known else _BASE),
-            gr.Dropdown(choices=choices, value=second),
-            gr.Dropdown(choices=pictures, value=source if source in {value for _, value in pictures} else 0),
-            question or asked,
-            gr.Dropdown(choices=choices, value=active),
-            _active_text(studio),
-            _table(studio, first, second),
-        )
+        return _opened(studio, first, second, source, question or asked)
 
-    gr.on([tab.select, changed.change], on_open, [first, second, source, question, question_of_ask],
-          [first, second, source, question, chosen, in_use, table], **private)  # fmt: skip
+    gr.on(
+        [tab.select, changed.change],
+        on_open,
+        [parts.first, parts.second, parts.source, parts.question, question_of_ask],
+        [parts.first, parts.second, parts.source, parts.question, parts.chosen, parts.in_use, parts.table],
+        **PRIVATE,
+    )
 
     @guarded
     def on_source(source: int, question: str, asked: str) -> Any:
         return studio.store.get_correction(source).question if source else asked or question
 
-    source.input(on_source, [source, question, question_of_ask], question, **private)
-    gr.on(
-        [first.input, second.input],
-        guarded(lambda a, b: _table(studio, a, b)),
-        [first, second],
-        table,
-        **private,
-    )
+    parts.source.input(on_source, [parts.source, parts.question, question_of_ask], parts.question, **PRIVATE)
+
+    @guarded
+    def on_sides(first: int, second: int) -> Any:
+        return _table(studio, first, second)
+
+    sides = [parts.first, parts.second]
+    gr.on([parts.first.input, parts.second.input], on_sides, sides, parts.table, **PRIVATE)
 
     @guarded
     def on_compare(session: Session, first: int, second: int, source: int, question: str) -> Iterator[Any]:
         yield from _compared(studio, session, (first, second), source, question)
 
-    gr.on([go.click, question.submit], on_compare, [session, first, second, source, question], shown,
-          concurrency_id=MODEL_QUEUE, concurrency_limit=1, **private)  # fmt: skip
+    gr.on(
+        [parts.go.click, parts.question.submit],
+        on_compare,
+        [session, *sides, parts.source, parts.question],
+        parts.shown,
+        concurrency_id=MODEL_QUEUE,
+        concurrency_limit=1,
+        **PRIVATE,
+    )
 
     @guarded
-    def on_switch(chosen: int, switched: int) -> Any:
+    def on_switch(chosen: int) -> Any:
         studio.switch(chosen or None)
         say(f"Ask now uses {_label(studio, chosen)}.")
-        return _active_text(studio), switched + 1
+        return _active_text(studio)
 
-    switch.click(on_switch, [chosen, switched], [in_use, switched], concurrency_id=MODEL_QUEUE, **private)
-    return switched
+    parts.switch.click(on_switch, parts.chosen, parts.in_use, concurrency_id=MODEL_QUEUE, **PRIVATE)
+
+
+def _lay_out() -> _Parts:
+    base = [(BASE_LABEL, BASE_ID)]
+    with gr.Row(equal_height=True):
+        first = gr.Dropdown(base, value=BASE_ID, label="Left", elem_id="compare-first")
+        second = gr.Dropdown(base, value=BASE_ID, label="Right", elem_id="compare-second")
+        source = gr.Dropdown([(_FROM_ASK, 0)], value=0, label="Picture", elem_id="compare-source")
+    with gr.Row(equal_height=True):
+        question = gr.Textbox(
+            label="Question",
+            placeholder="The same question is put to both",
+            scale=4,
+            elem_id="compare-question",
+        )
+        go = gr.Button("Compare", variant="primary", scale=1, min_width=140, elem_id="compare-button")
+    shown: list[Any] = []
+    with gr.Row(equal_height=False):
+        for side in ("first", "second"):
+            with gr.Column(min_width=320):
+                shown.append(gr.HTML("", elem_id=f"compare-{side}-title", apply_default_css=False))
+                shown.append(viewer(f"compare-{side}-viewer", hint=_HINT, editable=False, group="compare"))
+    gr.Markdown("#### On held-out corrections", elem_classes="step-title")
+    table = gr.HTML("", elem_id="compare-table", apply_default_css=False)
+    gr.Markdown("#### The model that Ask uses", elem_classes="step-title")
+    with gr.Row(elem_classes="tight", equal_height=True):
+        chosen = gr.Dropdown(
+            base, value=BASE_ID, label="Adapter", elem_id="compare-switch-choice", scale=0, min_width=280
+        )
+        switch = gr.Button(
+            "Use it in Ask", variant="primary", elem_id="compare-switch", scale=0, min_width=160
+        )
+    in_use = gr.HTML("", elem_id="compare-active", apply_default_css=False)
+    return _Parts(first, second, source, question, go, shown, table, chosen, switch, in_use)
+
+
+def _opened(studio: Studio, first: int, second: int, source: int, question: str) -> tuple[Any, ...]:
+    """The tab as it is opened: what can be chosen now, and base against the newest adapter."""
+    choices = [(BASE_LABEL, BASE_ID), *((_name(it), it.id) for it in studio.adapters())]
+    known = {value for _, value in choices}
+    corrections = studio.store.list_corrections()[:_MOST_SOURCES]
+    sources = [(_FROM_ASK, 0), *((f"Correction {it.id}: {it.question[:60]}", it.id) for it in corrections)]
+    first = first if first in known else BASE_ID
+    second = second if second in known and second != BASE_ID else max(known)
+    return (
+        gr.Dropdown(choices=choices, value=first),
+        gr.Dropdown(choices=choices, value=second),
+        gr.Dropdown(choices=sources, value=source if source in {value for _, value in sources} else 0),
+        question,
+        gr.Dropdown(choices=choices, value=studio.active_id() or BASE_ID),
+        _active_text(studio),
+        _table(studio, first, second),
+    )
 
 
 def _compared(
@@ -165,12 +197,8 @@ def _title(studio: Studio, adapter_id: int) -> str:
     return f'<h4 class="side-title">{html.escape(label[0].upper() + label[1:])}</h4>'
 
 
-def _source_name(record: Any) -> str:
-    return f"Correction {record.id}: {record.question[:60]}"
-
-
 def _active_text(studio: Studio) -> str:
-    label = html.escape(_label(studio, studio.active_id() or _BASE))
+    label = html.escape(_label(studio, studio.active_id() or BASE_ID))
     return f'<p class="note" data-testid="active">Ask uses <b>{label}</b>.</p>'
 
 
@@ -179,25 +207,33 @@ def _table(studio: Studio, first: int, second: int) -> str:
     records = {it.id: it for it in studio.adapters()}
     record = records.get(second) or records.get(first)
     if record is None:
-        return '<p class="note">No adapter yet. Retrain first: its run is then measured here, before and after.</p>'
-    before, after = record.summary.get("before") or {}, record.summary.get("after") or {}
-    rows = ""
-    for key, label, is_share, meaning in _FIGURES:
-        if before.get(key) is None and after.get(key) is None:
-            continue
-        rows += (
-            f'<tr data-testid="held-out-{key}"><th>{label}<span>{meaning}</span></th><td>{_figure(before.get(key), is_share)}</td>'
-            f"<td>{_figure(after.get(key), is_share)}</td><td>{_change(before.get(key), after.get(key), is_share)}</td></tr>"
+        return (
+            '<p class="note">No adapter yet. Retrain first: the new adapter is then measured here, before '
+            "and after its training.</p>"
         )
+    before, after = record.summary.get("before") or {}, record.summary.get("after") or {}
+    rows = "".join(_row(before.get(figure[0]), after.get(figure[0]), *figure) for figure in _FIGURES)
+    name = html.escape(_name(record))
     if not rows:
-        return f'<p class="note">Nothing was measured for {html.escape(_name(record))}.</p>'
-    count = after.get("count") or before.get("count")
-    measured = f" on {int(count)} held-out corrections" if count else ""
-    small = " With so few, a change of a few points means little." if count and count < 50 else ""
+        return f'<p class="note">Nothing was measured for {name}.</p>'
+    count = int(after.get("count") or before.get("count") or 0)
+    measured = f" on {count} held-out corrections" if count else ""
+    small = " With so few, a change of a few points means little." if 0 < count < _FEW else ""
     return (
-        f"<p class='hint'>{html.escape(_name(record))}, measured before and after its training{measured}.{small}</p>"
-        f'<table class="plain-table held-out"><tr><th></th><th>Before</th><th>After</th><th>Change</th></tr>{rows}</table>'
+        f"<p class='hint'>{name}, measured before and after its training{measured}.{small}</p>"
+        '<table class="plain-table held-out"><tr><th></th><th>Before</th><th>After</th><th>Change</th></tr>'
+        f"{rows}</table>"
     )
+
+
+def _row(
+    before: float | None, after: float | None, key: str, label: str, is_share: bool, meaning: str
+) -> str:
+    if before is None and after is None:
+        return ""
+    cells = (_figure(before, is_share), _figure(after, is_share), _change(before, after, is_share))
+    columns = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f'<tr data-testid="held-out-{key}"><th>{label}<span>{meaning}</span></th>{columns}</tr>'
 
 
 def _figure(value: float | None, is_share: bool) -> str:

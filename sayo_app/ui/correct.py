@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.errors import CorrectionError
-from sayo_app.ui.handlers import guarded, say
+from sayo_app.ui.handlers import PRIVATE, guarded, say
 from sayo_app.ui.studio import Session, Studio, fitted
 
 # The boxes as they are on the page at the moment of the click, not as of the last event.
@@ -48,11 +48,14 @@ def build(studio: Studio, session: gr.State, shown: gr.HTML, changed: gr.State) 
         return f"✓ Correction {record_id} {verb}. Find it in the Corrections tab.", changed + 1
 
     save.click(
-        on_save, [boxes, answer, author, session, changed], [status, changed],
-        js=READ_BOXES.format(viewer="correct-viewer"), show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
+        on_save,
+        [boxes, answer, author, session, changed],
+        [status, changed],
+        js=READ_BOXES.format(viewer="correct-viewer"),
+        **PRIVATE,
+    )
     # A new answer makes an old "saved" untrue.
-    shown.change(lambda: "", None, status, show_progress="hidden", api_visibility="private")
+    shown.change(lambda: "", None, status, **PRIVATE)
 
 
 def save_correction(

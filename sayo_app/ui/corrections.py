@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -11,7 +11,7 @@ from sayo_app.errors import CorrectionError, StorageError
 from sayo_app.ui.cards import cards, cards_value, thumbnail
 from sayo_app.ui.correct import READ_BOXES, read_boxes
 from sayo_app.ui.figures import region_numbers
-from sayo_app.ui.handlers import guarded, say
+from sayo_app.ui.handlers import PRIVATE, guarded, say
 from sayo_app.ui.studio import Studio, fitted
 from sayo_app.ui.viewer import answer_value, picture_value, viewer
 from storage.records import CorrectionRecord
@@ -23,28 +23,95 @@ _EMPTY = (
 _ORIGINS = {"All": None, "Drawn by people": "person", "Generated": "generated"}
 
 
+class _Listing(NamedTuple):
+    origin: gr.Radio
+    deleted: gr.Checkbox
+    page: gr.Number
+    newer: gr.Button
+    older: gr.Button
+    summary: gr.Markdown
+    gallery: gr.HTML
+
+
+class _Detail(NamedTuple):
+    box: gr.Column
+    title: gr.HTML
+    viewer: gr.HTML
+    answer: gr.Textbox
+    author: gr.Textbox
+    save: gr.Button
+    delete: gr.Button
+    close: gr.Button
+    history: gr.HTML
+    revision: gr.Dropdown
+    restore: gr.Button
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `_detail_values` fills."""
+        return [self.box, self.title, self.viewer, self.answer, self.history, self.revision]
+
+
 def build(studio: Studio, changed: gr.State, tab: gr.Tab) -> None:
     """Lay out the tab; `changed` counts changes of the store and refreshes the gallery."""
+    listing = _lay_out_listing()
+    opened = gr.State(None)
+    detail = _lay_out_detail()
+    filters: list[Any] = [listing.origin, listing.deleted, listing.page, opened]
+    listed: list[Any] = [listing.gallery, listing.summary, listing.page]
+
+    def turned(by: int) -> Any:
+        @guarded
+        def on_list(origin: str, deleted: bool, page: float, opened: int | None) -> Any:
+            return _listing(studio, _ORIGINS.get(origin), deleted, int(page) + by, opened)
+
+        return on_list
+
+    refreshes = [changed.change, tab.select, listing.origin.change, listing.deleted.change]
+    gr.on(refreshes, turned(0), filters, listed, **PRIVATE)
+    listing.newer.click(turned(-1), filters, listed, **PRIVATE)
+    listing.older.click(turned(1), filters, listed, **PRIVATE)
+
+    @guarded
+    def on_pick(event: gr.EventData) -> Any:
+        record = studio.store.get_correction(int(event.id))
+        return record.id, *_detail_values(studio, record)
+
+    picked = listing.gallery.pick(on_pick, None, [opened, *detail.outputs], **PRIVATE)
+    picked.then(turned(0), filters, listed, **PRIVATE)
+    detail.close.click(lambda: (None, gr.Column(visible=False)), None, [opened, detail.box], **PRIVATE)
+    _wire_detail(studio, detail, opened, changed)
+
+
+def _lay_out_listing() -> _Listing:
     with gr.Row(elem_classes="tight", equal_height=True):
         origin = gr.Radio(
             list(_ORIGINS), value="All", show_label=False, container=False, elem_id="corrections-origin"
         )
         deleted = gr.Checkbox(label="Show deleted", container=False, elem_id="corrections-deleted")
         page = gr.Number(1, visible=False)
-        earlier = gr.Button("‹ Newer", size="sm", elem_id="corrections-newer")
-        later = gr.Button("Older ›", size="sm", elem_id="corrections-older")
+        newer = gr.Button("‹ Newer", size="sm", elem_id="corrections-newer", scale=0, min_width=100)
+        older = gr.Button("Older ›", size="sm", elem_id="corrections-older", scale=0, min_width=100)
     count = gr.Markdown("", elem_classes="hint", elem_id="corrections-count")
     gallery = cards("corrections-gallery", cards_value([], _EMPTY))
-    opened = gr.State(None)
-    with gr.Column(visible=False, elem_id="corrections-detail") as detail:
+    return _Listing(origin, deleted, page, newer, older, count, gallery)
+
+
+def _lay_out_detail() -> _Detail:
+    with gr.Column(visible=False, elem_id="corrections-detail") as box:
         title = gr.HTML("", elem_id="corrections-title", apply_default_css=False)
         shown = viewer("corrections-viewer", hint="", editable=True)
         with gr.Row(equal_height=False):
-            with gr.Column(scale=3, min_width=280):
-                answer = gr.Textbox(label="Right answer", elem_id="corrections-answer",
-                                    placeholder="Empty: the answer shown was right")  # fmt: skip
-            with gr.Column(scale=2, min_width=200):
-                author = gr.Textbox(label="Your name (optional)", elem_id="corrections-author")
+            answer = gr.Textbox(
+                label="Right answer",
+                placeholder="Empty: the answer shown was right",
+                elem_id="corrections-answer",
+                scale=3,
+                min_width=280,
+            )
+            author = gr.Textbox(
+                label="Your name (optional)", elem_id="corrections-author", scale=2, min_width=200
+            )
         with gr.Row(elem_classes="tight"):
             save = gr.Button("Save changes", variant="primary", elem_id="corrections-save")
             delete = gr.Button("Delete", variant="stop", elem_id="corrections-delete")
@@ -54,79 +121,75 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab) -> None:
             with gr.Row(elem_classes="tight"):
                 revision = gr.Dropdown([], label="Revision", elem_id="corrections-revision")
                 restore = gr.Button("Restore this revision", elem_id="corrections-restore")
-    boxes = gr.Textbox(visible="hidden")
-    listing, parts = [gallery, count, page], [detail, title, shown, answer, history, revision]
-    private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    return _Detail(box, title, shown, answer, author, save, delete, close, history, revision, restore)
 
-    def listed(origin: str, deleted: bool, page: float, opened: int | None) -> Any:
-        return _listing(studio, _ORIGINS.get(origin), deleted, int(page), opened)
 
-    def pages(by: int) -> Any:
-        return guarded(lambda origin, deleted, page, opened: listed(origin, deleted, page + by, opened))
-
-    filters = [origin, deleted, page, opened]
-    gr.on(
-        [changed.change, tab.select, origin.change, deleted.change],
-        guarded(listed),
-        filters,
-        listing,
-        **private,
-    )
-    earlier.click(pages(-1), filters, listing, **private)
-    later.click(pages(1), filters, listing, **private)
-
-    @guarded
-    def on_pick(event: gr.EventData) -> Any:
-        record = studio.store.get_correction(int(event.id))
-        return record.id, *_detail(studio, record)
-
-    gallery.pick(on_pick, None, [opened, *parts], **private).then(
-        guarded(listed), filters, listing, **private
-    )
-    close.click(lambda: (None, gr.Column(visible=False)), None, [opened, detail], **private)
+def _wire_detail(studio: Studio, detail: _Detail, opened: gr.State, changed: gr.State) -> None:
+    store = studio.store
 
     @guarded
     def on_save(boxes: str, opened: int | None, answer: str, author: str, changed: int) -> Any:
-        record = _opened(studio, opened)
-        _, drawn = read_boxes(boxes)
-        picture = studio.store.load_picture(record.picture_id)
-        record = studio.store.revise_correction(
-            record.id, author=author.strip(), regions=tuple(fitted(drawn, picture)),
-            corrected_answer=answer.strip() or None,
-        )  # fmt: skip
+        record = save_changes(studio, _opened(studio, opened), boxes, answer, author)
         say(f"Correction {record.id} saved as revision {record.revision}.")
-        return changed + 1, *_detail(studio, record)
+        return changed + 1, *_detail_values(studio, record)
 
     @guarded
     def on_delete(opened: int | None, author: str, changed: int) -> Any:
-        record = studio.store.delete_correction(_opened(studio, opened).id, author=author.strip())
+        record = store.delete_correction(_opened(studio, opened).id, author=author.strip())
         say(f"Correction {record.id} deleted. Its history is kept: show deleted ones to restore it.")
-        return changed + 1, *_detail(studio, record)
+        return changed + 1, *_detail_values(studio, record)
 
     @guarded
-    def on_restore(opened: int | None, revision: int | None, changed: int) -> Any:
+    def on_restore(opened: int | None, revision: int | None, author: str, changed: int) -> Any:
         record = _opened(studio, opened)
         if revision is None:
             raise CorrectionError(expected="a revision", got="none", remedy="Choose one in the list first.")
-        record = studio.store.restore_correction(record.id, int(revision))
+        record = store.restore_correction(record.id, int(revision), author=author.strip())
         say(f"Correction {record.id} is as it was at revision {revision}.")
-        return changed + 1, *_detail(studio, record)
-
-    save.click(on_save, [boxes, opened, answer, author, changed], [changed, *parts],
-               js=READ_BOXES.format(viewer="corrections-viewer"), **private)  # fmt: skip
-    delete.click(on_delete, [opened, author, changed], [changed, *parts], **private)
-    restore.click(on_restore, [opened, revision, changed], [changed, *parts], **private)
+        return changed + 1, *_detail_values(studio, record)
 
     @guarded
     def on_regions(opened: int | None, event: gr.EventData) -> Any:
         record = _opened(studio, opened)
         if record.trace_id is None or not event.regions:
             return gr.skip()
-        regions = fitted(event.regions, studio.store.load_picture(record.picture_id))
-        numbers = region_numbers(studio.store.load_trace(record.trace_id), regions)
+        regions = fitted(event.regions, store.load_picture(record.picture_id))
+        numbers = region_numbers(store.load_trace(record.trace_id), regions)
         return gr.HTML(numbers={"id": event.id, "revision": event.revision, **numbers})
 
-    shown.regions(on_regions, opened, shown, queue=False, trigger_mode="multiple", **private)
+    boxes = gr.Textbox(visible="hidden")
+    outputs = [changed, *detail.outputs]
+    read_boxes_js = READ_BOXES.format(viewer="corrections-viewer")
+    typed = [detail.answer, detail.author, changed]
+    detail.save.click(on_save, [boxes, opened, *typed], outputs, js=read_boxes_js, **PRIVATE)
+    detail.delete.click(on_delete, [opened, detail.author, changed], outputs, **PRIVATE)
+    detail.restore.click(on_restore, [opened, detail.revision, detail.author, changed], outputs, **PRIVATE)
+    shown = detail.viewer
+    shown.regions(on_regions, opened, shown, queue=False, trigger_mode="multiple", **PRIVATE)
+
+
+def save_changes(
+    studio: Studio, record: CorrectionRecord, boxes: str, answer: str, author: str
+) -> CorrectionRecord:
+    """A new revision with the boxes on the page and what was typed.
+
+    Raises:
+        CorrectionError, RegionError, StorageError
+    """
+    shown_id, drawn = read_boxes(boxes)
+    if not shown_id.startswith(f"correction-{record.id}-"):
+        raise CorrectionError(
+            expected=f"the boxes of correction {record.id}",
+            got="those of another one",
+            remedy="Open the correction again.",
+        )
+    picture = studio.store.load_picture(record.picture_id)
+    return studio.store.revise_correction(
+        record.id,
+        author=author.strip(),
+        regions=tuple(fitted(drawn, picture)),
+        corrected_answer=answer.strip() or None,
+    )
 
 
 def correction_value(studio: Studio, record: CorrectionRecord) -> dict[str, Any]:
@@ -178,7 +241,7 @@ def _card(studio: Studio, record: CorrectionRecord, opened: int | None) -> dict[
     }  # fmt: skip
 
 
-def _detail(studio: Studio, record: CorrectionRecord) -> tuple[Any, ...]:
+def _detail_values(studio: Studio, record: CorrectionRecord) -> tuple[Any, ...]:
     past = studio.store.correction_history(record.id)
     revisions = [it.revision for it in past]
     return (
@@ -192,7 +255,7 @@ def _detail(studio: Studio, record: CorrectionRecord) -> tuple[Any, ...]:
 
 
 def _title(record: CorrectionRecord) -> str:
-    shown = record.answer_shown.replace("<|im_end|>", "").strip()
+    shown = record.answer_shown.strip()
     origin = "generated" if record.origin == "generated" else "drawn by a person"
     return (
         f'<div class="detail-title"><h3>Correction {record.id}</h3>'
@@ -204,12 +267,16 @@ def _title(record: CorrectionRecord) -> str:
 
 
 def _history(past: list[CorrectionRecord]) -> str:
-    rows = "".join(
-        f"<tr><td>{it.revision}</td><td>{it.updated_at:%Y-%m-%d %H:%M}</td><td>{html.escape(it.author or '–')}</td>"
-        f"<td>{it.state}</td><td>{len(it.regions)}</td><td>{html.escape(it.corrected_answer or '–')}</td></tr>"
-        for it in past
-    )
-    head = "".join(
-        f"<th>{name}</th>" for name in ("Revision", "When (UTC)", "Who", "State", "Boxes", "Right answer")
-    )
-    return f'<table class="plain-table"><tr>{head}</tr>{rows}</table>'
+    names = ("Revision", "When (UTC)", "Who", "State", "Boxes", "Right answer")
+    table = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
+    for it in past:
+        cells = (
+            str(it.revision),
+            f"{it.updated_at:%Y-%m-%d %H:%M}",
+            html.escape(it.author or "–"),
+            it.state,
+            str(len(it.regions)),
+            html.escape(it.corrected_answer or "–"),
+        )
+        table += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    return f'<table class="plain-table">{table}</table>'

@@ -13,6 +13,8 @@ import gradio as gr
 from sayo_app.errors import SayoError
 
 _SECONDS = 15
+# Every event of the page: not an API, and without Gradio's veil over its outputs.
+PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def warn(message: str) -> None:

@@ -6,6 +6,7 @@ import html
 import os
 import socket
 import warnings
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,12 +15,16 @@ from sayo_app.errors import SayoError
 from sayo_app.jobs.runs import reconcile
 from sayo_app.settings import Settings
 from sayo_app.ui import ask, compare, correct, corrections, retrain
-from sayo_app.ui.handlers import guarded
+from sayo_app.ui.handlers import PRIVATE, guarded
 from sayo_app.ui.studio import BASE_LABEL, Session, Studio
 from sayo_app.ui.theme import head, theme
 from sayo_app.ui.viewer import viewer
 
 TITLE = "SAYO Studio"
+_MASTHEAD = (
+    f'<header class="masthead"><h1>{TITLE}</h1><p>Ask a multimodal model about a picture, see where it '
+    "looked for every word, show it where it should have looked, and retrain it on that.</p></header>"
+)
 _TICK_SECONDS = 1.0
 _MAX_WAITING = 32
 
@@ -31,11 +36,7 @@ def build_page(studio: Studio) -> gr.Blocks:
     ) as page:
         session, changed, seen = gr.State(Session()), gr.State(0), gr.State("")
         timer = gr.Timer(_TICK_SECONDS)
-        gr.HTML(
-            '<header class="masthead"><h1>SAYO Studio</h1><p>Ask a multimodal model about a picture, see where it '
-            "looked for every word, show it where it should have looked, and retrain it on that.</p></header>",
-            apply_default_css=False,
-        )
+        gr.HTML(_MASTHEAD, apply_default_css=False)
         status = gr.HTML(_status(studio), elem_id="status", apply_default_css=False)
         # It is shown what Ask is shown, so it must exist before Ask is wired; its tab renders it.
         correct_viewer = viewer(
@@ -58,9 +59,7 @@ def build_page(studio: Studio) -> gr.Blocks:
             text = _status(studio)
             return gr.skip() if text == seen else (text, text)
 
-        timer.tick(
-            on_tick, seen, [status, seen], show_progress="hidden", queue=False, api_visibility="private"
-        )
+        timer.tick(on_tick, seen, [status, seen], queue=False, **PRIVATE)
     return page
 
 
@@ -121,7 +120,11 @@ def _status(studio: Studio) -> str:
         adapter = record.name if record is not None else BASE_LABEL.lower()
     except SayoError as error:
         adapter = str(error)
-    words = f"{html.escape(studio.settings.model)} · {html.escape(adapter)}"
+    # A folder is shown by its name: its path is nobody's business but the operator's.
+    model = (
+        Path(studio.settings.model).name if Path(studio.settings.model).is_dir() else studio.settings.model
+    )
+    words = f"{html.escape(model)} · {html.escape(adapter)}"
     detail = "" if state == "ready" else f'<span class="status-detail">{html.escape(sentence)}</span>'
     return (
         f'<p class="model-status is-{state}" data-testid="model-status" data-state="{state}">'

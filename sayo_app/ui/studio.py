@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 # One thing at a time on the model: every event that uses it names this.
 MODEL_QUEUE = "model"
 BASE_LABEL = "Base model"
+# Its value in dropdowns: Gradio cannot tell None from nothing chosen.
+BASE_ID = 0
 
 
 @dataclass
@@ -69,7 +71,6 @@ class Studio:
         self.settings = settings
         self.store = store
         self._model: Future[LoadedModel] = Future()
-        self._have: set[str] = set()
         self._lock = threading.Lock()
 
     def load_in_background(self) -> None:
@@ -182,9 +183,8 @@ class Studio:
             return None
         name = f"adapter-{record.id}"
         with self._lock:
-            if name not in self._have:
+            if name not in adapters.names(loaded):
                 adapters.load_adapter(loaded, record.path, name)
-                self._have.add(name)
         return name
 
 

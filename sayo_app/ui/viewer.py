@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,11 +71,11 @@ def viewer(
     return gr.HTML(
         value=empty_value(hint),
         html_template='<div class="sv" tabindex="-1"></div>',
-        # The name of the event must stand in the script in quotes for Gradio to know it.
-        js_on_load='sayo.viewer({ element, props, trigger, watch }, "regions");',
+        # The name of the event must stand in the script in quotes for Gradio to know it. Options are
+        # written into the script because a tab that is not open yet loses the component's props.
+        js_on_load=f'sayo.viewer({{ element, props, trigger, watch }}, {json.dumps(options)}, "regions");',
         head=scripts(*_SCRIPTS),
         apply_default_css=False,
-        options=options,
         elem_id=elem_id,
         render=render,
     )

@@ -1,0 +1,90 @@
+"""A Chromium that fails the test on any page error, and pages for it to open."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.ui.driving import PATIENCE_MS
+
+if TYPE_CHECKING:
+    import gradio as gr
+    from playwright.sync_api import Browser, Page, Playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_HOW_TO = (
+    "No Chromium found. Install one (apt-get install chromium, or python -m playwright install chromium) "
+    "or name it in SAYO_CHROMIUM."
+)
+ServePage = Callable[["gr.Blocks"], AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api.expect.set_options(timeout=PATIENCE_MS)
+    with sync_api.sync_playwright() as playwright:
+        path = _chromium(playwright)
+        if path is None:
+            if os.environ.get("SAYO_REQUIRE_BROWSER") == "1":
+                pytest.fail(_HOW_TO)
+            pytest.skip(_HOW_TO)
+        flags = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(executable_path=path, args=flags)
+        yield chromium
+        chromium.close()
+
+
+def _chromium(playwright: Playwright) -> str | None:
+    own = Path(playwright.chromium.executable_path)
+    candidates = [os.environ.get("SAYO_CHROMIUM"), str(own) if own.exists() else None]
+    candidates += [shutil.which(name) for name in _NAMES]
+    return next((path for path in candidates if path), None)
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens an address; at the end of the test any error on any page opened fails it."""
+    troubles: list[str] = []
+    contexts = []
+
+    def opened(url: str, *, width: int = 1280, height: int = 900, **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
+        page.on("console", lambda it: troubles.append(f"console: {it.text}") if it.type == "error" else None)
+        page.goto(url)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not troubles, "\n".join(troubles)
+
+
+@pytest.fixture
+def serve_page(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> ServePage:
+    """Serves a page of our components from this process."""
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(data_dir / "uploads"))
+
+    @contextmanager
+    def serving(blocks: gr.Blocks) -> Iterator[str]:
+        from sayo_app.settings import Settings
+        from sayo_app.ui.page import launch_options
+
+        _, url, _ = blocks.launch(**launch_options(Settings(data_dir=data_dir, port=0)))
+        try:
+            yield url
+        finally:
+            blocks.close(verbose=False)
+
+    return serving

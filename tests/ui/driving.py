@@ -1,0 +1,84 @@
+"""Hand-made answers, and a mouse that aims in pixels of the original picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sayo_app.core.grid import ImageGrid
+from sayo_app.core.steps import split_steps
+from sayo_app.core.trace import AttentionTrace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+# What a slow, busy machine may take; nothing waits for longer than it must.
+PATIENCE_MS = 180_000
+SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
+
+
+def make_trace(
+    tokens: tuple[str, ...] = (
+        "The",
+        " cat",
+        " is",
+        " here",
+        ".",
+        " <answer>",
+        "cat",
+        "</answer>",
+        "<|im_end|>",
+    ),
+    image_wh: tuple[int, int] = (320, 240),
+    grid_hw: tuple[int, int] = (6, 8),
+    seed: int = 0,
+) -> AttentionTrace:
+    """An answer whose token i looks hardest at cell i of the grid, on two layers."""
+    rng = np.random.default_rng(seed)
+    cells = grid_hw[0] * grid_hw[1]
+    attention = rng.uniform(0.001, 0.002, size=(len(tokens) - 1, 2, cells)).astype(np.float32)
+    for row in range(len(tokens) - 1):
+        attention[row, :, row % cells] = 0.2
+    return AttentionTrace(
+        tokens=tokens,
+        token_ids=tuple(range(len(tokens))),
+        attention=attention,
+        layers=(1, 2),
+        depth=3,
+        entropies=rng.uniform(0.1, 2.0, size=len(tokens)).astype(np.float32),
+        grid=ImageGrid.regular(image_wh, grid_hw),
+        steps=split_steps(tokens),
+        text="".join(tokens[:-1]),
+    )
+
+
+def drag(page: Page, layer: str, start: tuple[float, float], stop: tuple[float, float]) -> None:
+    """Drag with the mouse between two points given in pixels of the original picture."""
+    page.locator(layer).scroll_into_view_if_needed()
+    page.mouse.move(*_on_screen(page, layer, start))
+    page.mouse.down()
+    middle = ((start[0] + stop[0]) / 2, (start[1] + stop[1]) / 2)
+    page.mouse.move(*_on_screen(page, layer, middle))
+    page.mouse.move(*_on_screen(page, layer, stop))
+    page.mouse.up()
+
+
+def click_at(page: Page, layer: str, point: tuple[float, float]) -> None:
+    """Click at a pixel of the original picture."""
+    page.locator(layer).scroll_into_view_if_needed()
+    page.mouse.click(*_on_screen(page, layer, point))
+
+
+def _on_screen(page: Page, layer: str, point: tuple[float, float]) -> tuple[float, float]:
+    x, y, scale_x, scale_y = page.evaluate(
+        """(layer) => {
+            const node = document.querySelector(layer), rect = node.getBoundingClientRect();
+            const viewer = sayo.viewers[node.closest('[data-viewer]').dataset.viewer];
+            const { width, height } = viewer.value.picture;
+            return [rect.left, rect.top, rect.width / width, rect.height / height];
+        }""",
+        layer,
+    )
+    return x + point[0] * scale_x, y + point[1] * scale_y

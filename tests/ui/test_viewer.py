@@ -1,0 +1,268 @@
+"""The viewer in a real browser: boxes to the pixel, stepping, keys, and text that stays text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from sayo_app.core.region import Region
+from sayo_app.core.trace import AttentionTrace
+from sayo_app.ui.cards import cards, cards_value
+from sayo_app.ui.figures import region_numbers
+from sayo_app.ui.viewer import answer_value, picture_value, viewer
+from tests.ui.driving import click_at, drag, make_trace
+
+pytestmark = pytest.mark.browser
+
+WIDE, TALL = (320, 240), (90, 1200)
+LAYER = "#one [data-testid=layer]"
+EVIL = (
+    "${window.hacked=1}",
+    " {{value}}",
+    "<img src=x onerror=window.hacked=2>",
+    "`+alert(1)+`",
+    "<|im_end|>",
+)
+Opened = Callable[..., Page]
+
+
+def demo(trace: AttentionTrace, *, second: bool = False) -> gr.Blocks:
+    """One viewer (or two of a group) with an answer; what it sends is written into #sent."""
+    picture = Image.fromarray(
+        np.random.default_rng(1).integers(0, 255, (*trace.grid.image_wh[::-1], 3), dtype=np.uint8)
+    )
+    value = answer_value(picture_value(picture, "p", [("cat", (1, 2, 30, 40))]), "answer-1", trace)
+
+    def on_regions(event: gr.EventData) -> Any:
+        regions = [Region.from_dict(region).fitted(picture.size) for region in event.regions]
+        numbers = region_numbers(trace, regions) if regions else {}
+        sent = json.dumps([region.to_dict() for region in regions])
+        return gr.HTML(numbers={"id": event.id, "revision": event.revision, **numbers}), sent
+
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        sent = gr.Textbox(elem_id="sent")
+        ids = ("one", "two") if second else ("one",)
+        viewers = [viewer(name, hint="", editable=True, group="g") for name in ids]
+        for component in viewers:
+            component.regions(on_regions, None, [component, sent], queue=False)
+        blocks.load(lambda: [value] * len(viewers) if second else value, None, viewers)
+    return blocks
+
+
+@pytest.fixture
+def opened(open_page: Opened, serve_page: Any) -> Iterator[Opened]:
+    """Serves a demo and opens it, with its answer shown."""
+    stack = []
+
+    def start(trace: AttentionTrace, *, zoom: float = 1.0, second: bool = False, **options: Any) -> Page:
+        serving = serve_page(demo(trace, second=second))
+        url = serving.__enter__()
+        stack.append(serving)
+        page = open_page(url, **options)
+        expect(page.locator("#one [data-testid=token-0]")).to_be_enabled()
+        page.evaluate(f"document.documentElement.style.zoom = {zoom}")
+        return page
+
+    yield start
+    for serving in stack:
+        serving.__exit__(None, None, None)
+
+
+@contextmanager
+def _nothing_but(page: Page) -> Iterator[None]:
+    before = boxes(page)
+    yield
+    assert boxes(page) == before
+
+
+def boxes(page: Page, name: str = "one") -> list[list[float]]:
+    return [region["box_xyxy"] for region in page.evaluate(f"sayo.viewers.{name}.editor.regions")]
+
+
+def sent_boxes(page: Page, count: int) -> list[list[float]]:
+    """What the server has received, once that is `count` boxes."""
+    field = "#sent textarea, #sent input"
+    page.wait_for_function(
+        "([field, count]) => JSON.parse(document.querySelector(field).value || '[]').length === count",
+        arg=[field, count],
+    )
+    return [it["box_xyxy"] for it in json.loads(page.locator(field).input_value())]
+
+
+@pytest.mark.parametrize(
+    ("image_wh", "zoom", "factor"),
+    [(WIDE, 1.0, 1.0), (WIDE, 1.5, 1.0), (WIDE, 0.75, 2.0), (TALL, 1.0, 1.0), (TALL, 1.25, 1.0)],
+)
+def test_box_is_exact_to_the_pixel(
+    opened: Opened, image_wh: tuple[int, int], zoom: float, factor: float
+) -> None:
+    page = opened(make_trace(image_wh=image_wh), zoom=zoom, device_scale_factor=factor)
+    x1, y1 = round(image_wh[0] * 0.8), round(image_wh[1] * 0.7)
+    drag(page, LAYER, (13, 27), (x1, y1))
+    assert boxes(page) == [[13, 27, x1, y1]]
+    assert sent_boxes(page, 1) == [[13, 27, x1, y1]]
+
+
+def test_box_is_moved_resized_deleted_and_brought_back(opened: Opened) -> None:
+    page = opened(make_trace())
+    drag(page, LAYER, (200, 150), (100, 50))  # from the lower right: corners are put in order
+    assert boxes(page) == [[100, 50, 200, 150]]
+    drag(page, LAYER, (150, 100), (170, 90))  # it is selected: dragging it moves it
+    assert boxes(page) == [[120, 40, 220, 140]]
+    drag(page, LAYER, (220, 140), (300, 200))  # its lower right handle
+    assert boxes(page) == [[120, 40, 300, 200]]
+    drag(page, LAYER, (120, 120), (0, 120))  # its left handle, to the edge
+    assert boxes(page) == [[0, 40, 300, 200]]
+    page.keyboard.press("Delete")
+    assert boxes(page) == []
+    undo = page.locator("#one [data-testid=undo]")
+    undo.click()
+    assert boxes(page) == [[0, 40, 300, 200]]
+    for _ in range(4):
+        undo.click()
+    assert boxes(page) == []
+    expect(undo).to_be_disabled()
+    page.locator("#one [data-testid=redo]").click()
+    assert boxes(page) == [[100, 50, 200, 150]]
+
+
+def test_box_cannot_leave_the_picture(opened: Opened) -> None:
+    page = opened(make_trace())
+    drag(page, LAYER, (300, 220), (330, 250))
+    assert boxes(page) == [[300, 220, 320, 240]]
+    drag(page, LAYER, (310, 230), (100, 300))
+    assert boxes(page) == [[90, 220, 110, 240]]
+
+
+def test_click_selects_and_a_line_draws_nothing(opened: Opened) -> None:
+    page = opened(make_trace())
+    drag(page, LAYER, (20, 20), (80, 80))
+    drag(page, LAYER, (150, 50), (250, 150))
+    with _nothing_but(page):
+        click_at(page, LAYER, (50, 50))
+        assert page.evaluate("sayo.viewers.one.editor.selected") == 0
+        click_at(page, LAYER, (300, 200))
+        assert page.evaluate("sayo.viewers.one.editor.selected") == -1
+        drag(page, LAYER, (10, 200), (100, 200))
+
+
+def test_box_of_a_step_and_figures_of_the_server(opened: Opened) -> None:
+    trace = make_trace()
+    page = opened(trace)
+    drag(page, LAYER, (0, 0), (160, 120))
+    numbers = region_numbers(trace, [Region.box(0, 0, 160, 120)])
+    reward = page.locator("#one [data-testid=number-reward]")
+    wanted = f"{numbers['answer']['reward'][0]:.2f}".replace("-", "−")
+    expect(reward.locator("td").last).to_have_text(wanted)
+    page.locator("#one [data-testid=token-2]").click()
+    expect(reward.locator("td")).to_have_count(3)
+    expect(reward.locator("td").first).to_have_text(f"{numbers['token']['reward'][2]:.2f}".replace("-", "−"))
+    page.locator("#one [data-testid=region-step-0]").select_option("1")
+    # Token 2 is in step 0: the box no longer holds there.
+    expect(reward.locator("td").first).to_have_text("–")
+    assert sent_boxes(page, 1) == [[0, 0, 160, 120]]
+
+
+def hottest_cell(page: Page) -> int:
+    return page.evaluate(
+        """() => {
+            const canvas = document.querySelector('#one [data-testid=heat]');
+            const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            let best = 0;
+            for (let i = 0; i < data.length / 4; i++) if (data[4 * i + 3] > data[4 * best + 3]) best = i;
+            return best;
+        }"""
+    )
+
+
+def test_keys_step_through_tokens_and_steps_and_move_the_overlay(opened: Opened) -> None:
+    page = opened(make_trace())  # token i looks hardest at cell i
+    page.locator("#one [data-testid=token-0]").click()
+    assert hottest_cell(page) == 0
+    for token in (1, 2, 3):
+        page.keyboard.press("ArrowRight")
+        assert hottest_cell(page) == token
+    page.keyboard.press("ArrowLeft")
+    assert hottest_cell(page) == 2
+    expect(page.locator("#one [data-testid=token-2]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#one [data-testid=step-1]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("a")
+    expect(page.locator("#one [data-testid=whole]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("h")
+    expect(page.locator("#one [data-testid=heat]")).to_be_hidden()
+    page.keyboard.press("h")
+    page.locator("#one [data-testid=token-0]").click()
+    page.keyboard.press(" ")
+    last = page.locator("#one [data-testid=token-7]")
+    expect(last).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#one [data-testid=play]")).to_contain_text("Play")
+    # The last token ends the turn: it asked nothing of the picture.
+    expect(page.locator("#one [data-testid=token-8]")).to_be_disabled()
+
+
+def test_strength_and_map_switch(opened: Opened) -> None:
+    page = opened(make_trace())
+    page.locator("#one [data-testid=token-1]").click()
+    opacity = (
+        "document.querySelector('#one [data-testid=heat]').getContext('2d').getImageData(1, 0, 1, 1).data[3]"
+    )
+    assert page.evaluate(opacity) == round(255 * 0.75)
+    page.locator("#one [data-testid=strength]").fill("40")
+    assert page.evaluate(opacity) == round(255 * 0.4)
+    assert not page.locator("#one .sv.is-reward").count()
+    page.locator("#one [data-testid=method-reward]").click()
+    assert page.locator("#one .sv.is-reward .sv-chip.is-top").count() >= 1
+
+
+def test_viewers_of_a_group_share_step_and_boxes(opened: Opened) -> None:
+    page = opened(make_trace(), second=True)
+    expect(page.locator("#two [data-testid=token-0]")).to_be_enabled()
+    page.locator("#one [data-testid=token-3]").click()
+    expect(page.locator("#two [data-testid=token-3]")).to_have_attribute("aria-pressed", "true")
+    drag(page, LAYER, (10, 20), (110, 120))
+    assert boxes(page, "two") == [[10, 20, 110, 120]]
+
+
+def test_text_of_a_model_stays_text(opened: Opened) -> None:
+    page = opened(make_trace(tokens=EVIL))
+    for index, token in enumerate(EVIL):
+        expect(page.locator(f"#one [data-testid=token-{index}]")).to_have_text(token, use_inner_text=False)
+    page.locator("#one [data-testid=step-0]").click()
+    drag(page, LAYER, (10, 10), (50, 50))
+    assert page.evaluate("window.hacked") is None
+
+
+def test_text_on_cards_stays_text(open_page: Opened, serve_page: Any) -> None:
+    item = {
+        "id": 1,
+        "src": "",
+        "title": EVIL[0],
+        "lines": list(EVIL[1:]),
+        "badge": {"kind": "x", "text": EVIL[2]},
+    }
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        cards("cards", cards_value([item], ""))
+    with serve_page(blocks) as url:
+        page = open_page(url)
+        expect(page.locator("#cards .sc-title")).to_have_text(EVIL[0])
+        expect(page.locator("#cards .sc-badge")).to_have_text(EVIL[2])
+        assert page.evaluate("window.hacked") is None
+
+
+def test_fits_a_phone(opened: Opened) -> None:
+    page = opened(make_trace(), width=390, height=800, has_touch=True, is_mobile=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # A finger scrolls until drawing is switched on.
+    expect(page.locator("#one [data-testid=toggle-draw]")).to_have_attribute("aria-pressed", "false")
+    page.locator("#one [data-testid=toggle-draw]").click()
+    drag(page, LAYER, (20, 30), (120, 130))
+    assert boxes(page) == [[20, 30, 120, 130]]
