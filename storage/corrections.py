@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from sayo_app.core.region import Region
@@ -79,7 +79,7 @@ class CorrectionStore(PictureStore):
         for name in changes:
             _check_choice("a field to change", name, REVISABLE)
         with self.write() as session:
-            correction, latest = _latest(session, correction_id)
+            correction, latest = _latest(session, correction_id, lock=True)
             if latest.state == "deleted" and "state" not in changes:
                 raise CorrectionError(
                     expected="a correction that is not deleted",
@@ -102,7 +102,7 @@ class CorrectionStore(PictureStore):
             NotFoundError: no such correction or revision.
         """
         with self.write() as session:
-            correction, latest = _latest(session, correction_id)
+            correction, latest = _latest(session, correction_id, lock=True)
             wanted = session.scalar(
                 select(CorrectionRevision).filter_by(correction_id=correction_id, revision=revision)
             )
@@ -152,13 +152,18 @@ def _current(include_deleted: bool, origin: str | None) -> Select[Correction, Co
     return query if origin is None else query.where(Correction.origin == origin)
 
 
-def _latest(session: Session, correction_id: int) -> Row[Correction, CorrectionRevision]:
-    query = _current(True, None).where(Correction.id == correction_id)
-    # PostgreSQL: two revisers take turns. SQLite has the whole lock already and ignores this.
-    row = session.execute(query.with_for_update(of=Correction)).one_or_none()
-    if row is None:
+def _latest(
+    session: Session, correction_id: int, lock: bool = False
+) -> tuple[Correction, CorrectionRevision]:
+    """The correction and its newest revision; with `lock`, revisers take turns on PostgreSQL too."""
+    # The lock comes first: a join would be judged by the revision from before the wait for it.
+    correction = session.get(Correction, correction_id, with_for_update=lock)
+    if correction is None:
         raise not_found("correction", correction_id)
-    return row
+    row = session.scalars(
+        select(CorrectionRevision).filter_by(correction_id=correction_id, revision=correction.revision)
+    )
+    return correction, row.one()
 
 
 def _content(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import uuid
 from pathlib import Path
 
 from PIL import Image
+from sqlalchemy.exc import IntegrityError
 
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.errors import NotFoundError, StorageError
@@ -32,9 +34,9 @@ class PictureStore(Database):
         if not path.exists():
             with replacing(path) as temporary:
                 image.save(temporary, format="PNG", compress_level=3)
-        with self.write() as session:
-            if session.get(Picture, identity) is None:
-                session.add(Picture(id=identity, width=image.width, height=image.height))
+        # It may be there, or another process may be storing it at this moment.
+        with self.write() as session, contextlib.suppress(IntegrityError), session.begin_nested():
+            session.add(Picture(id=identity, width=image.width, height=image.height))
         return PictureRecord(identity, image.width, image.height, path)
 
     def get_picture(self, picture_id: str) -> PictureRecord:

@@ -258,18 +258,21 @@ def test_a_process_that_cannot_start_fails_the_run(
     assert store.active_run() is None
 
 
-def test_too_few_corrected_pictures_are_counted_out(settings: Settings) -> None:
+def test_too_few_corrected_pictures_are_counted_out(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "MIN_CORRECTED_PICTURES", 3)
     store = Store(settings)
-    correct_pictures(store, 11)
-    correct_pictures(store, 3)  # on the same pictures: they do not count again
+    correct_pictures(store, 3)
     rejected = store.list_corrections()[0]
     store.revise_correction(rejected.id, state="rejected")
-    assert check_enough(store) == (11, 12)
-    with pytest.raises(TooFewCorrectionsError, match=r"at least 12 pictures, got 11\. Correct 1 more"):
+    correct_pictures(store, 1)  # on a picture that is there already: it does not count again
+    assert check_enough(store) == (2, 3)
+    with pytest.raises(TooFewCorrectionsError, match=r"at least 3 pictures, got 2\. Correct 1 more"):
         start_run(store, settings, RunConfig())
     assert store.list_runs() == []
-    correct_pictures(store, 12)
-    assert check_enough(store) == (12, 12)
+    store.restore_correction(rejected.id, 1)
+    assert check_enough(store) == (3, 3)
 
 
 def test_a_store_that_can_only_be_read_can_still_be_looked_at(store: Store) -> None:
