@@ -19,7 +19,7 @@ from sayo_app.core.scenes import Scene
 from sayo_app.ui.cards import cards, cards_value, thumbnail
 from sayo_app.ui.charts import token_chart
 from sayo_app.ui.figures import region_numbers
-from sayo_app.ui.handlers import PRIVATE, guarded
+from sayo_app.ui.handlers import PRIVATE, guarded, say
 from sayo_app.ui.studio import MODEL_QUEUE, Session, Studio, fitted
 from sayo_app.ui.viewer import answer_value, empty_value, picture_value, streaming_value, viewer
 
@@ -60,7 +60,7 @@ def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
     def on_ask(session: Session, question: str) -> Iterator[Any]:
         yield from _answers(studio, session, question)
 
-    asked = gr.on(
+    gr.on(
         [ask.click, question.submit],
         on_ask,
         [session, question],
@@ -69,7 +69,11 @@ def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
         concurrency_limit=1,
         **PRIVATE,
     )
-    stop.click(None, cancels=[asked], api_visibility="private")
+
+    def on_stop(session: Session) -> None:
+        session.stopping = True  # the answer then ends as it stands, with its maps
+
+    stop.click(on_stop, session, None, queue=False, **PRIVATE)
 
     @guarded
     def on_regions(session: Session, event: gr.EventData) -> Any:
@@ -95,7 +99,7 @@ def _asking(studio: Studio) -> tuple[gr.Textbox, gr.Button, gr.Button]:
         label="Question",
         show_label=False,
         placeholder="What do you want to know about the picture?",
-        lines=2,
+        lines=1,  # so that Enter asks; Shift+Enter breaks the line
         max_lines=6,
         elem_id="ask-question",
     )
@@ -173,11 +177,14 @@ def _answers(studio: Studio, session: Session, question: str) -> Iterator[Any]:
     picture, shown = session.picture, session.shown
     answer_id = f"answer-{uuid.uuid4().hex}"
     adapter_id = studio.active_id()
+    session.stopping = False
+    if studio.model_state[0] == "loading":
+        say("The model is still being loaded. The answer comes as soon as it is there.")
     last = 0.0
-    for chunk in studio.answer(picture, text, adapter_id):
+    for chunk in studio.answer(picture, text, adapter_id, on_stop=lambda: session.stopping):
+        if session.picture is not picture:
+            return  # another picture was chosen meanwhile
         if chunk.trace is not None:
-            if session.picture is not picture:
-                return  # another picture was chosen meanwhile
             session.answer_id, session.question = answer_id, text
             session.adapter_id, session.trace, session.saved_id = adapter_id, chunk.trace, None
             value = answer_value(shown, answer_id, chunk.trace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,7 @@ class Session:
     adapter_id: int | None = None
     trace: AttentionTrace | None = None
     saved_id: int | None = None
+    stopping: bool = False
 
     def look_at(self, picture: Image.Image, shown: dict[str, Any]) -> None:
         """A new picture: the answer to the one before it is over."""
@@ -143,8 +144,19 @@ class Studio:
             remedy="Choose another one in the Compare tab.",
         )
 
-    def answer(self, picture: Image.Image | None, question: str, adapter_id: int | None) -> Iterator[Chunk]:
-        """Stream the answer of the base model (None) or of an adapter. Raises SayoError."""
+    def answer(
+        self,
+        picture: Image.Image | None,
+        question: str,
+        adapter_id: int | None,
+        on_stop: Callable[[], bool] | None = None,
+    ) -> Iterator[Chunk]:
+        """Stream the answer of the base model (None) or of an adapter; see `mllm.chat.answer`.
+
+        Raises:
+            PictureError, QuestionError: nothing to ask about, or nothing asked.
+            ModelError: the model or the adapter cannot be loaded, or cannot read the picture.
+        """
         if picture is None:
             raise PictureError(
                 expected="a picture",
@@ -156,7 +168,8 @@ class Studio:
         name = self._loaded_adapter(loaded, self.adapter(adapter_id))
         from sayo_app.mllm.chat import answer
 
-        yield from answer(loaded, picture, text, max_new_tokens=self.settings.max_new_tokens, adapter=name)
+        limit = self.settings.max_new_tokens
+        yield from answer(loaded, picture, text, max_new_tokens=limit, on_stop=on_stop, adapter=name)
 
     def switch(self, adapter_id: int | None) -> None:
         """Make Ask use that adapter from now on; the choice outlives the app.
