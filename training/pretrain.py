@@ -7,6 +7,9 @@ Two phases, one schedule:
    centre lies (two linear heads).
 2. Joint. The whole model answers packed questions (`pretrain_data`); the dense loss stays on at a fraction.
 
+Tags are large and easy to read at first; from `large_tag_steps` on their size varies as in the world that the
+model is measured on.
+
 Matrices are trained with Muon, everything else with AdamW; the learning rate falls linearly to zero.
 """
 
@@ -43,8 +46,9 @@ log = logging.getLogger(__name__)
 class PretrainConfig:
     """What is needed to make the model again."""
 
-    warmup_steps: int = 1000
-    steps: int = 2000
+    warmup_steps: int = 800
+    steps: int = 1700
+    large_tag_steps: int = 1250
     pictures: int = 10
     learning_rate: float = 2e-3
     dense_weight: float = 0.2
@@ -89,7 +93,7 @@ def corpus(scenes: int = 400) -> list[str]:
     """Questions and completions whose words the tokenizer is to know."""
     made = []
     for seed in range(scenes):
-        for item in scene_questions(make_scene(seed), seed, PACKED_FAMILIES):
+        for item in scene_questions(make_scene(seed, large_tags=True), seed, PACKED_FAMILIES):
             made += [f"{item.question}", f"{item.completion}"]
     words = [f" {word}" for word in (*KINDS, *COLOURS, *LETTERS)] + [*KINDS, *COLOURS, *LETTERS]
     return made + words * 50 + ["user\n", "assistant\n"] * 50
@@ -134,7 +138,7 @@ def _work(
     began, window = time.perf_counter(), []
     model.train()
     for step in range(start, total):
-        batch = data.batch(step * processes + rank)
+        batch = data.batch(step * processes + rank, large_tags=step < config.large_tag_steps)
         figures = _step(model, head, optimisers, batch, step, config, device)
         window.append(figures)
         if rank == 0 and (step + 1) % 50 == 0:

@@ -107,11 +107,11 @@ class PackedScenes:
     def __init__(self, tokenizer: Any, seed: int, pictures: int) -> None:
         self.tokenizer, self.seed, self.pictures = tokenizer, seed, pictures
 
-    def batch(self, number: int) -> PackedBatch:
+    def batch(self, number: int, *, large_tags: bool = False) -> PackedBatch:
         rng = np.random.default_rng([self.seed, number])
         columns, rows = SHAPES_WH[rng.integers(len(SHAPES_WH))]
         seeds = rng.integers(0, 900_000_000, self.pictures)
-        scenes = [make_scene(int(seed), shape_wh=(columns, rows)) for seed in seeds]
+        scenes = [make_scene(int(seed), shape_wh=(columns, rows), large_tags=large_tags) for seed in seeds]
         packed = [
             _pack(self.tokenizer, scene_questions(s, s.seed, PACKED_FAMILIES), (columns, rows))
             for s in scenes

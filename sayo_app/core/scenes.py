@@ -48,7 +48,7 @@ LETTERS = ("A", "C", "E", "K", "M", "O", "T", "X")
 SHAPES_WH = ((10, 10), (11, 9), (9, 11), (12, 8), (8, 12), (14, 7), (7, 14))
 UNIT_PX = 48
 MIN_SIDE, MAX_SIDE = 84, 160
-TAG_PX = 54
+TAG_PX = (28, 54)
 MAX_FILL = 0.46
 
 
@@ -90,14 +90,16 @@ class Scene:
         return " ".join(word for word in (row, column) if word) or "centre"
 
 
-def make_scene(seed: int, *, shape_wh: tuple[int, int] | None = None) -> Scene:
+def make_scene(seed: int, *, shape_wh: tuple[int, int] | None = None, large_tags: bool = False) -> Scene:
     """Draw the scene of this seed: the same seed gives the same pixels and boxes.
 
     Args:
         seed: any non-negative whole number.
         shape_wh: columns and rows of 48 px; by default one of `SHAPES_WH`.
+        large_tags: every tag has the largest size and is easy to read; by default sizes vary.
     """
     rng = np.random.default_rng([seed, 7])
+    tag_rng = np.random.default_rng([seed, 17])
     columns, rows = shape_wh or SHAPES_WH[rng.integers(len(SHAPES_WH))]
     size_wh = (columns * UNIT_PX, rows * UNIT_PX)
     canvas = Image.fromarray(_background(rng, size_wh))
@@ -108,7 +110,10 @@ def make_scene(seed: int, *, shape_wh: tuple[int, int] | None = None) -> Scene:
     palette = rng.permutation(list(COLOURS))[: int(rng.integers(2, 6))]
     objects = []
     for (x, y, side), kind, letter in zip(boxes, kinds, letters, strict=True):
-        objects.append(_draw(canvas, str(kind), str(rng.choice(palette)), str(letter), (x, y), side, rng))
+        tag = _tag(
+            str(rng.choice(palette)), str(letter), TAG_PX[1] if large_tags else int(tag_rng.integers(*TAG_PX))
+        )
+        objects.append(_draw(canvas, str(kind), tag, (x, y), side, flipped=rng.random() < 0.5))
     return Scene(seed=seed, picture=canvas, objects=tuple(objects))
 
 
@@ -145,34 +150,22 @@ def _free_spot(
 
 
 def _draw(
-    canvas: Image.Image,
-    kind: str,
-    colour: str,
-    letter: str,
-    corner_xy: tuple[int, int],
-    side: int,
-    rng: np.random.Generator,
+    canvas: Image.Image, kind: str, tag: _Tag, corner_xy: tuple[int, int], side: int, *, flipped: bool
 ) -> SceneObject:
     sprite = _sprite(kind)
     scale = side / max(sprite.size)
     sprite = sprite.resize((max(1, round(sprite.width * scale)), max(1, round(sprite.height * scale))))
-    if rng.random() < 0.5:
+    if flipped:
         sprite = sprite.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     x = corner_xy[0] + (side - sprite.width) // 2
     y = corner_xy[1] + (side - sprite.height) // 2
     canvas.paste(sprite, (x, y), sprite)
-    tag = _tag(colour, letter)
-    tx = min(x + sprite.width - TAG_PX * 2 // 3, canvas.width - TAG_PX)
-    ty = min(y + sprite.height - TAG_PX * 2 // 3, canvas.height - TAG_PX)
-    tx, ty = max(tx, 0), max(ty, 0)
-    canvas.paste(tag, (tx, ty), tag)
-    box = (
-        min(x, tx),
-        min(y, ty),
-        max(x + sprite.width, tx + TAG_PX),
-        max(y + sprite.height, ty + TAG_PX),
-    )
-    return SceneObject(kind, colour, letter, box, (tx, ty, tx + TAG_PX, ty + TAG_PX), side)
+    size = tag.disc.width
+    tx = max(min(x + sprite.width - size * 2 // 3, canvas.width - size), 0)
+    ty = max(min(y + sprite.height - size * 2 // 3, canvas.height - size), 0)
+    canvas.paste(tag.disc, (tx, ty), tag.disc)
+    box = (min(x, tx), min(y, ty), max(x + sprite.width, tx + size), max(y + sprite.height, ty + size))
+    return SceneObject(kind, tag.colour, tag.letter, box, (tx, ty, tx + size, ty + size), side)
 
 
 @cache
@@ -181,12 +174,19 @@ def _sprite(kind: str) -> Image.Image:
         return file.convert("RGBA")
 
 
+@dataclass(frozen=True, eq=False)
+class _Tag:
+    colour: str
+    letter: str
+    disc: Image.Image
+
+
 @cache
-def _tag(colour: str, letter: str) -> Image.Image:
-    """A white-rimmed disc with a letter, drawn at four times the size for smooth edges."""
-    big = TAG_PX * 4
-    tag = Image.new("RGBA", (big, big), (0, 0, 0, 0))
-    draw = ImageDraw.Draw(tag)
+def _tag(colour: str, letter: str, size: int) -> _Tag:
+    """A white-rimmed disc with a letter, drawn at four times the largest size for smooth edges."""
+    big = TAG_PX[1] * 4
+    disc = Image.new("RGBA", (big, big), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(disc)
     draw.ellipse((0, 0, big - 1, big - 1), fill=(255, 255, 255, 255))
     draw.ellipse((10, 10, big - 11, big - 11), fill=(*COLOURS[colour], 255))
     ink = (24, 24, 27, 255) if colour == "yellow" else (255, 255, 255, 255)
@@ -199,7 +199,7 @@ def _tag(colour: str, letter: str) -> Image.Image:
         stroke_width=6,
         stroke_fill=ink,
     )
-    return tag.resize((TAG_PX, TAG_PX), Image.Resampling.LANCZOS)
+    return _Tag(colour, letter, disc.resize((size, size), Image.Resampling.LANCZOS))
 
 
 def _background(rng: np.random.Generator, size_wh: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
