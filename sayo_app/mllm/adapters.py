@@ -10,8 +10,9 @@ import copy
 import json
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
@@ -43,7 +44,7 @@ def attach(model: nn.Module, config: LoraConfig, name: str = "policy") -> PeftMo
     if isinstance(model, PeftModel):
         model.add_adapter(name, config)
     else:
-        model = PeftModel(model, config, adapter_name=name)
+        model = _wrap(model, config, name)
     model.set_adapter(name)
     return model
 
@@ -149,6 +150,13 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> Path:
     return folder
 
 
+def _wrap(model: nn.Module, config: LoraConfig, name: str) -> PeftModel:
+    with warnings.catch_warnings():
+        # PEFT asks transformers by an attribute's old name; nothing that can be helped here.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        return PeftModel(cast(Any, model), config, adapter_name=name)
+
+
 def _insert(
     loaded: LoadedModel, config: LoraConfig, weights: dict[str, Tensor], name: str, folder: Path
 ) -> None:
@@ -157,7 +165,7 @@ def _insert(
     model = loaded.model
     try:
         if first:
-            model = PeftModel(loaded.model, config, adapter_name=name)
+            model = _wrap(loaded.model, config, name)
         else:
             model.add_adapter(name, config)
         wanted = set(get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False))

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import BatchFeature
+
+from sayo_app.errors import ModelError, ModelLoadError
+from sayo_app.mllm import families
+from sayo_app.mllm.families import LoadedModel, load_model, pick_device
+from sayo_app.mllm.patch import PatchProduct, linear_patch_embed
+from sayo_app.mllm.prompt import build_inputs
+from sayo_app.settings import Settings
+from tests.mllm.helpers import SIZES_WH, noise
+
+
+def test_a_model_is_loaded_ready_to_answer(loaded: LoadedModel) -> None:
+    assert loaded.is_bundled and not loaded.model.training and loaded.dtype == torch.float32
+    assert loaded.n_layers == 3 and loaded.attention_layers == [0, 1, 2]
+    assert loaded.model.config.text_config._attn_implementation == "sayo"
+    assert loaded.tokenizer.convert_ids_to_tokens(loaded.image_token_id) == "<|image_pad|>"
+
+
+def test_layers_that_slide_are_not_read(loaded: LoadedModel) -> None:
+    config = loaded.config.__class__.from_dict(loaded.config.to_dict())
+    config.text_config.layer_types = ["sliding_attention", "full_attention", "sliding_attention"]
+    assert loaded.family.attention_layers(config) == [1]
+
+
+@torch.no_grad()
+def test_linear_patch_embedding_equals_the_convolution(eager: Any, loaded: LoadedModel) -> None:
+    patches = torch.randn(7, 3 * 2 * 8 * 8)
+    conv = eager.model.visual.patch_embed
+    wanted, keys = conv(patches), list(eager.state_dict())
+    weight = conv.proj.weight
+    linear_patch_embed(linear_patch_embed(eager))
+    assert type(conv.proj) is PatchProduct and conv.proj.weight is weight
+    torch.testing.assert_close(conv(patches), wanted, rtol=0, atol=1e-5)
+    assert list(eager.state_dict()) == keys, "checkpoints must fit with and without it"
+    assert type(loaded.model.model.visual.patch_embed.proj) is PatchProduct
+
+
+def test_an_overlapping_convolution_is_left_alone() -> None:
+    module = torch.nn.Module()
+    module.proj = torch.nn.Conv3d(3, 4, kernel_size=2, stride=1)
+    assert type(linear_patch_embed(module).proj) is torch.nn.Conv3d
+
+
+def test_image_grids_of_a_padded_batch(loaded: LoadedModel, batch: BatchFeature) -> None:
+    grids = loaded.image_grids(batch, SIZES_WH)
+    assert [[grid.grid_hw for grid in row] for row in grids] == [[(4, 6)], [(7, 3)], [(5, 5)]]
+    assert [row[0].image_wh for row in grids] == list(SIZES_WH)
+    assert [row[0].n_tokens for row in grids] == loaded.image_columns(batch["input_ids"]).sum(1).tolist()
+
+
+def test_two_pictures_in_one_prompt_get_a_grid_each(loaded: LoadedModel) -> None:
+    picture = "<|vision_start|><|image_pad|><|vision_end|>"
+    inputs = loaded.processor(
+        text=[f"{picture} or {picture}?", f"{picture}?"],
+        images=[noise(size) for size in SIZES_WH],
+        padding=True,
+        return_tensors="pt",
+    )
+    grids = loaded.image_grids(inputs, SIZES_WH)
+    assert [[grid.grid_hw for grid in row] for row in grids] == [[(4, 6), (7, 3)], [(5, 5)]]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("cell", [0, 5, 6, 17, 23])
+def test_a_cell_is_the_pixels_that_its_token_sees(loaded: LoadedModel, cell: int) -> None:
+    """Change the pixels of one cell: that token's feature changes most."""
+    picture = noise((96, 64)).resize((192, 128))
+    changed = picture.copy()
+    inputs = build_inputs(loaded, picture, "Which?")
+    [[grid]] = loaded.image_grids(inputs, [picture.size])
+    assert grid.grid_hw == (6, 8)
+    box = tuple(int(edge) for edge in grid.cells_xyxy[cell])
+    changed.paste((255, 0, 255), box)
+
+    def features(it: BatchFeature) -> torch.Tensor:
+        return loaded.model.get_image_features(it["pixel_values"], it["image_grid_thw"]).pooler_output[0]
+
+    moved = (features(inputs) - features(build_inputs(loaded, changed, "Which?"))).norm(dim=1)
+    assert int(moved.argmax()) == cell
+
+
+def test_positions_are_those_of_the_model(loaded: LoadedModel, batch: BatchFeature) -> None:
+    """6 x 4 image tokens take max(6, 4) positions, so text goes on earlier than its index."""
+    positions, after = loaded.family.positions(loaded.model, batch)
+    assert positions.shape == (3, *batch["input_ids"].shape)
+    saved = torch.tensor([24 - 6, 21 - 7, 25 - 5])
+    assert torch.equal(after, batch["attention_mask"].sum(dim=1) - saved)
+    assert torch.equal(positions.amax(dim=(0, 2)) + 1, after)
+
+
+def test_devices() -> None:
+    assert pick_device("cpu") == torch.device("cpu")
+    assert pick_device("auto").type in ("cpu", "cuda", "mps")
+    for wanted in ("cuda:99", "warp", "xpu"):
+        with pytest.raises(ModelLoadError, match="auto"):
+            pick_device(wanted)
+
+
+def test_a_model_that_stays_busy_is_reported(fresh: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(families, "LOCK_TIMEOUT_S", 0.01)
+    with fresh.exclusive(), pytest.raises(ModelError, match="still running"), fresh.exclusive():
+        pass
+    with fresh.exclusive():
+        pass
+
+
+DAMAGE = {
+    "no config": lambda folder: (folder / "config.json").unlink(),
+    "config is not JSON": lambda folder: (folder / "config.json").write_text("{"),
+    "no weights": lambda folder: (folder / "model.safetensors").unlink(),
+    "weights cut short": lambda folder: cut_short(folder / "model.safetensors"),
+    "no tokenizer": lambda folder: (folder / "tokenizer.json").unlink(),
+    "no image processor": lambda folder: (folder / "preprocessor_config.json").unlink(),
+    "another width": lambda folder: edit_config(folder, intermediate_size=96),
+    "one layer more": lambda folder: edit_config(folder, num_hidden_layers=4),
+}
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def edit_config(folder: Path, **changes: int) -> None:
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config["text_config"] |= changes
+    path.write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_damaged_folder_is_refused(tiny_model_dir: Path, tmp_path: Path, case: str) -> None:
+    """Transformers would fill missing weights with random ones and go on."""
+    folder = tmp_path / "broken"
+    shutil.copytree(tiny_model_dir, folder)
+    DAMAGE[case](folder)
+    with pytest.raises(ModelLoadError, match="complete model"):
+        load_model(Settings(model=str(folder), device="cpu"))
+
+
+def test_an_unsupported_family_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(ModelLoadError, match="'bert'"):
+        load_model(Settings(model=str(tmp_path), device="cpu"))
+
+
+@pytest.fixture
+def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A hub that takes the connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(
+            "huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}"
+        )
+        monkeypatch.setattr(families, "HUB_TIMEOUT_S", 0.2)
+        yield
+
+
+@pytest.fixture
+def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing listens where the hub should be."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("hub", ["no_hub", "silent_hub"])
+def test_an_unknown_name_fails_soon_without_a_hub(hub: str, request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue(hub)
+    started = time.perf_counter()
+    with pytest.raises(ModelLoadError, match=r"cannot be reached.*bundled"):
+        load_model(Settings(model="nobody/nothing-of-this-name", device="cpu"))
+    assert time.perf_counter() - started < 20
+
+
+@pytest.mark.parametrize("name", ["no such//name", "/no/such/folder", "./nothing"])
+def test_a_name_that_cannot_be_one_asks_no_hub(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(families, "is_offline_mode", lambda: True)
+    with pytest.raises(ModelLoadError):
+        load_model(Settings(model=name, device="cpu"))
+
+
+def test_a_downloaded_model_needs_no_hub(tiny_model_dir: Path, tmp_path: Path) -> None:
+    """Laid out as huggingface_hub keeps it; the hub's address is dead. In a process of its own, since the
+    cache folder is read from the environment once."""
+    snapshot = tmp_path / "models--somebody--tiny" / "snapshots" / "0123"
+    shutil.copytree(tiny_model_dir, snapshot)
+    (tmp_path / "models--somebody--tiny" / "refs").mkdir()
+    (tmp_path / "models--somebody--tiny" / "refs" / "main").write_text("0123")
+    code = (
+        "from sayo_app.mllm.families import load_model; from sayo_app.settings import Settings;"
+        "print(load_model(Settings(model='somebody/tiny', device='cpu')).n_layers)"
+    )
+    environment = os.environ | {"HF_HUB_CACHE": str(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "3", done.stderr
+
+
+def test_no_torchvision_is_imported() -> None:
+    code = (
+        "import sys; sys.modules['torchvision'] = None; import sayo_app.mllm.chat, sayo_app.mllm.adapters;"
+        "print('ok')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "ok", done.stderr
