@@ -39,7 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     from sayo_app.settings import Settings
 
     try:
-        settings = Settings.from_environment(**vars(parse(arguments)))
+        flags = vars(parse(arguments))
+        if "SAYO_HOST" not in os.environ:
+            # Hugging Face Spaces say where to listen in Gradio's own variable.
+            flags["host"] = flags["host"] or os.environ.get("GRADIO_SERVER_NAME")
+        settings = Settings.from_environment(**flags)
         from sayo_app.ui.page import serve
         from sayo_app.ui.studio import Studio
         from storage.store import Store

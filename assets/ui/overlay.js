@@ -38,7 +38,7 @@
     const image = context.createImageData(width, height);
     for (let i = 0; i < values.length; i++) {
       const [red, green, blue] = COLOURS[values[i]];
-      image.data.set([red, green, blue, Math.round(255 * strength * Math.pow(values[i] / 255, 0.7))], 4 * i);
+      image.data.set([red, green, blue, Math.round(strength * values[i])], 4 * i);
     }
     context.putImageData(image, 0, 0);
   };

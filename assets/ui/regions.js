@@ -122,6 +122,7 @@
       const kind = handle && current ? "resize" : inside ? "move" : "draw";
       this.drag = { kind, handle, start, screen: [event.clientX, event.clientY], box: current?.box_xyxy, now: null };
       this.layer.setPointerCapture(event.pointerId);
+      this.layer.closest("[tabindex]")?.focus({ preventScroll: true }); // so that Delete and arrows work at once
       event.preventDefault();
     }
 

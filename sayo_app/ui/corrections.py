@@ -12,7 +12,7 @@ from sayo_app.ui.cards import cards, cards_value, thumbnail
 from sayo_app.ui.correct import READ_BOXES, read_boxes
 from sayo_app.ui.figures import region_numbers
 from sayo_app.ui.handlers import PRIVATE, guarded, say
-from sayo_app.ui.studio import Studio, fitted
+from sayo_app.ui.studio import Studio, counted, fitted, model_label
 from sayo_app.ui.viewer import answer_value, picture_value, viewer
 from storage.records import CorrectionRecord
 
@@ -88,7 +88,9 @@ def _lay_out_listing() -> _Listing:
         origin = gr.Radio(
             list(_ORIGINS), value="All", show_label=False, container=False, elem_id="corrections-origin"
         )
-        deleted = gr.Checkbox(label="Show deleted", container=False, elem_id="corrections-deleted")
+        deleted = gr.Checkbox(
+            label="Show deleted", container=False, scale=0, min_width=140, elem_id="corrections-deleted"
+        )
         page = gr.Number(1, visible=False)
         newer = gr.Button("‹ Newer", size="sm", elem_id="corrections-newer", scale=0, min_width=100)
         older = gr.Button("Older ›", size="sm", elem_id="corrections-older", scale=0, min_width=100)
@@ -218,7 +220,7 @@ def _listing(studio: Studio, origin: str | None, deleted: bool, page: int, opene
     page = min(max(page, 1), pages)
     items = [_card(studio, record, opened) for record in records[(page - 1) * _PAGE : page * _PAGE]]
     people = sum(record.origin == "person" for record in records)
-    text = f"{len(records)} corrections: {people} drawn by people, {len(records) - people} generated."
+    text = f"{counted(len(records), 'correction')}: {people} by people, {len(records) - people} generated."
     if pages > 1:
         text += f" Page {page} of {pages}."
     return cards_value(items, _EMPTY), text if records else "", page
@@ -261,8 +263,8 @@ def _title(record: CorrectionRecord) -> str:
         f'<div class="detail-title"><h3>Correction {record.id}</h3>'
         f"<p><b>Question</b> {html.escape(record.question)}</p>"
         + (f"<p><b>Answer shown</b> {html.escape(shown)}</p>" if shown else "")
-        + f"<p class='hint'>{origin} · {record.state} · revision {record.revision} · model "
-        f"{html.escape(record.model)}</p></div>"
+        + f"<p class='hint'>{origin} · {record.state} · revision {record.revision} · "
+        f"{html.escape(model_label(record.model))}</p></div>"
     )
 
 

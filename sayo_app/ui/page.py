@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
+import logging
 import os
 import socket
-import warnings
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from sayo_app.jobs.runs import reconcile
 from sayo_app.settings import Settings
 from sayo_app.ui import ask, compare, correct, corrections, retrain
 from sayo_app.ui.handlers import PRIVATE, guarded
-from sayo_app.ui.studio import BASE_LABEL, Session, Studio
+from sayo_app.ui.studio import BASE_LABEL, Session, Studio, model_label
 from sayo_app.ui.theme import head, theme
 from sayo_app.ui.viewer import viewer
 
+log = logging.getLogger(__name__)
 TITLE = "SAYO Studio"
 _MASTHEAD = (
     f'<header class="masthead"><h1>{TITLE}</h1><p>Ask a multimodal model about a picture, see where it '
@@ -69,13 +71,11 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
     Everything that Gradio writes goes into the data folder.
     """
     settings = studio.settings
-    uploads = settings.data_dir / "uploads"
-    uploads.mkdir(parents=True, exist_ok=True)
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    os.environ["GRADIO_TEMP_DIR"] = str(_uploads_dir(settings))
     try:
         reconcile(studio.store)
     except SayoError as error:
-        warnings.warn(str(error), stacklevel=1)
+        log.warning("%s", error)
     studio.load_in_background()
     page = build_page(studio)
     page.queue(max_size=_MAX_WAITING, default_concurrency_limit=4)
@@ -103,6 +103,16 @@ def launch_options(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _uploads_dir(settings: Settings) -> Path:
+    """A folder for uploads: in the data folder, or a temporary one where that can only be read."""
+    uploads = settings.data_dir / "uploads"
+    try:
+        uploads.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="sayo-uploads-"))
+    return uploads if os.access(uploads, os.W_OK) else Path(tempfile.mkdtemp(prefix="sayo-uploads-"))
+
+
 def _port(port: int) -> int | None:
     """Gradio's None: the usual port, or the next one that is free."""
     if port:
@@ -120,12 +130,11 @@ def _status(studio: Studio) -> str:
         adapter = record.name if record is not None else BASE_LABEL.lower()
     except SayoError as error:
         adapter = str(error)
-    # A folder is shown by its name: its path is nobody's business but the operator's.
-    model = (
-        Path(studio.settings.model).name if Path(studio.settings.model).is_dir() else studio.settings.model
-    )
-    words = f"{html.escape(model)} · {html.escape(adapter)}"
-    detail = "" if state == "ready" else f'<span class="status-detail">{html.escape(sentence)}</span>'
+    words = f"{html.escape(model_label(studio.settings.model))} · {html.escape(adapter)}"
+    details = [] if state == "ready" else [sentence]
+    if studio.store.read_only:
+        details.append("The store can only be read: nothing can be saved.")
+    detail = f'<span class="status-detail">{html.escape(" ".join(details))}</span>' if details else ""
     return (
         f'<p class="model-status is-{state}" data-testid="model-status" data-state="{state}">'
         f"<span class='dot'></span><b>{words}</b> {detail}</p>"

@@ -108,12 +108,14 @@ def _lay_out_few() -> _Few:
     with gr.Row(elem_classes="tight", visible=False) as row:
         count = gr.Number(
             12,
-            label="How many",
+            label="How many generated corrections",
+            show_label=False,
+            container=False,
             minimum=1,
             maximum=_MOST_GENERATED,
             precision=0,
             scale=0,
-            min_width=110,
+            min_width=90,
             elem_id="retrain-generate-count",
         )
         generate = gr.Button("Add generated corrections", elem_id="retrain-generate", scale=0, min_width=240)
@@ -126,7 +128,8 @@ def _lay_out_knobs() -> _Knobs:
 
     rewards = [(label, name) for name, label in REWARDS.items()]
     reward = gr.Radio(rewards, value=_DEFAULT.reward, label="What is rewarded", elem_id="retrain-reward")
-    steps = slider("Steps: more learn more and take longer", 1, 200, _DEFAULT.steps, "retrain-steps")
+    steps = slider("Steps", 1, 200, _DEFAULT.steps, "retrain-steps")
+    gr.Markdown("More steps learn more and take longer.", elem_classes="hint")
     with gr.Accordion("More settings", open=False, elem_id="retrain-more"):
         return _Knobs(
             reward,

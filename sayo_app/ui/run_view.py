@@ -11,7 +11,7 @@ import gradio as gr
 from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds
 from sayo_app.jobs.runs import reconcile
 from sayo_app.ui.charts import training_chart
-from sayo_app.ui.studio import Studio
+from sayo_app.ui.studio import Studio, counted
 from storage.records import RunRecord
 
 _LOG_LINES = 30
@@ -28,7 +28,7 @@ def enough_text(studio: Studio, have: int, needed: int) -> str:
     """How many corrections there are, and how many more are needed."""
     records = studio.store.list_corrections()
     generated = sum(record.origin == "generated" for record in records)
-    text = f"<b>{len(records)} corrections</b> on {have} pictures"
+    text = f"<b>{counted(len(records), 'correction')}</b> on {counted(have, 'picture')}"
     if generated:
         text += f", {generated} of them generated"
     if have >= needed:

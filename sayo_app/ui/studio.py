@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -208,3 +209,13 @@ def fitted(regions: list[dict[str, Any]], picture: Image.Image) -> list[Region]:
         RegionError: not a region, outside the picture or without area.
     """
     return [Region.from_dict(region).fitted(picture.size) for region in regions]
+
+
+def model_label(name: str) -> str:
+    """What a page calls a model: a folder by its name, as its path is the operator's business."""
+    return Path(name).name if Path(name).is_dir() else name
+
+
+def counted(number: int, noun: str) -> str:
+    """`1, "picture"` -> "1 picture"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

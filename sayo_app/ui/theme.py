@@ -48,6 +48,8 @@ def theme() -> gr.themes.Base:
         button_cancel_border_color="#e5b5bb",
         button_cancel_border_color_hover="#c4384a",
         input_background_fill="white",
+        input_border_width="1px",
+        input_border_color="*neutral_300",
         section_header_text_weight="600",
     )
 
