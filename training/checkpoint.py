@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ def save_checkpoint(
     }
     partial = folder / f"{FILE_NAME}.partial"
     torch.save(state, partial)
-    os.replace(partial, folder / FILE_NAME)
+    partial.replace(folder / FILE_NAME)
 
 
 def load_checkpoint(

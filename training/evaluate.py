@@ -190,5 +190,7 @@ def table(result: dict[str, Any]) -> str:
         cells = "".join(f"{'-' if figure is None else format(figure, '.3f'):>16}" for figure in figures)
         lines.append(f"{family:<12}{row['count']:>7}{cells}")
     device, threads = result["machine"]["device"], result["machine"]["threads"]
-    lines.append(f"{result['model']}, seed {result['seed']}, {result['seconds']} s on {device} ({threads} threads)")
+    lines.append(
+        f"{result['model']}, seed {result['seed']}, {result['seconds']} s on {device} ({threads} threads)"
+    )
     return "\n".join(lines)

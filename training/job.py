@@ -39,6 +39,7 @@ def run_job(settings: Settings, run_id: int, stop: StopSignal) -> None:
             store.update_run(run_id, **fields)
 
     try:
+        stop.check()
         if first:
             store.claim_run(run_id)
         adapter = _carry_out(settings, store, run_id, stop, first)
@@ -67,9 +68,7 @@ def _carry_out(
     loaded = load_model(replace(settings, model=config.model, device=device))
     base = None if config.base_adapter_id is None else store.get_adapter(config.base_adapter_id)
     stop.check()
-    progress.write(
-        "status", message=f"Training on {len(training)} corrections, {len(held_out)} are held out"
-    )
+    progress.write("status", message=f"Training on {len(training)} corrections, {len(held_out)} are held out")
     policy, outcome = train(
         loaded,
         config,

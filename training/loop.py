@@ -63,7 +63,7 @@ class Experience:
     completions: Completions
     old_log_probs: Float[Tensor, "row token"]
     reference_log_probs: Float[Tensor, "row token"] | None
-    advantages: Float[Tensor, "row"]
+    advantages: Float[Tensor, " row"]
     rewards: list[float]
     judged: list[Judged]
 
@@ -123,8 +123,7 @@ def train(
             samples = step_samples(training, config, done)
             mine = samples[accelerator.process_index :: accelerator.num_processes]
             experiences = [
-                collect(loaded, policy, scorer, config, part, check)
-                for part in _parts(mine, config, loaded)
+                collect(loaded, policy, scorer, config, part, check) for part in _parts(mine, config, loaded)
             ]
             losses = update(accelerator, prepared, optimiser, policy, experiences, config)
             done += 1

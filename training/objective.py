@@ -30,7 +30,7 @@ def policy_loss(
     log_probs: Float[Tensor, "row token"],
     old_log_probs: Float[Tensor, "row token"],
     reference_log_probs: Float[Tensor, "row token"] | None,
-    advantages: Float[Tensor, "row"],
+    advantages: Float[Tensor, " row"],
     completion_mask: Bool[Tensor, "row token"],
     *,
     epsilon: float,

@@ -10,7 +10,7 @@ from pathlib import Path
 from peft import PeftModel
 from torch import nn
 
-
+from sayo_app.mllm.adapters import attach, load_adapter, lora_config, switch
 from sayo_app.mllm.families import LoadedModel
 from storage.records import RunConfig
 
@@ -48,7 +48,10 @@ def make_policy(loaded: LoadedModel, config: RunConfig, base_adapter: Path | Non
     A fresh adapter changes nothing until its first step. `loaded.model` becomes the PEFT model; its
     base weights are frozen.
     """
-    from peft import LoraConfig, get_peft_model
-    names = [n for n, m in loaded.model.named_modules() if isinstance(m, nn.Linear) and "language_model" in n]
-    loaded.model = get_peft_model(loaded.model, LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules=names), adapter_name=POLICY)
+    if base_adapter is None:
+        loaded.model = attach(loaded.model, lora_config(config.lora_rank, config.lora_alpha), POLICY)
+    else:
+        load_adapter(loaded, base_adapter, POLICY, trainable=True)
+        load_adapter(loaded, base_adapter, REFERENCE)
+    switch(loaded, POLICY)
     return Policy(loaded.model)

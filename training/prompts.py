@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sayo_app.core.grid import ImageGrid
 from sayo_app.core.region import region_mask
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.families import LoadedModel, base_model
 from sayo_app.mllm.prompt import build_inputs
 from training.corrections import Sample
 
@@ -25,7 +25,7 @@ class Prompt:
     sample: Sample
     inputs: dict[str, Tensor]
     grid: ImageGrid
-    region_mask: Bool[np.ndarray, "image"] | None
+    region_mask: Bool[np.ndarray, " image"] | None
 
     @property
     def length(self) -> int:
@@ -49,7 +49,7 @@ class Batch:
     attention_mask: Bool[Tensor, "prompt length"]
     picture_features: Any
     position_ids: Int[Tensor, "axis prompt length"]
-    next_position: Int[Tensor, "prompt"]
+    next_position: Int[Tensor, " prompt"]
     image_columns: Bool[Tensor, "prompt length"]
 
 
@@ -78,38 +78,21 @@ def collate(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Batch:
                 torch.nn.functional.pad(part, (longest - part.shape[1], 0), value=fill) for part in parts
             ]
         joined[name] = torch.cat(parts)
-    model = base_model(loaded.model)
-    positions = _positions(model, joined)
+    position_ids, next_position = loaded.family.positions(loaded.model, joined)
     return Batch(
         prompts=tuple(prompts),
         input_ids=joined["input_ids"],
         attention_mask=joined["attention_mask"].bool(),
-        picture_features=model.get_image_features(
+        picture_features=base_model(loaded.model).get_image_features(
             joined["pixel_values"], joined["image_grid_thw"], return_dict=True
         ),
-        position_ids=positions,
-        next_position=positions.amax(dim=(0, 2)) + 1,
+        position_ids=position_ids,
+        next_position=next_position,
         image_columns=loaded.image_columns(joined["input_ids"]),
     )
-
-
-def base_model(model: torch.nn.Module) -> Any:
-    """The transformers model under PEFT's wrapper, or the model itself."""
-    unwrap = getattr(model, "get_base_model", None)
-    return model if unwrap is None else unwrap()
 
 
 def pad_id(loaded: LoadedModel) -> int:
     """What stands where nothing is read; any known token will do."""
     tokenizer = loaded.tokenizer
     return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
-
-
-def _positions(model: Any, inputs: dict[str, Tensor]) -> Int[Tensor, "axis prompt length"]:
-    positions, _ = model.model.get_rope_index(
-        inputs["input_ids"],
-        mm_token_type_ids=inputs["mm_token_type_ids"],
-        image_grid_thw=inputs["image_grid_thw"],
-        attention_mask=inputs["attention_mask"],
-    )
-    return positions

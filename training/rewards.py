@@ -23,8 +23,8 @@ NOTHING_READ = -1.0
 
 def sayo_reward(
     rows: Float[np.ndarray, "row image"],
-    entropies: Float[np.ndarray, "token"],
-    region_mask: Bool[np.ndarray, "image"],
+    entropies: Float[np.ndarray, " token"],
+    region_mask: Bool[np.ndarray, " image"],
 ) -> float:
     """tanh(log((mean of A over T and region + 1e-8) / (mean of A over T and image + 1e-8))).
 
@@ -61,8 +61,8 @@ class RegionAttentionReward:
         completions: Sequence[str],
         *,
         rows: Sequence[Float[np.ndarray, "row image"]],
-        entropies: Sequence[Float[np.ndarray, "token"]],
-        region_masks: Sequence[Bool[np.ndarray, "image"] | None],
+        entropies: Sequence[Float[np.ndarray, " token"]],
+        region_masks: Sequence[Bool[np.ndarray, " image"] | None],
         **columns: Any,
     ) -> list[float | None]:
         return [

@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
-from sayo_app.mllm.families import LoadedModel
-from training.prompts import Batch, base_model, pad_id
+from sayo_app.mllm.decode import end_token_ids
+from sayo_app.mllm.families import LoadedModel, base_model
+from training.prompts import Batch, pad_id
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +79,11 @@ def extend(
 
 def draw(
     logits: Float[Tensor, "row vocabulary"],
-    uniforms: Float[Tensor, "row"] | None,
+    uniforms: Float[Tensor, " row"] | None,
     *,
     temperature: float,
     top_p: float,
-) -> Int[Tensor, "row"]:
+) -> Int[Tensor, " row"]:
     """One token a row from the smallest set of likeliest tokens that holds `top_p`.
 
     A row's token depends on its own uniform number only, so a completion does not change with the
@@ -134,7 +135,7 @@ def generate(
     model, device = loaded.model, batch.input_ids.device
     cache, logits = prefill(model, batch, num_generations)
     rows = len(logits)
-    ends = torch.tensor(end_ids(loaded), device=device)
+    ends = torch.tensor(end_token_ids(loaded), device=device)
     banned = list(loaded.family.never_sampled(loaded.config))
     numbers = None if uniforms is None else uniforms.to(device)
     ids = torch.full((rows, max_new_tokens), pad_id(loaded), device=device)
@@ -143,9 +144,7 @@ def generate(
     for t in range(max_new_tokens):
         check()
         logits[:, banned] = -torch.inf
-        drawn = draw(
-            logits, None if numbers is None else numbers[:, t], temperature=temperature, top_p=top_p
-        )
+        drawn = draw(logits, None if numbers is None else numbers[:, t], temperature=temperature, top_p=top_p)
         ids[running, t] = drawn[running]
         mask[:, t] = running
         running = running & ~torch.isin(drawn, ends)
@@ -158,11 +157,3 @@ def generate(
         [row[kept] for row, kept in zip(ids, mask, strict=True)], skip_special_tokens=True
     )
     return Completions(ids, mask, tuple(texts), num_generations)
-
-
-def end_ids(loaded: LoadedModel) -> list[int]:
-    """The tokens that end a completion, by the model's generation settings."""
-    settings = base_model(loaded.model).generation_config
-    given = settings.eos_token_id if settings is not None else None
-    ids = given if isinstance(given, list) else [given]
-    return sorted({int(i) for i in [*ids, loaded.tokenizer.eos_token_id] if i is not None})

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from sayo_app.mllm.capture import CaptureRequest
+from sayo_app.mllm.decode import entropy
 from sayo_app.mllm.families import LoadedModel
 from training.prompts import Batch
 from training.rollout import Completions, extend, prefill
@@ -34,7 +35,8 @@ class Scores:
         """The scores of each completion without any padding, for the rewards."""
         counts = batch.image_columns.sum(dim=1).repeat_interleave(completions.num_generations).tolist()
         lengths = completions.mask.sum(dim=1).tolist()
-        rows, entropies = self.rows.float().cpu().numpy(), self.entropies.float().cpu().numpy()
+        rows = self.rows.detach().float().cpu().numpy()
+        entropies = self.entropies.float().cpu().numpy()
         return [
             Attention(rows[i, : length - 1, :count], entropies[i, :length])
             for i, (length, count) in enumerate(zip(lengths, counts, strict=True))
@@ -46,7 +48,7 @@ class Attention:
     """One completion's rows on the image and its entropies: what a reward reads."""
 
     rows: Float[np.ndarray, "row image"]
-    entropies: Float[np.ndarray, "token"]
+    entropies: Float[np.ndarray, " token"]
 
 
 class Scorer(nn.Module):
@@ -73,9 +75,7 @@ class Scorer(nn.Module):
         request = CaptureRequest(frozenset({self.layer}), batch.image_columns)
         later = extend(self.policy, batch, cache, queries, group, 0, sayo_capture=request)
         logits = torch.cat([first[:, None], later], dim=1)
-        return Scores(
-            *_token_scores(logits, completions.ids, temperature), rows=request.rows[self.layer]
-        )
+        return Scores(*_token_scores(logits, completions.ids, temperature), rows=request.rows[self.layer])
 
 
 def _token_scores(
@@ -89,12 +89,6 @@ def _token_scores(
         log_probs.append(picked - scaled.logsumexp(dim=-1))
         entropies.append(entropy(row_logits.detach()))
     return torch.stack(log_probs), torch.stack(entropies)
-
-
-def entropy(logits: Float[Tensor, "token vocabulary"]) -> Float[Tensor, "token"]:
-    """-sum p log p in nats."""
-    logs = torch.log_softmax(logits, dim=-1)
-    return -(logs.exp() * logs).sum(dim=-1)
 
 
 def reward_layer(loaded: LoadedModel) -> int:

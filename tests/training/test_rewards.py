@@ -73,9 +73,7 @@ def test_callables_take_lists_and_leave_out_what_cannot_be_scored():
     assert scored["format"] == [1.0, 1.0]
 
 
-@pytest.mark.parametrize(
-    ("choice", "expected"), [("sayo", 1.5), ("sayo+answer", 2.5), ("answer", 2.0)]
-)
+@pytest.mark.parametrize(("choice", "expected"), [("sayo", 1.5), ("sayo+answer", 2.5), ("answer", 2.0)])
 def test_the_choice_says_which_parts_count(choice: str, expected: float):
     assert rewards.total_reward(choice, {"attention": 0.5, "answer": 1.0, "format": 1.0}) == expected
 

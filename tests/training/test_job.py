@@ -1,0 +1,166 @@
+"""A stored run through every way out: finished, cancelled, failed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sayo_app.core.region import Region
+from sayo_app.errors import SayoError, TrainingError
+from sayo_app.mllm.adapters import active, load_adapter, switch
+from sayo_app.mllm.families import load_model
+from sayo_app.settings import REPOSITORY_DIR, Settings
+from storage.records import RunConfig
+from storage.store import Store
+from tests.training.conftest import make_sample
+from training.__main__ import EXIT_CANCELLED, main
+from training.job import run_job
+from training.progress import Cancelled, StopSignal
+
+CONFIG = RunConfig(
+    reward="sayo",
+    steps=1,
+    num_generations=2,
+    prompts_per_step=2,
+    max_new_tokens=4,
+    lora_rank=2,
+    eval_every=0,
+    name="looks left",
+)
+
+
+@pytest.fixture
+def settings(tiny_model_dir: Path) -> Settings:
+    return Settings.from_environment(model=str(tiny_model_dir), device="cpu")
+
+
+@pytest.fixture
+def store(settings: Settings):
+    with Store(settings) as opened:
+        for i in range(5):
+            sample = make_sample(i)
+            opened.add_correction(
+                picture_id=opened.add_picture(sample.open_picture()).id,
+                question=sample.question,
+                model=settings.model,
+                adapter_id=None,
+                answer_shown="It is. <answer>blue</answer>",
+                trace_id=None,
+                regions=(Region.box(0, 0, 30, 30),),
+                corrected_answer="red",
+            )
+        yield opened
+
+
+def config_of(settings: Settings, **changes) -> RunConfig:
+    return replace(CONFIG, model=settings.model, **changes)
+
+
+def test_a_finished_run_leaves_an_adapter_that_can_be_switched_on(settings: Settings, store: Store):
+    run = store.create_run(config_of(settings))
+    run_job(settings, run.id, StopSignal())
+    run = store.get_run(run.id)
+    assert (run.state, run.error) == ("finished", None)
+    adapter = store.get_adapter(run.adapter_id)
+    assert (adapter.name, adapter.run_id, adapter.base_model) == ("looks left", run.id, settings.model)
+    assert adapter.summary["before"]["count"] == adapter.summary["after"]["count"] == 1
+    events = [json.loads(line) for line in run.progress_path.read_text(encoding="utf-8").splitlines()]
+    assert events[-1] == {"kind": "result", "adapter_id": adapter.id, **adapter.summary}
+    assert {"status", "step", "evaluation", "result"} == {event["kind"] for event in events}
+    assert not (run.folder / "checkpoint.pt").exists()
+    assert not [path for path in adapter.path.rglob("*") if path.suffix in (".bin", ".pt")]
+    loaded = load_model(settings)
+    load_adapter(loaded, adapter.path, "looks left")
+    switch(loaded, "looks left")
+    assert active(loaded) == "looks left"
+
+
+def test_a_run_goes_on_from_a_stored_adapter(settings: Settings, store: Store):
+    first = store.create_run(config_of(settings))
+    run_job(settings, first.id, StopSignal())
+    before = store.get_run(first.id).adapter_id
+    second = store.create_run(config_of(settings, base_adapter_id=before, name=""))
+    run_job(settings, second.id, StopSignal())
+    found = store.get_adapter(store.get_run(second.id).adapter_id)
+    assert found.id != before and found.name
+
+
+def test_a_run_that_fails_says_why(settings: Settings, store: Store):
+    run = store.create_run(replace(CONFIG, model="/no/such/model"))
+    with pytest.raises(SayoError):
+        run_job(settings, run.id, StopSignal())
+    run = store.get_run(run.id)
+    assert run.state == "failed" and "/no/such/model" in run.error
+    assert store.active_run() is None and not store.list_adapters()
+
+
+def test_too_few_pictures_end_the_run_with_a_remedy(settings: Settings, store: Store):
+    for correction in store.list_corrections()[1:]:
+        store.delete_correction(correction.id)
+    run = store.create_run(config_of(settings))
+    with pytest.raises(TrainingError, match="two pictures"):
+        run_job(settings, run.id, StopSignal())
+    assert "generated corrections" in store.get_run(run.id).error
+
+
+def test_a_run_cancelled_before_it_began_is_cancelled(settings: Settings, store: Store):
+    run, stop = store.create_run(config_of(settings)), StopSignal()
+    stop.asked = True
+    with pytest.raises(Cancelled):
+        run_job(settings, run.id, stop)
+    assert store.get_run(run.id).state == "cancelled"
+
+
+def test_the_command_fails_with_a_message_and_no_traceback(
+    settings: Settings, store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        assert main(["train", "--run", "77"]) == 1
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    shown = capsys.readouterr().err
+    assert "77" in shown and "Traceback" not in shown
+
+
+def test_sigterm_cancels_and_keeps_a_checkpoint(settings: Settings, store: Store):
+    run = store.create_run(config_of(settings, steps=100_000))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "training", "train", "--run", str(run.id)],
+        cwd=REPOSITORY_DIR,
+        env=os.environ | {"SAYO_DATA_DIR": str(settings.data_dir), "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(lambda: '"kind": "step"' in read(run.progress_path), process)
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == EXIT_CANCELLED, log
+    run = store.get_run(run.id)
+    assert (run.state, run.error) == ("cancelled", None)
+    assert (run.folder / "checkpoint.pt").exists()
+    assert not store.list_adapters()
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def wait_for(reached, process: subprocess.Popen, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
