@@ -21,7 +21,7 @@ from storage.store import Store
 SLEEPER = "import time; print('training', flush=True); time.sleep(600)"
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

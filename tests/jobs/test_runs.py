@@ -133,7 +133,7 @@ def test_a_dead_run_does_not_stand_in_the_way_of_a_new_one(store: Store, start: 
 
 
 def test_a_run_goes_on_without_the_app_that_started_it(store: Store) -> None:
-    subprocess.run([sys.executable, "-c", APP], check=True, cwd=REPOSITORY_DIR, timeout=120)
+    subprocess.run([sys.executable, "-c", APP], check=True, cwd=REPOSITORY_DIR, timeout=300)
     run = reconcile(Store(store.settings))
     assert run is not None
     wait_until(lambda: training(run))

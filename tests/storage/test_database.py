@@ -150,6 +150,22 @@ def test_foreign_keys_are_on_and_the_log_is_written_ahead(store: Store, settings
         )
 
 
+def test_a_write_holds_the_lock_before_it_reads_and_a_reader_does_not(
+    store: Store, settings: Settings
+) -> None:
+    with store.read() as session:
+        session.connection().exec_driver_sql("SELECT * FROM runs")
+        execute(settings, "BEGIN IMMEDIATE")
+    # Else what it read could be out of date when it writes, which SQLite refuses without waiting.
+    with store.write() as session:
+        session.connection().exec_driver_sql("SELECT * FROM runs")
+        with (
+            closing(sqlite3.connect(database(settings), timeout=0)) as other,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            other.execute("BEGIN IMMEDIATE")
+
+
 def test_a_failed_write_leaves_nothing(store: Store, correct: Correct) -> None:
     kept = correct()
     with pytest.raises(KeyError), store.write() as session:
@@ -309,7 +325,7 @@ def test_processes_that_open_a_new_store_and_save_at_once_lose_nothing(settings:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
     # All have imported: now they begin together, on a store that is not there yet.
-    outcomes = [process.communicate("go\n", timeout=120)[0].strip() for process in processes]
+    outcomes = [process.communicate("go\n", timeout=300)[0].strip() for process in processes]
     assert [process.returncode for process in processes] == [0] * 3
     assert sorted(outcomes) == ["refused", "refused", "started"]
 
