@@ -27,7 +27,7 @@ def token_chart(trace: AttentionTrace) -> go.Figure:
         x=numbers[: len(share)],
         y=share,
         customdata=words[: len(share)],
-        name="attention on the image (%)",
+        name="attention on the image, %",
         marker_color=_BLUE,
         opacity=0.75,
         hovertemplate="%{customdata}: %{y:.1f} %<extra></extra>",
@@ -36,20 +36,21 @@ def token_chart(trace: AttentionTrace) -> go.Figure:
         x=numbers,
         y=trace.entropies,
         customdata=words,
-        name="entropy (nats)",
+        name="entropy, nats",
         yaxis="y2",
         mode="lines+markers",
         line={"color": _ORANGE, "width": 2},
         marker={"size": 5},
         hovertemplate="%{customdata}: %{y:.2f} nats<extra></extra>",
     )
+    axis = {"gridcolor": _GRID, "zeroline": False, "rangemode": "tozero"}
     figure.update_layout(
         _layout(height=230),
-        xaxis={"title": {"text": "token"}, "gridcolor": _GRID, "zeroline": False},
-        yaxis={"title": {"text": "on image, %"}, "gridcolor": _GRID, "rangemode": "tozero"},
-        yaxis2={"title": {"text": "entropy, nats"}, "overlaying": "y", "side": "right", "showgrid": False,
-                "rangemode": "tozero"},
-    )  # fmt: skip
+        xaxis=axis | {"title": {"text": "token"}},
+        yaxis=axis | {"title": {"text": "on the image, %"}},
+        yaxis2=axis
+        | {"title": {"text": "entropy, nats"}, "overlaying": "y", "side": "right", "showgrid": False},
+    )
     return figure
 
 
@@ -114,7 +115,7 @@ def _panel_title(title: str, suffix: str) -> dict[str, Any]:
 def _layout(*, height: int) -> dict[str, Any]:
     return {
         "height": height,
-        "margin": {"l": 50, "r": 50, "t": 34, "b": 40},
+        "margin": {"l": 50, "r": 50, "t": 44, "b": 40},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, sans-serif", "size": 12, "color": _TEXT},

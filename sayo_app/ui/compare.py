@@ -103,7 +103,7 @@ def _lay_out() -> _Parts:
         first = gr.Dropdown(base, value=BASE_ID, label="Left", elem_id="compare-first")
         second = gr.Dropdown(base, value=BASE_ID, label="Right", elem_id="compare-second")
         source = gr.Dropdown([(_FROM_ASK, 0)], value=0, label="Picture", elem_id="compare-source")
-    with gr.Row(equal_height=True):
+    with gr.Row(equal_height=False, elem_classes="tight"):
         question = gr.Textbox(
             label="Question",
             placeholder="The same question is put to both",
@@ -120,7 +120,7 @@ def _lay_out() -> _Parts:
     gr.Markdown("#### On held-out corrections", elem_classes="step-title")
     table = gr.HTML("", elem_id="compare-table", apply_default_css=False)
     gr.Markdown("#### The model that Ask uses", elem_classes="step-title")
-    with gr.Row(elem_classes="tight", equal_height=True):
+    with gr.Row(elem_classes="tight", equal_height=False):
         chosen = gr.Dropdown(
             base, value=BASE_ID, label="Adapter", elem_id="compare-switch-choice", scale=0, min_width=280
         )

@@ -22,6 +22,7 @@ def theme() -> gr.themes.Base:
         radius_size="md",
     ).set(
         body_background_fill="*neutral_50",
+        body_text_color_subdued="*neutral_500",
         block_background_fill="white",
         block_border_width="1px",
         block_shadow="none",

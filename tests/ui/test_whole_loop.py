@@ -134,7 +134,7 @@ def retrain(page: Page) -> None:
     state = page.locator("[data-testid=run-state]")
     expect(state).to_have_attribute("data-state", "running")
     page.locator("#retrain-start").click()
-    expect(page.locator(".toast-body").filter(has_text="run").last).to_be_visible()
+    expect(page.locator(".toast-body").filter(has_text="queued or running").last).to_be_visible()
     expect(state).to_have_attribute("data-state", re.compile("finished|failed"), timeout=600_000)
     expect(state).to_have_attribute("data-state", "finished")
     expect(state).to_contain_text(f"step {STEPS} of {STEPS}")
