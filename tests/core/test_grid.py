@@ -58,6 +58,8 @@ def test_edges_belong_to_the_cell_that_begins_there(point: tuple[float, float], 
 
 def test_of_overlapping_cells_the_finest_is_found() -> None:
     assert tiles_and_thumbnail().cell_at(150, 50) == 1
+    # On the lower edge too, though the centre of the whole picture is nearer.
+    assert tiles_and_thumbnail().cell_at(99, 100) == 0
 
 
 def test_a_point_in_no_cell_goes_to_the_nearest() -> None:
