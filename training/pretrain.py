@@ -41,14 +41,27 @@ from training.pretrain_data import IGNORE, PACKED_FAMILIES, PackedBatch, PackedS
 
 log = logging.getLogger(__name__)
 
+REPORT_EVERY, CHECKPOINT_EVERY = 50, 250
+
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """What is needed to make the model again."""
+    """What is needed to make the model again.
+
+    Attributes:
+        warmup_steps, steps: of the two phases; the learning rate's schedule is laid over both.
+        large_tag_steps: tags are large up to here.
+        stop_step: training ends here, before the schedule does: a model that has learnt its world out would
+            leave nothing to correct.
+        pictures: a step, over all processes.
+        dense_weight: of the dense loss in the joint phase.
+        processes: that share the work on a CPU.
+    """
 
     warmup_steps: int = 800
     steps: int = 1700
     large_tag_steps: int = 1250
+    stop_step: int = 1750
     pictures: int = 10
     learning_rate: float = 2e-3
     dense_weight: float = 0.2
@@ -133,18 +146,18 @@ def _work(
     head = DenseHead(tokenizer, model.config.vision_config.out_hidden_size).to(device)
     optimisers = _optimisers(model, head, config)
     state = {"model": model, "head": head, "muon": optimisers[0], "adam": optimisers[1]}
-    start, total = _resume(state, checkpoint), config.warmup_steps + config.steps
+    start, stop = _resume(state, checkpoint), min(config.stop_step, config.warmup_steps + config.steps)
     data = PackedScenes(tokenizer, config.seed, config.pictures // processes)
     began, window = time.perf_counter(), []
     model.train()
-    for step in range(start, total):
+    for step in range(start, stop):
         batch = data.batch(step * processes + rank, large_tags=step < config.large_tag_steps)
         figures = _step(model, head, optimisers, batch, step, config, device)
         window.append(figures)
-        if rank == 0 and (step + 1) % 50 == 0:
+        if rank == 0 and (step + 1) % REPORT_EVERY == 0:
             _report(step + 1, (time.perf_counter() - began) / (step + 1 - start), window)
             window.clear()
-        if rank == 0 and checkpoint is not None and (step + 1) % 250 == 0:
+        if rank == 0 and checkpoint is not None and (step + 1) % CHECKPOINT_EVERY == 0:
             save(model, tokenizer, folder, config)
             torch.save({"step": step + 1} | {k: v.state_dict() for k, v in state.items()}, checkpoint)
     if rank == 0:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from sayo_app.core.scenes import COLOURS, KINDS, LETTERS, make_scene
+from sayo_app.mllm.families import load_model
 from sayo_app.mllm.patch import linear_patch_embed
+from sayo_app.settings import Settings
 from training.bundled import MERGE, build_image_processor, build_model, build_tokenizer
 from training.muon import Muon, orthogonalise
-from training.pretrain import corpus
+from training.pretrain import PretrainConfig, corpus, pretrain
 from training.pretrain_data import IGNORE, PackedScenes, dense_labels, normalise, patchify
 
 
@@ -103,17 +108,16 @@ def test_orthogonalised_singular_values_are_near_one() -> None:
     assert values.max() < 1.3
 
 
-def test_muon_lowers_a_quadratic() -> None:
+def test_muons_first_step_is_the_orthogonalised_gradient_at_the_matched_size() -> None:
+    """Momentum starts at nothing, so the direction is the gradient's: step = lr 0.2 sqrt(6) NS(g)."""
     torch.manual_seed(0)
-    weight = torch.nn.Parameter(torch.randn(6, 4))
-    target = torch.randn(6, 4)
-    optimiser = Muon([weight], lr=0.1, weight_decay=0.0)
-    first = ((weight - target) ** 2).mean().item()
-    for _ in range(60):
-        optimiser.zero_grad()
-        ((weight - target) ** 2).mean().backward()
-        optimiser.step()
-    assert ((weight - target) ** 2).mean().item() < 0.1 * first
+    weight, gradient = torch.randn(6, 4), torch.randn(6, 4)
+    parameter, untouched = torch.nn.Parameter(weight.clone()), torch.nn.Parameter(weight.clone())
+    parameter.grad = gradient.clone()
+    Muon([parameter, untouched], lr=0.1, weight_decay=0.0).step()
+    expected = weight - 0.1 * 0.2 * 6**0.5 * orthogonalise(gradient)
+    torch.testing.assert_close(parameter.detach(), expected, atol=1e-5, rtol=1e-4)
+    assert torch.equal(untouched.detach(), weight)
 
 
 def test_grid_is_about_a_hundred_tokens() -> None:
@@ -121,3 +125,27 @@ def test_grid_is_about_a_hundred_tokens() -> None:
     for size in ((480, 480), (3000, 500), (200, 900)):
         grid = processor(images=[Image.new("RGB", size)], return_tensors="pt")["image_grid_thw"][0]
         assert 60 <= int(grid.prod()) // MERGE**2 <= 100
+
+
+def test_pretraining_resumes_to_the_same_weights_and_writes_a_loadable_model(tmp_path, monkeypatch) -> None:
+    """Stopped after the warm-up step and gone on with = both steps at once; the log saves every step."""
+    monkeypatch.setattr("training.pretrain.CHECKPOINT_EVERY", 1)
+    monkeypatch.setattr("training.pretrain.corpus", lambda: corpus(20))
+    config = PretrainConfig(warmup_steps=1, steps=1, large_tag_steps=1, stop_step=2, pictures=1, processes=1)
+    pretrain(config, tmp_path / "whole")
+    checkpoint = tmp_path / "state.pt"
+    pretrain(replace(config, stop_step=1), tmp_path / "parts", checkpoint)
+    pretrain(config, tmp_path / "parts", checkpoint)
+    whole, parts = (
+        {
+            name: tensor
+            for file in sorted((tmp_path / folder).glob("*.safetensors"))
+            for name, tensor in load_file(file).items()
+        }
+        for folder in ("whole", "parts")
+    )
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    assert max(file.stat().st_size for file in (tmp_path / "whole").iterdir()) < 10_000_000
+    loaded = load_model(Settings.from_environment(model=str(tmp_path / "whole")))
+    assert loaded.is_bundled
