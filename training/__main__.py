@@ -52,6 +52,7 @@ def _parser(wanted: list[str]) -> argparse.ArgumentParser:
     evaluate.add_argument("--seed", type=int, default=0, help="which held-out scenes")
     evaluate.add_argument("--batch-size", type=int, default=32)
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    evaluate.add_argument("--card", type=Path, help="also write the model card to this file")
     evaluate.set_defaults(run=_evaluate)
 
     pretrain = commands.add_parser("pretrain", help="make the bundled model")
@@ -73,13 +74,19 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    from sayo_app.core.scenes import KINDS
     from sayo_app.mllm.families import load_model
+    from training.card import model_card
     from training.evaluate import evaluate_scenes, table
 
     settings = Settings.from_environment(model=options.model, device=options.device)
+    loaded = load_model(settings)
     result = evaluate_scenes(
-        load_model(settings), options.scenes, options.seed, settings.max_new_tokens, options.batch_size
+        loaded, options.scenes, options.seed, settings.max_new_tokens, options.batch_size
     )
+    if options.card:
+        parameters = sum(parameter.numel() for parameter in loaded.model.parameters())
+        options.card.write_text(model_card(result, parameters, len(KINDS)), encoding="utf-8")
     print(json.dumps(result, indent=2) if options.json else table(result))
 
 
