@@ -109,16 +109,18 @@ class RunStore(Database):
         """Called by the training process: the run is now running in this process.
 
         Raises:
-            JobError: the run has ended or is to be cancelled; do not train.
+            JobError: the run has ended, or was to be cancelled and now is; do not train.
         """
         process = psutil.Process(os.getpid())
         run = self.update_run(
             run_id, state="running", pid=process.pid, process_started_at=process.create_time()
         )
-        if not run.active or run.cancel_requested_at is not None:
+        if run.active and run.cancel_requested_at is not None:
+            run = self.update_run(run_id, state="cancelled")
+        if not run.active:
             raise JobError(
                 expected=f"run {run_id} to be waiting for its process",
-                got="a cancelled run" if run.active else f"a run that is {run.state}",
+                got=f"a run that is {run.state}",
                 remedy="Start a new run.",
             )
         return run

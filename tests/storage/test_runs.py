@@ -106,6 +106,7 @@ def test_a_run_that_was_cancelled_before_it_began_is_not_claimed(
     store.update_run(run.id, **fields)
     with pytest.raises(JobError, match="cancelled"):
         store.claim_run(run.id)
+    assert store.get_run(run.id).state == "cancelled"
 
 
 def test_without_a_folder_there_is_no_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
