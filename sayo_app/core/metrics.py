@@ -70,12 +70,10 @@ def region_energy(values: Float[np.ndarray, " image"], mask: Bool[np.ndarray, " 
 def pointing_game(
     values: Float[np.ndarray, " image"], mask: Bool[np.ndarray, " image"], grid: ImageGrid
 ) -> bool:
-    """Whether the map's highest cell is in the region, or its centre within 15 px of it."""
+    """Whether the centre of the map's highest cell is in a cell of the region or within 15 px of one."""
     if not mask.any() or not values.max() > 0:
         return False
     peak = int(np.argmax(values))
-    if mask[peak]:
-        return True
     x0, y0, x1, y1 = grid.cells_xyxy[peak]
     centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
     region = grid.cells_xyxy[mask]

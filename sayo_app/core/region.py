@@ -244,7 +244,7 @@ def _clip_polygon(points_xy: tuple[Point, ...], image_wh: tuple[int, int]) -> tu
     ):
         kept: list[Point] = []
         for here, there in zip(points, points[1:] + points[:1], strict=True):
-            here_in, there_in = ((p[axis] >= edge) == keep_above or p[axis] == edge for p in (here, there))
+            here_in, there_in = ((p[axis] >= edge) == keep_above for p in (here, there))
             if here_in:
                 kept.append(here)
             if here_in != there_in:

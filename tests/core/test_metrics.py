@@ -135,6 +135,8 @@ def test_pointing_allows_fifteen_pixels(width: int, peak: int, hit: bool) -> Non
     values = np.full(4, 0.1)
     values[peak] = 0.7
     assert pointing_game(values, mask_of(4, 0), grid) is hit
+    upright = ImageGrid.regular((width, 4 * width), (4, 1))
+    assert pointing_game(values, mask_of(4, 0), upright) is hit
 
 
 def test_pointing_nowhere_hits_nothing() -> None:

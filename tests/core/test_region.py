@@ -91,9 +91,9 @@ def test_a_region_smaller_than_a_cell_takes_the_cell_under_it() -> None:
     assert np.flatnonzero(both).tolist() == [0, 7]
 
 
-def test_a_region_without_measurable_area_still_takes_the_cell_under_it() -> None:
-    speck = Region.box(60, 30, 60 + 1e-12, 30 + 1e-12)
-    assert np.flatnonzero(region_mask([speck], GRID)).tolist() == [6]
+def test_a_region_that_no_cell_holds_takes_the_nearest() -> None:
+    gap = ImageGrid((100, 10), np.array([[0, 0, 10, 10], [80, 0, 100, 10]], float), None)
+    assert region_mask([Region.box(60, 2, 70, 8)], gap).tolist() == [False, True]
 
 
 def test_regions_belong_to_steps_and_may_say_where_not_to_look() -> None:
@@ -111,7 +111,13 @@ def test_regions_belong_to_steps_and_may_say_where_not_to_look() -> None:
 
 @pytest.mark.parametrize(
     ("box", "noted"),
-    [((10, 10, 15, 15), True), ((1, 1, 23, 23), True), ((0, 12, 100, 13), True), ((0, 0, 25, 25), False)],
+    [
+        ((10, 10, 15, 15), True),
+        ((1, 1, 23, 23), True),
+        ((0, 12, 100, 13), True),
+        ((0, 10, 100, 20), True),
+        ((0, 0, 25, 25), False),
+    ],
 )
 def test_a_note_says_when_a_region_is_finer_than_the_model_sees(
     box: tuple[float, float, float, float], noted: bool
