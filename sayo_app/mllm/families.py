@@ -317,30 +317,34 @@ def _find(settings: Settings) -> tuple[str | Path, dict[str, Any]]:
             got=f"no folder at {folder}",
             remedy="Restore the folder, or name another model.",
         )
-    return name, hub | {"local_files_only": not _hub_has(name)}
+    downloaded = _hub_or_copy(name)
+    return (name, hub) if downloaded is None else (downloaded, hub | {"local_files_only": True})
 
 
-def _hub_has(name: str) -> bool:
-    """True if the hub serves this model; False if it is out of reach but the model was downloaded before.
+def _hub_or_copy(name: str) -> Path | None:
+    """None if the hub serves this model; else the folder it was downloaded to before.
 
-    One request with a short limit comes first: loading straight away retries each file for half a minute.
+    One request with a short limit comes first: loading straight away retries each file for half a minute,
+    and some files in spite of `local_files_only`, unless it is given a folder.
     """
+    try:
+        copy = try_to_load_from_cache(name, "config.json")
+    except HFValidationError as error:
+        raise _unknown(name, "neither a folder nor a model id") from error
     reason = "HF_HUB_OFFLINE is set"
     if not is_offline_mode():
         try:
             HfApi().model_info(name, timeout=HUB_TIMEOUT_S)
-            return True
-        except HFValidationError as error:
-            raise _unknown(name, "neither a folder nor a model id") from error
+            return None
         except RepositoryNotFoundError as error:
             raise _unknown(name, "no model of that name on the hub, or no right to read it") from error
         except Exception as error:
             # Whatever the HTTP library of the day raises: no answer is no answer.
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if isinstance(try_to_load_from_cache(name, "config.json"), str):
-        log.warning("The hub is out of reach (%s); using the copy of %s on disk", reason, name)
-        return False
-    raise _unknown(name, f"the hub cannot be reached ({reason}) and it was never downloaded")
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+    if not isinstance(copy, str):
+        raise _unknown(name, f"the hub cannot be reached ({reason}) and it was never downloaded")
+    log.warning("The hub is out of reach (%s); using the copy of %s on disk", reason, name)
+    return Path(copy).parent
 
 
 def _unknown(name: str, why: str) -> ModelLoadError:
