@@ -45,6 +45,11 @@ class Judged:
     energy: float | None
     pointing: float | None
 
+    @property
+    def parts(self) -> dict[str, float | None]:
+        """The rewards by the names in `rewards.PARTS`."""
+        return {name: getattr(self, name) for name in PARTS}
+
 
 def judge_completions(batch: Batch, completions: Completions, scores: Scores) -> list[Judged]:
     """Figures of every completion of a batch, in the order of the rows."""

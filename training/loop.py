@@ -92,6 +92,12 @@ def train(
         TrainingError: settings that cannot work, or a loss that is not finite.
     """
     accelerator = Accelerator(cpu=loaded.device.type == "cpu")
+    if config.prompts_per_step % accelerator.num_processes:
+        raise TrainingError(
+            expected=f"prompts a step to be a multiple of the {accelerator.num_processes} processes",
+            got=str(config.prompts_per_step),
+            remedy="Change prompts_per_step, or start another number of processes.",
+        )
     torch.manual_seed(config.seed)
     policy = make_policy(loaded, config, base_adapter)
     optimiser = torch.optim.AdamW(policy.trainable, config.learning_rate, weight_decay=config.weight_decay)
@@ -179,7 +185,7 @@ def collect(
                 reference = scorer(batch, completions, config.temperature).log_probs
     check()
     judged = judge_completions(batch, completions, scores)
-    rewards = [total_reward(config.reward, vars(one)) for one in judged]
+    rewards = [total_reward(config.reward, one.parts) for one in judged]
     advantages = group_advantages(torch.tensor(rewards).view(len(samples), group))
     return Experience(
         batch=batch,

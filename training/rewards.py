@@ -60,9 +60,9 @@ class RegionAttentionReward:
         prompts: Sequence[str],
         completions: Sequence[str],
         *,
-        rows: Sequence[Float[np.ndarray, "row image"]],
-        entropies: Sequence[Float[np.ndarray, " token"]],
-        region_masks: Sequence[Bool[np.ndarray, " image"] | None],
+        rows: Sequence[Float[np.ndarray, "_ _"]],
+        entropies: Sequence[Float[np.ndarray, " _"]],
+        region_masks: Sequence[Bool[np.ndarray, " _"] | None],
         **columns: Any,
     ) -> list[float | None]:
         return [
