@@ -43,3 +43,10 @@ def test_what_cannot_be_trained_with_is_refused_by_name(values: dict[str, object
 
 def test_every_reward_can_be_chosen() -> None:
     assert [RunConfig(reward=reward).reward for reward in REWARDS] == ["sayo", "sayo+answer", "answer"]
+
+
+def test_other_models_get_the_papers_settings() -> None:
+    config = RunConfig.for_model("Qwen/Qwen3-VL-8B-Instruct")
+    assert (config.learning_rate, config.num_generations, config.max_new_tokens) == (5e-6, 16, 110)
+    assert config.model == "Qwen/Qwen3-VL-8B-Instruct"
+    assert RunConfig.for_model("bundled") == RunConfig()
