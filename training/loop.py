@@ -56,6 +56,28 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
+class Trainee:
+    """The policy with what trains it.
+
+    Attributes:
+        scorer: the policy's scoring forward, for passes without gradient.
+        wrapped: the same as accelerate has wrapped it, for the update.
+    """
+
+    loaded: LoadedModel
+    config: RunConfig
+    policy: Policy
+    scorer: Scorer
+    accelerator: Accelerator
+    wrapped: torch.nn.Module
+    optimiser: torch.optim.Optimizer
+
+    def mine(self, samples: Sequence[Any]) -> Sequence[Any]:
+        """This process's share of the samples."""
+        return samples[self.accelerator.process_index :: self.accelerator.num_processes]
+
+
+@dataclass(frozen=True, eq=False)
 class Experience:
     """A scored rollout: what the update needs, and the figures of each completion for the log."""
 
@@ -89,8 +111,44 @@ def train(
 
     Raises:
         Cancelled: after a checkpoint of the last finished step.
-        TrainingError: settings that cannot work, or a loss that is not finite.
+        TrainingError: settings that cannot work, or a gradient that is not finite.
     """
+    trainee = make_trainee(loaded, config, base_adapter)
+    stop = stop or StopSignal()
+    # Several processes stop together between steps: one that left alone would leave the others waiting.
+    check = stop.check if trainee.accelerator.num_processes == 1 else lambda: None
+
+    def evaluation(when: str, step: int) -> dict[str, Any]:
+        found = judge(loaded, trainee.mine(held_out), max_new_tokens=config.max_new_tokens, check=check)
+        result = summary(gather_object(found))
+        progress.write("evaluation", when=when, step=step, split="held_out", **result)
+        return result
+
+    resumed = resume(trainee, folder)
+    before = resumed.before if resumed else evaluation("before", 0)
+    done = resumed.step if resumed else 0
+    clock = _Clock(config.steps - done)
+    try:
+        while done < config.steps:
+            if any(gather_object([stop.asked])):
+                raise Cancelled
+            samples = trainee.mine(step_samples(training, config, done))
+            experiences = [collect(trainee, part, check) for part in _parts(samples, config, loaded)]
+            losses = update(trainee, experiences)
+            done += 1
+            figures = _mean(gather_object([_figures(experiences, losses)]))
+            progress.write("step", step=done, steps=config.steps, **figures, **clock.tick())
+            if config.eval_every and done % config.eval_every == 0 and done < config.steps:
+                evaluation("during", done)
+                keep(trainee, folder, Progressed(done, before))
+        return trainee.policy, Outcome(before, evaluation("after", done))
+    except Cancelled:
+        keep(trainee, folder, Progressed(done, before))
+        raise
+
+
+def make_trainee(loaded: LoadedModel, config: RunConfig, base_adapter: Path | None) -> Trainee:
+    """A seeded adapter on the model, AdamW on the adapter alone, both wrapped by accelerate."""
     accelerator = Accelerator(cpu=loaded.device.type == "cpu")
     if config.prompts_per_step % accelerator.num_processes:
         raise TrainingError(
@@ -102,46 +160,19 @@ def train(
     policy = make_policy(loaded, config, base_adapter)
     optimiser = torch.optim.AdamW(policy.trainable, config.learning_rate, weight_decay=config.weight_decay)
     scorer = Scorer(policy.model, reward_layer(loaded))
-    prepared, optimiser = accelerator.prepare(scorer, optimiser)
-    stop = stop or StopSignal()
-    # Several processes stop together between steps: one that left alone would leave the others waiting.
-    check = stop.check if accelerator.num_processes == 1 else lambda: None
+    wrapped, optimiser = accelerator.prepare(scorer, optimiser)
+    return Trainee(loaded, config, policy, scorer, accelerator, wrapped, optimiser)
 
-    def evaluation(when: str, step: int) -> dict[str, Any]:
-        mine = held_out[accelerator.process_index :: accelerator.num_processes]
-        found = judge(loaded, mine, max_new_tokens=config.max_new_tokens, check=check)
-        result = summary(gather_object(found))
-        progress.write("evaluation", when=when, step=step, split="held_out", **result)
-        return result
 
-    def keep(step: int, before: dict[str, Any]) -> None:
-        if accelerator.is_main_process:
-            save_checkpoint(folder, policy, optimiser, config.to_dict(), Progressed(step, before))
+def resume(trainee: Trainee, folder: Path) -> Progressed | None:
+    """Go on from the folder's checkpoint; None where there is none."""
+    return load_checkpoint(folder, trainee.policy, trainee.optimiser, trainee.config.to_dict())
 
-    resumed = load_checkpoint(folder, policy, optimiser, config.to_dict())
-    before = resumed.before if resumed else evaluation("before", 0)
-    done = resumed.step if resumed else 0
-    clock = _Clock(config.steps - done)
-    try:
-        while done < config.steps:
-            if any(gather_object([stop.asked])):
-                raise Cancelled
-            samples = step_samples(training, config, done)
-            mine = samples[accelerator.process_index :: accelerator.num_processes]
-            experiences = [
-                collect(loaded, policy, scorer, config, part, check) for part in _parts(mine, config, loaded)
-            ]
-            losses = update(accelerator, prepared, optimiser, policy, experiences, config)
-            done += 1
-            figures = _mean(gather_object([_figures(experiences, losses)]))
-            progress.write("step", step=done, steps=config.steps, **figures, **clock.tick())
-            if config.eval_every and done % config.eval_every == 0 and done < config.steps:
-                evaluation("during", done)
-                keep(done, before)
-        return policy, Outcome(before, evaluation("after", done))
-    except Cancelled:
-        keep(done, before)
-        raise
+
+def keep(trainee: Trainee, folder: Path, done: Progressed) -> None:
+    """Write the folder's checkpoint, by the first process alone."""
+    if trainee.accelerator.is_main_process:
+        save_checkpoint(folder, trainee.policy, trainee.optimiser, trainee.config.to_dict(), done)
 
 
 def step_samples(training: Sequence[Sample], config: RunConfig, step: int) -> list[tuple[int, Sample]]:
@@ -156,15 +187,9 @@ def step_samples(training: Sequence[Sample], config: RunConfig, step: int) -> li
     return chosen
 
 
-def collect(
-    loaded: LoadedModel,
-    policy: Policy,
-    scorer: Scorer,
-    config: RunConfig,
-    samples: Sequence[tuple[int, Sample]],
-    check: Callable[[], None],
-) -> Experience:
+def collect(trainee: Trainee, samples: Sequence[tuple[int, Sample]], check: Callable[[], None]) -> Experience:
     """Sample a group for each prompt, score it once, reward it, and compare it with its group."""
+    loaded, config, scorer = trainee.loaded, trainee.config, trainee.scorer
     batch = collate(loaded, [encode(loaded, sample) for _, sample in samples])
     group = config.num_generations
     completions = generate(
@@ -181,7 +206,7 @@ def collect(
         scores = scorer(batch, completions, config.temperature)
         reference = None
         if config.beta:
-            with policy.reference():
+            with trainee.policy.reference():
                 reference = scorer(batch, completions, config.temperature).log_probs
     check()
     judged = judge_completions(batch, completions, scores)
@@ -198,21 +223,15 @@ def collect(
     )
 
 
-def update(
-    accelerator: Accelerator,
-    scorer: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    policy: Policy,
-    experiences: Sequence[Experience],
-    config: RunConfig,
-) -> list[Loss]:
+def update(trainee: Trainee, experiences: Sequence[Experience]) -> list[Loss]:
     """One AdamW step on the mean loss of the experiences, the gradient clipped to `max_grad_norm`."""
+    config, optimiser = trainee.config, trainee.optimiser
     optimiser.zero_grad()
     losses = []
     for experience in experiences:
         completions = experience.completions
         loss = policy_loss(
-            scorer(experience.batch, completions, config.temperature).log_probs,
+            trainee.wrapped(experience.batch, completions, config.temperature).log_probs,
             experience.old_log_probs,
             experience.reference_log_probs,
             experience.advantages,
@@ -220,9 +239,9 @@ def update(
             epsilon=config.epsilon,
             beta=config.beta,
         )
-        accelerator.backward(loss.total / len(experiences))
+        trainee.accelerator.backward(loss.total / len(experiences))
         losses.append(loss)
-    norm = accelerator.clip_grad_norm_(policy.trainable, config.max_grad_norm)
+    norm = trainee.accelerator.clip_grad_norm_(trainee.policy.trainable, config.max_grad_norm)
     if not torch.isfinite(norm):
         raise TrainingError(
             expected="a finite gradient",
@@ -259,8 +278,11 @@ def _figures(experiences: Sequence[Experience], losses: Sequence[Loss]) -> dict[
 
 def _mean(reports: Sequence[dict[str, float | None]]) -> dict[str, float | None]:
     """The mean over processes, figure by figure."""
-    known = {name: [report[name] for report in reports if report[name] is not None] for name in reports[0]}
-    return {name: sum(values) / len(values) if values else None for name, values in known.items()}
+    means: dict[str, float | None] = {}
+    for name in reports[0]:
+        known = [figure for report in reports if (figure := report[name]) is not None]
+        means[name] = sum(known) / len(known) if known else None
+    return means
 
 
 class _Clock:

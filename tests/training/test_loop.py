@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from accelerate import Accelerator
 
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.adapters import save_adapter
@@ -18,10 +17,9 @@ from sayo_app.settings import Settings
 from storage.records import RunConfig
 from training import loop
 from training.corrections import Sample
-from training.loop import Outcome, collect, step_samples, train, update
+from training.loop import Outcome, collect, make_trainee, step_samples, train, update
 from training.policy import POLICY, Policy, make_policy
 from training.progress import Cancelled, Progress, StopSignal
-from training.scoring import Scorer, reward_layer
 
 CONFIG = RunConfig(
     reward="sayo",
@@ -187,28 +185,21 @@ def test_a_run_goes_on_from_a_previous_adapter_and_is_held_to_it(
 
 def test_an_update_makes_the_better_of_a_group_likelier(make_run, samples: list[Sample]):
     """The sign of everything at once: sum of advantage times change in log-probability is above 0."""
-    run = make_run()
-    policy = make_policy(run.loaded, CONFIG, None)
-    scorer = Scorer(policy.model, reward_layer(run.loaded))
-    experience = collect(run.loaded, policy, scorer, CONFIG, step_samples(samples, CONFIG, 0), lambda: None)
-    optimiser = torch.optim.AdamW(policy.trainable, 1e-3)
-    update(Accelerator(cpu=True), scorer, optimiser, policy, [experience], CONFIG)
+    trainee = make_trainee(make_run().loaded, CONFIG, None)
+    experience = collect(trainee, step_samples(samples, CONFIG, 0), lambda: None)
+    update(trainee, [experience])
     with torch.no_grad():
-        after = scorer(experience.batch, experience.completions).log_probs
+        after = trainee.scorer(experience.batch, experience.completions).log_probs
     change = ((after - experience.old_log_probs) * experience.completions.mask).sum(dim=1)
     assert float((change * experience.advantages).sum()) > 0.01
 
 
 def test_a_group_does_not_depend_on_the_other_prompts_of_the_step(make_run, samples: list[Sample]):
     """So that one process with four prompts and two with two each do the same."""
-    run = make_run()
-    policy = make_policy(run.loaded, CONFIG, None)
-    scorer = Scorer(policy.model, reward_layer(run.loaded))
+    trainee = make_trainee(make_run().loaded, CONFIG, None)
     chosen = step_samples(samples, replace(CONFIG, prompts_per_step=4), 0)
-    whole = collect(run.loaded, policy, scorer, CONFIG, chosen, lambda: None)
-    parts = [
-        collect(run.loaded, policy, scorer, CONFIG, part, lambda: None) for part in (chosen[:2], chosen[2:])
-    ]
+    whole = collect(trainee, chosen, lambda: None)
+    parts = [collect(trainee, part, lambda: None) for part in (chosen[:2], chosen[2:])]
     assert [one.text for one in whole.judged] == [one.text for part in parts for one in part.judged]
     assert whole.rewards == pytest.approx([reward for part in parts for reward in part.rewards], abs=1e-5)
 
