@@ -30,6 +30,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 
 from sayo_app.core.questions import scene_questions
 from sayo_app.core.scenes import COLOURS, KINDS, LETTERS, make_scene
@@ -123,7 +124,7 @@ def pretrain(config: PretrainConfig, folder: Path, checkpoint: Path | None = Non
         _work(0, config, folder, checkpoint, 1, "")
         return
     with tempfile.TemporaryDirectory() as meeting:
-        torch.multiprocessing.spawn(
+        spawn(
             _work, (config, folder, checkpoint, config.processes, f"file://{meeting}/point"), config.processes
         )
 
@@ -141,7 +142,8 @@ def _work(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(config.seed)
     tokenizer = build_tokenizer(corpus())
-    model = build_model(tokenizer).to(device)
+    model: Any = build_model(tokenizer)
+    model.to(device)
     linear_patch_embed(model)
     head = DenseHead(tokenizer, model.config.vision_config.out_hidden_size).to(device)
     optimisers = _optimisers(model, head, config)
@@ -246,7 +248,8 @@ def _loss(
 def _optimisers(
     model: nn.Module, head: nn.Module, config: PretrainConfig
 ) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
-    matrices, others = [], list(head.parameters())
+    matrices: list[Tensor] = []
+    others: list[Tensor] = list(head.parameters())
     for name, parameter in model.named_parameters():
         is_matrix = parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
         (matrices if is_matrix else others).append(parameter)

@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -20,7 +21,6 @@ from sayo_app.ui.studio import BASE_ID, BASE_LABEL, Studio
 from storage.generated import add_generated_corrections
 from storage.records import REWARDS, RunConfig
 
-_DEFAULT = RunConfig()
 _MOST_GENERATED = 48
 # Generated corrections are drawn beyond the scenes that pretraining saw and evaluation measures on.
 _FIRST_SEED = 2 * HELD_OUT_SEED
@@ -67,7 +67,7 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, timer: gr.Timer) -> No
     few = _lay_out_few()
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
-            knobs = _lay_out_knobs()
+            knobs = _lay_out_knobs(RunConfig.for_model(studio.settings.model))
             with gr.Row(elem_classes="tight"):
                 start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
                 cancel = gr.Button("Cancel", variant="stop", elem_id="retrain-cancel", interactive=False)
@@ -122,13 +122,13 @@ def _lay_out_few() -> _Few:
     return _Few(text, row, count, generate)
 
 
-def _lay_out_knobs() -> _Knobs:
+def _lay_out_knobs(defaults: RunConfig) -> _Knobs:
     def slider(label: str, least: int, most: int, value: int, elem_id: str) -> gr.Slider:
         return gr.Slider(least, most, value=value, step=1, label=label, elem_id=elem_id)
 
     rewards = [(label, name) for name, label in REWARDS.items()]
-    reward = gr.Radio(rewards, value=_DEFAULT.reward, label="What is rewarded", elem_id="retrain-reward")
-    steps = slider("Steps", 1, 200, _DEFAULT.steps, "retrain-steps")
+    reward = gr.Radio(rewards, value=defaults.reward, label="What is rewarded", elem_id="retrain-reward")
+    steps = slider("Steps", 1, 200, defaults.steps, "retrain-steps")
     gr.Markdown("More steps learn more and take longer.", elem_classes="hint")
     with gr.Accordion("More settings", open=False, elem_id="retrain-more"):
         return _Knobs(
@@ -136,11 +136,11 @@ def _lay_out_knobs() -> _Knobs:
             steps,
             gr.Dropdown([(BASE_LABEL, BASE_ID)], value=BASE_ID, label="Start from", elem_id="retrain-base"),
             gr.Textbox(label="Name of the adapter", placeholder="made up if empty", elem_id="retrain-name"),
-            slider("Completions a prompt", 2, 32, _DEFAULT.num_generations, "retrain-generations"),
-            slider("Prompts a step", 1, 16, _DEFAULT.prompts_per_step, "retrain-prompts"),
-            gr.Number(_DEFAULT.learning_rate, label="Learning rate", elem_id="retrain-rate"),
-            gr.Number(_DEFAULT.beta, label="KL weight (beta)", elem_id="retrain-beta"),
-            gr.Number(_DEFAULT.seed, label="Seed", precision=0, elem_id="retrain-seed"),
+            slider("Completions a prompt", 2, 32, defaults.num_generations, "retrain-generations"),
+            slider("Prompts a step", 1, 16, defaults.prompts_per_step, "retrain-prompts"),
+            gr.Number(defaults.learning_rate, label="Learning rate", elem_id="retrain-rate"),
+            gr.Number(defaults.beta, label="KL weight (beta)", elem_id="retrain-beta"),
+            gr.Number(defaults.seed, label="Seed", precision=0, elem_id="retrain-seed"),
         )
 
 
@@ -195,15 +195,16 @@ def _config(
     Raises:
         SettingsError: a value that no run can have.
     """
-    return RunConfig(
+    defaults = RunConfig.for_model(studio.settings.model)
+    return replace(
+        defaults,
         reward=reward,
         steps=int(steps),
         num_generations=int(generations),
         prompts_per_step=int(prompts),
-        learning_rate=_DEFAULT.learning_rate if rate is None else float(rate),
-        beta=_DEFAULT.beta if beta is None else float(beta),
+        learning_rate=defaults.learning_rate if rate is None else float(rate),
+        beta=defaults.beta if beta is None else float(beta),
         seed=int(seed or 0),
         base_adapter_id=start_from or None,
-        model=studio.settings.model,
-        name=(name or "").strip(),
+        name=name.strip(),
     )
