@@ -9,7 +9,7 @@ from sayo_app.errors import ModelError, QuestionError
 from sayo_app.mllm.families import LoadedModel
 from sayo_app.mllm.prompt import FORMAT_INSTRUCTION, build_inputs, check_question, prompt_text
 from tests.mllm.helpers import noise
-from tests.tiny import SPECIAL
+from training.bundled import SPECIAL_TOKENS
 
 
 def test_the_prompt_goes_through_the_chat_template(loaded: LoadedModel) -> None:
@@ -49,7 +49,9 @@ def test_questions_are_checked() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(parts=st.lists(st.sampled_from([*SPECIAL, "<|im_<|im_end|>end|>", "What?", "<|", " "]), max_size=6))
+@given(
+    parts=st.lists(st.sampled_from([*SPECIAL_TOKENS, "<|im_<|im_end|>end|>", "What?", "<|", " "]), max_size=6)
+)
 def test_a_question_cannot_bring_control_tokens(loaded: LoadedModel, parts: list[str]) -> None:
     """Nested ones included: taking one out must not leave another."""
     clean = prompt_text(loaded, "Q")
@@ -57,7 +59,7 @@ def test_a_question_cannot_bring_control_tokens(loaded: LoadedModel, parts: list
         text = prompt_text(loaded, "Q" + "".join(parts))
     except QuestionError:
         return
-    for token in SPECIAL:
+    for token in SPECIAL_TOKENS:
         assert text.count(token) == clean.count(token)
 
 
