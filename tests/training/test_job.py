@@ -154,6 +154,47 @@ def test_sigterm_cancels_and_keeps_a_checkpoint(settings: Settings, store: Store
     assert not store.list_adapters()
 
 
+def test_two_processes_do_what_one_does(settings: Settings, store: Store):
+    """Each takes half of a step's prompts and of the held-out ones; accelerate averages the gradients."""
+    config = config_of(settings, steps=3, learning_rate=1e-3, prompts_per_step=2, held_out_share=0.4)
+    alone = store.create_run(config)
+    run_job(settings, alone.id, StopSignal())
+    together = store.create_run(config)
+    # torchrun would take --run for an option of its own.
+    script = settings.data_dir / "train.py"
+    script.write_text(
+        "import sys\nfrom training.__main__ import main\n"
+        f"sys.exit(main(['train', '--run', '{together.id}', '--device', 'cpu']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)],
+        env=os.environ
+        | {
+            "SAYO_DATA_DIR": str(settings.data_dir),
+            "PYTHONPATH": str(REPOSITORY_DIR),
+            "OMP_NUM_THREADS": "1",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert store.get_run(together.id).state == "finished"
+    expected, found = (figures(store.get_run(run.id).progress_path) for run in (alone, together))
+    assert len(found) == 5
+    for mine, theirs in zip(found, expected, strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-4)
+
+
+def figures(path: Path) -> list[dict[str, float]]:
+    """The numbers of steps and evaluations, but for times and for a loss that is nought but rounding."""
+    events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [
+        {k: v for k, v in event.items() if isinstance(v, int | float) and k not in ("seconds", "remaining_s")}
+        for event in events
+        if event["kind"] in ("step", "evaluation")
+    ]
+
+
 def read(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
