@@ -19,7 +19,7 @@ from sayo_app.core.scenes import Scene
 from sayo_app.ui.cards import cards, cards_value, thumbnail
 from sayo_app.ui.charts import token_chart
 from sayo_app.ui.figures import region_numbers
-from sayo_app.ui.handlers import PRIVATE, guarded, say
+from sayo_app.ui.handlers import PRIVATE, guarded, say, typed
 from sayo_app.ui.studio import MODEL_QUEUE, Session, Studio, fitted
 from sayo_app.ui.viewer import answer_value, empty_value, picture_value, streaming_value, viewer
 
@@ -80,7 +80,7 @@ def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
         return numbers_update(session, event)
 
     for component in (shown, correct_viewer):
-        component.regions(on_regions, session, component, queue=False, trigger_mode="multiple", **PRIVATE)
+        component.regions(on_regions, session, component, trigger_mode="multiple", **PRIVATE)
     return AskTab(viewer=shown, question=question)
 
 
@@ -145,25 +145,25 @@ def _wire_pictures(
         session.look_at(picture, value)
         return value, empty_value(CORRECT_HINT), gr.skip(), gr.Plot(visible=False)
 
-    def scene(session: Session, typed: str, made: tuple[Scene, SceneQuestion], picture_id: str) -> Any:
+    def scene(session: Session, text: str, made: tuple[Scene, SceneQuestion], picture_id: str) -> Any:
         drawn, asked = made
         truth = [(f"{it.colour} {it.letter} {it.kind}", it.box_xyxy) for it in drawn.objects]
         value = picture_value(drawn.picture, picture_id, truth)
         session.look_at(drawn.picture, value)
         # A question that the person typed stays; an earlier suggestion gives way.
-        own = bool(typed.strip()) and typed not in session.suggestions
+        own = bool(typed(text)) and text not in session.suggestions
         session.suggestions.add(asked.question)
         return value, empty_value(CORRECT_HINT), gr.skip() if own else asked.question, gr.Plot(visible=False)
 
     @guarded
-    def on_fresh(session: Session, typed: str) -> Any:
+    def on_fresh(session: Session, text: str) -> Any:
         seed = HELD_OUT_SEED + random.randrange(1_000_000)
-        return scene(session, typed, make_question(seed), f"scene-{seed}")
+        return scene(session, text, make_question(seed), f"scene-{seed}")
 
     @guarded
-    def on_pick(session: Session, typed: str, event: gr.EventData) -> Any:
+    def on_pick(session: Session, text: str, event: gr.EventData) -> Any:
         seed = _EXAMPLE_SEEDS[int(event.id) % len(_EXAMPLE_SEEDS)]
-        return scene(session, typed, _example(seed), f"scene-{seed}")
+        return scene(session, text, _example(seed), f"scene-{seed}")
 
     question = outputs[2]
     upload.upload(on_upload, [upload, session], list(outputs), **PRIVATE)

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.errors import CorrectionError
-from sayo_app.ui.handlers import PRIVATE, guarded, say
+from sayo_app.ui.handlers import PRIVATE, guarded, say, typed
 from sayo_app.ui.studio import Session, Studio, fitted
 
 # The boxes as they are on the page at the moment of the click, not as of the last event.
@@ -41,7 +41,7 @@ def build(studio: Studio, session: gr.State, shown: gr.HTML, changed: gr.State) 
     boxes = gr.Textbox(visible="hidden", elem_id="correct-boxes")
 
     @guarded
-    def on_save(boxes: str, answer: str, author: str, session: Session, changed: int) -> Any:
+    def on_save(boxes: str, answer: str | None, author: str | None, session: Session, changed: int) -> Any:
         record_id, fresh = save_correction(studio, session, boxes, answer, author)
         verb = "saved" if fresh else "updated"
         say(f"Correction {record_id} {verb}.")
@@ -59,7 +59,7 @@ def build(studio: Studio, session: gr.State, shown: gr.HTML, changed: gr.State) 
 
 
 def save_correction(
-    studio: Studio, session: Session, boxes: str, answer: str, author: str
+    studio: Studio, session: Session, boxes: str, answer: str | None, author: str | None
 ) -> tuple[int, bool]:
     """Store what was drawn and typed; (id, whether it is a new one).
 
@@ -71,7 +71,7 @@ def save_correction(
     answer_id, drawn = read_boxes(boxes)
     picture, trace = session.answered(answer_id)
     regions = fitted(drawn, picture)
-    right = answer.strip() or None
+    right = typed(answer) or None
     if not regions and right is None:
         raise CorrectionError(
             expected="a box or a right answer",
@@ -81,7 +81,7 @@ def save_correction(
     store = studio.store
     if session.saved_id is not None:
         store.revise_correction(
-            session.saved_id, author=author.strip(), regions=tuple(regions), corrected_answer=right
+            session.saved_id, author=typed(author), regions=tuple(regions), corrected_answer=right
         )
         return session.saved_id, False
     record = store.add_correction(
@@ -93,7 +93,7 @@ def save_correction(
         trace_id=store.save_trace(trace),
         regions=tuple(regions),
         corrected_answer=right,
-        author=author.strip(),
+        author=typed(author),
     )
     session.saved_id = record.id
     return record.id, True

@@ -11,7 +11,7 @@ from sayo_app.errors import CorrectionError, StorageError
 from sayo_app.ui.cards import cards, cards_value, thumbnail
 from sayo_app.ui.correct import READ_BOXES, read_boxes
 from sayo_app.ui.figures import region_numbers
-from sayo_app.ui.handlers import PRIVATE, guarded, say
+from sayo_app.ui.handlers import PRIVATE, guarded, say, typed
 from sayo_app.ui.studio import Studio, counted, fitted, model_label
 from sayo_app.ui.viewer import answer_value, picture_value, viewer
 from storage.records import CorrectionRecord
@@ -130,23 +130,23 @@ def _wire_detail(studio: Studio, detail: _Detail, opened: gr.State, changed: gr.
     store = studio.store
 
     @guarded
-    def on_save(boxes: str, opened: int | None, answer: str, author: str, changed: int) -> Any:
+    def on_save(boxes: str, opened: int | None, answer: str | None, author: str | None, changed: int) -> Any:
         record = save_changes(studio, _opened(studio, opened), boxes, answer, author)
         say(f"Correction {record.id} saved as revision {record.revision}.")
         return changed + 1, *_detail_values(studio, record)
 
     @guarded
-    def on_delete(opened: int | None, author: str, changed: int) -> Any:
-        record = store.delete_correction(_opened(studio, opened).id, author=author.strip())
+    def on_delete(opened: int | None, author: str | None, changed: int) -> Any:
+        record = store.delete_correction(_opened(studio, opened).id, author=typed(author))
         say(f"Correction {record.id} deleted. Its history is kept: show deleted ones to restore it.")
         return changed + 1, *_detail_values(studio, record)
 
     @guarded
-    def on_restore(opened: int | None, revision: int | None, author: str, changed: int) -> Any:
+    def on_restore(opened: int | None, revision: int | None, author: str | None, changed: int) -> Any:
         record = _opened(studio, opened)
         if revision is None:
             raise CorrectionError(expected="a revision", got="none", remedy="Choose one in the list first.")
-        record = store.restore_correction(record.id, int(revision), author=author.strip())
+        record = store.restore_correction(record.id, int(revision), author=typed(author))
         say(f"Correction {record.id} is as it was at revision {revision}.")
         return changed + 1, *_detail_values(studio, record)
 
@@ -162,16 +162,16 @@ def _wire_detail(studio: Studio, detail: _Detail, opened: gr.State, changed: gr.
     boxes = gr.Textbox(visible="hidden")
     outputs = [changed, *detail.outputs]
     read_boxes_js = READ_BOXES.format(viewer="corrections-viewer")
-    typed = [detail.answer, detail.author, changed]
-    detail.save.click(on_save, [boxes, opened, *typed], outputs, js=read_boxes_js, **PRIVATE)
+    fields = [detail.answer, detail.author, changed]
+    detail.save.click(on_save, [boxes, opened, *fields], outputs, js=read_boxes_js, **PRIVATE)
     detail.delete.click(on_delete, [opened, detail.author, changed], outputs, **PRIVATE)
     detail.restore.click(on_restore, [opened, detail.revision, detail.author, changed], outputs, **PRIVATE)
     shown = detail.viewer
-    shown.regions(on_regions, opened, shown, queue=False, trigger_mode="multiple", **PRIVATE)
+    shown.regions(on_regions, opened, shown, trigger_mode="multiple", **PRIVATE)
 
 
 def save_changes(
-    studio: Studio, record: CorrectionRecord, boxes: str, answer: str, author: str
+    studio: Studio, record: CorrectionRecord, boxes: str, answer: str | None, author: str | None
 ) -> CorrectionRecord:
     """A new revision with the boxes on the page and what was typed.
 
@@ -188,9 +188,9 @@ def save_changes(
     picture = studio.store.load_picture(record.picture_id)
     return studio.store.revise_correction(
         record.id,
-        author=author.strip(),
+        author=typed(author),
         regions=tuple(fitted(drawn, picture)),
-        corrected_answer=answer.strip() or None,
+        corrected_answer=typed(answer) or None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import html
 import inspect
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ import gradio as gr
 
 from sayo_app.errors import SayoError
 
+log = logging.getLogger(__name__)
 _SECONDS = 15
 # Every event of the page: not an API, and without Gradio's veil over its outputs.
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -24,6 +26,11 @@ def warn(message: str) -> None:
 
 def say(message: str) -> None:
     gr.Info(html.escape(message))
+
+
+def typed(value: str | None) -> str:
+    """What stands in a text field, without outer blanks; a field that is not on the page yet sends None."""
+    return (value or "").strip()
 
 
 def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,6 +53,20 @@ def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
             return handler(*args, **kwargs)
         except SayoError as error:
             warn(str(error))
+            return gr.skip()
+
+    return call
+
+
+def quiet(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """For what happens by the clock: on a SayoError log it, and leave every output as it is."""
+
+    @functools.wraps(handler)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return handler(*args, **kwargs)
+        except SayoError as error:
+            log.warning("%s", error)
             return gr.skip()
 
     return call

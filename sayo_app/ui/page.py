@@ -16,7 +16,7 @@ from sayo_app.errors import SayoError
 from sayo_app.jobs.runs import reconcile
 from sayo_app.settings import Settings
 from sayo_app.ui import ask, compare, correct, corrections, retrain
-from sayo_app.ui.handlers import PRIVATE, guarded
+from sayo_app.ui.handlers import PRIVATE, quiet
 from sayo_app.ui.studio import BASE_LABEL, Session, Studio, model_label
 from sayo_app.ui.theme import head, theme
 from sayo_app.ui.viewer import viewer
@@ -56,7 +56,7 @@ def build_page(studio: Studio) -> gr.Blocks:
             with gr.Tab("Compare", elem_id="tab-compare") as compare_tab:
                 compare.build(studio, session, changed, compare_tab, asked.question)
 
-        @guarded
+        @quiet
         def on_tick(seen: str) -> Any:
             text = _status(studio)
             return gr.skip() if text == seen else (text, text)

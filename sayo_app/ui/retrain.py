@@ -15,7 +15,7 @@ import gradio as gr
 from sayo_app.core.questions import HELD_OUT_SEED
 from sayo_app.errors import JobError
 from sayo_app.jobs.runs import cancel_run, check_enough, start_run
-from sayo_app.ui.handlers import PRIVATE, guarded, say
+from sayo_app.ui.handlers import PRIVATE, guarded, quiet, say, typed
 from sayo_app.ui.run_view import enough_text, run_view
 from sayo_app.ui.studio import BASE_ID, BASE_LABEL, Studio
 from storage.generated import add_generated_corrections
@@ -75,7 +75,7 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, timer: gr.Timer) -> No
             watched = _lay_out_run(cancel)
     _wire_few(studio, few, knobs, changed, tab)
 
-    @guarded
+    @quiet
     def on_tick(seen: str) -> Any:
         view = run_view(studio, seen)
         return gr.skip() if view is None else view
@@ -183,7 +183,7 @@ def _config(
     reward: str,
     steps: float,
     start_from: int,
-    name: str,
+    name: str | None,
     generations: float,
     prompts: float,
     rate: float | None,
@@ -206,5 +206,5 @@ def _config(
         beta=defaults.beta if beta is None else float(beta),
         seed=int(seed or 0),
         base_adapter_id=start_from or None,
-        name=name.strip(),
+        name=typed(name),
     )

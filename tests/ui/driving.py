@@ -1,7 +1,12 @@
-"""Hand-made answers, and a mouse that aims in pixels of the original picture."""
+"""The app as a process, hand-made answers, and a mouse that aims in pixels of the original picture."""
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +15,7 @@ import numpy as np
 from sayo_app.core.grid import ImageGrid
 from sayo_app.core.steps import split_steps
 from sayo_app.core.trace import AttentionTrace
+from sayo_app.settings import REPOSITORY_DIR
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -17,6 +23,50 @@ if TYPE_CHECKING:
 # What a slow, busy machine may take; nothing waits for longer than it must.
 PATIENCE_MS = 180_000
 SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
+
+
+class App:
+    """`python app.py` as a process of its own; what it says is shown when the test fails."""
+
+    def __init__(self, data_dir: Path, *flags: str) -> None:
+        self.data_dir = data_dir
+        self.flags = flags
+        self.process: subprocess.Popen[str] | None = None
+        self.reader: threading.Thread | None = None
+
+    def start(self) -> str:
+        """Serve and give the address."""
+        environment = os.environ | {"SAYO_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, str(REPOSITORY_DIR / "app.py"), "--port", "0", *self.flags],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for line in self.process.stdout or ():
+            sys.stdout.write(line)
+            found = re.search(r"SAYO Studio is at (\S+)", line)
+            if found:
+                self.reader = threading.Thread(target=self._read, daemon=True)
+                self.reader.start()
+                return found.group(1)
+        raise AssertionError("the app ended without an address")
+
+    def _read(self) -> None:
+        for line in self.process.stdout or () if self.process else ():
+            sys.stdout.write(line)
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        self.process.terminate()
+        self.process.wait()
+        if self.reader is not None:
+            self.reader.join()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self.process = self.reader = None
 
 
 def make_trace(

@@ -13,22 +13,25 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from sayo_app.settings import Settings
-from sayo_app.ui.page import build_page
-from sayo_app.ui.studio import Studio
-from storage.store import Store
+from tests.ui.driving import App
 
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The real app, told to use a model that there is none of: nothing here needs one."""
+    folder = tmp_path_factory.mktemp("app")
+    app = App(folder / "data", "--model", str(folder / "no-such-model"))
+    yield app.start()
+    app.stop()
+
+
 @pytest.fixture
-def page(open_page: Callable[..., Page], serve_page: Any, data_dir: Path) -> Iterator[Page]:
-    """The real page, on a store of its own; the model is never needed and not loaded."""
-    settings = Settings(data_dir=data_dir)
-    with Store(settings) as store, serve_page(build_page(Studio(settings, store))) as url:
-        page = open_page(url)
-        expect(page.locator("#ask-examples .sc-card")).to_have_count(5)
-        yield page
+def page(open_page: Callable[..., Page], url: str) -> Page:
+    page = open_page(url)
+    expect(page.locator("#ask-examples .sc-card")).to_have_count(5)
+    return page
 
 
 def huge_png(width: int, height: int) -> bytes:
@@ -117,19 +120,25 @@ def test_fresh_scene_shows_its_true_boxes(page: Page) -> None:
     expect(page.locator("#ask-viewer .sv-true")).to_have_count(0)
 
 
-def test_tabs_have_sensible_empty_states(page: Page) -> None:
+def test_model_that_is_not_there_is_said_and_asking_says_it_again(page: Page) -> None:
+    status = page.locator("[data-testid=model-status]")
+    expect(status).to_have_attribute("data-state", "failed")
+    expect(status).to_contain_text("no-such-model")
+    page.locator("#ask-examples .sc-card").first.click()
+    expect(question(page)).not_to_have_value("")
+    question(page).press("Enter")
+    expect(last_toast(page)).to_contain_text("no-such-model")
+
+
+def test_empty_tabs_then_generated_corrections_that_are_marked_edited_deleted(page: Page) -> None:
     for tab, text in (
         ("Correct", "Ask a question first"),
         ("Corrections", "No corrections yet"),
-        ("Retrain", "No training yet"),
         ("Compare", "No adapter yet"),
+        ("Retrain", "No training yet"),
     ):
         page.get_by_role("tab", name=tab, exact=True).click()
         expect(page.get_by_text(text).first).to_be_visible()
-
-
-def test_too_few_corrections_offers_generated_ones_that_are_marked(page: Page) -> None:
-    page.get_by_role("tab", name="Retrain", exact=True).click()
     page.locator("#retrain-start").click()
     expect(last_toast(page)).to_contain_text("12 pictures")
     expect(page.locator("[data-testid=too-few]")).to_contain_text("12 more")
@@ -147,12 +156,8 @@ def test_too_few_corrections_offers_generated_ones_that_are_marked(page: Page) -
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_phone_shows_no_sideways_scroll(
-    open_page: Callable[..., Page], serve_page: Any, data_dir: Path, scheme: str
-) -> None:
-    settings = Settings(data_dir=data_dir)
-    with Store(settings) as store, serve_page(build_page(Studio(settings, store))) as url:
-        page = open_page(url, width=390, height=844, color_scheme=scheme)
-        page.locator("#ask-examples .sc-card").first.click()
-        expect(page.locator("#ask-viewer .sv-image")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+def test_phone_shows_no_sideways_scroll(open_page: Callable[..., Page], url: str, scheme: str) -> None:
+    page = open_page(url, width=390, height=844, color_scheme=scheme)
+    page.locator("#ask-examples .sc-card").first.click()
+    expect(page.locator("#ask-viewer .sv-image")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from sayo_app.settings import ASSETS_DIR, REPOSITORY_DIR
-from tests.ui.driving import SCREENSHOTS, drag
+from sayo_app.settings import ASSETS_DIR
+from tests.ui.driving import SCREENSHOTS, App, drag
 
 pytestmark = [
     pytest.mark.browser,
@@ -22,40 +18,6 @@ pytestmark = [
 ]
 STEPS = 2
 ANSWER_TOKEN = "#ask-viewer [data-testid=token-1]"
-
-
-class App:
-    """`python app.py` as a process of its own, in a folder where it may write nothing."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
-        self.process: subprocess.Popen[str] | None = None
-        self.output: list[str] = []
-
-    def start(self) -> str:
-        """Serve and give the address."""
-        environment = os.environ | {"SAYO_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"}
-        self.process = subprocess.Popen(
-            [sys.executable, str(REPOSITORY_DIR / "app.py"), "--port", "0"],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.output.append(line)
-            found = re.search(r"SAYO Studio is at (\S+)", line)
-            if found:
-                threading.Thread(target=self.output.extend, args=(self.process.stdout,), daemon=True).start()
-                return found.group(1)
-        raise AssertionError("".join(self.output))
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait()
-            self.process = None
 
 
 @pytest.fixture
