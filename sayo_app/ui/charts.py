@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,6 +55,7 @@ def token_chart(trace: AttentionTrace) -> go.Figure:
     return figure
 
 
+_TICKS = 10
 # Title, colour, and the key of the figure in a step and in an evaluation event.
 _PANELS = (
     ("Attention reward", _BLUE, "attention_reward", "sayo_reward"),
@@ -70,6 +72,8 @@ def training_chart(events: Sequence[dict[str, Any]]) -> go.Figure:
     """
     steps = [event for event in events if event.get("kind") == "step"]
     held_out = [it for it in events if it.get("kind") == "evaluation" and it.get("split") == "held_out"]
+    most = max([1, *(event["steps"] for event in steps if "steps" in event)])
+    dtick = max(1, math.ceil(most / _TICKS))
     figure = go.Figure()
     layout = _layout(height=420) | {
         "grid": {"rows": 2, "columns": 2, "pattern": "independent", "xgap": 0.16, "ygap": 0.34},
@@ -81,13 +85,20 @@ def training_chart(events: Sequence[dict[str, Any]]) -> go.Figure:
         suffix = "" if number == 1 else str(number)
         axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
         line = {"color": colour, "width": 2}
-        figure.add_scatter(**_points(steps, key), name=title, mode="lines+markers", line=line, **axes)
+        figure.add_scatter(
+            **_points(steps, key), name=title, mode="lines+markers", line=line, cliponaxis=False, **axes
+        )
         if check is not None:
             diamond = {"color": colour, "size": 11, "symbol": "diamond-open", "line": {"width": 2}}
             figure.add_scatter(
-                **_points(held_out, check), name=f"{title}, held out", mode="markers", marker=diamond, **axes
+                **_points(held_out, check),
+                name=f"{title}, held out",
+                mode="markers",
+                marker=diamond,
+                cliponaxis=False,
+                **axes,
             )
-        layout[f"xaxis{suffix}"] = {"gridcolor": _GRID, "zeroline": False, "rangemode": "tozero"}
+        layout[f"xaxis{suffix}"] = {"gridcolor": _GRID, "zeroline": False, "range": [0, most], "dtick": dtick}
         layout[f"yaxis{suffix}"] = {"gridcolor": _GRID, "zeroline": True, "zerolinecolor": _GRID}
         layout["annotations"].append(_panel_title(title, suffix))
     figure.update_layout(layout)

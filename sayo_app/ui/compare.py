@@ -214,6 +214,7 @@ def _table(studio: Studio, first: int, second: int) -> str:
     before, after = record.summary.get("before") or {}, record.summary.get("after") or {}
     rows = "".join(_row(before.get(figure[0]), after.get(figure[0]), *figure) for figure in _FIGURES)
     name = html.escape(_name(record))
+    name = name[0].upper() + name[1:]
     if not rows:
         return f'<p class="note">Nothing was measured for {name}.</p>'
     count = int(after.get("count") or before.get("count") or 0)

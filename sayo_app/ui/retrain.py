@@ -147,6 +147,10 @@ def _lay_out_knobs(defaults: RunConfig) -> _Knobs:
 def _lay_out_run(cancel: gr.Button) -> _Watched:
     status = gr.HTML("", elem_id="retrain-status", apply_default_css=False)
     chart = gr.Plot(show_label=False, elem_id="retrain-chart", visible=False)
+    gr.Markdown(
+        "In the curves, lines are the completions that it trains on and diamonds are held-out corrections.",
+        elem_classes="hint",
+    )
     with gr.Accordion("Log", open=False, elem_id="retrain-log-box"):
         log = gr.HTML("", elem_id="retrain-log", apply_default_css=False)
     return _Watched(gr.State(""), status, chart, log, cancel)

@@ -58,7 +58,11 @@ def ask_and_step(page: Page) -> None:
 
 
 def draw_and_save(page: Page) -> None:
-    drag(page, "#ask-viewer [data-testid=layer]", (20, 30), (120, 110))
+    x0, y0, x1, y1 = page.evaluate(
+        "sayo.viewers['ask-viewer'].value.truth.find((it) => it.label.endsWith(' ball')).box_xyxy"
+    )
+    drag(page, "#ask-viewer [data-testid=layer]", (x0, y0), (x1, y1))
+    assert page.evaluate("sayo.viewers['ask-viewer'].editor.regions[0].box_xyxy") == [x0, y0, x1, y1]
     expect(page.locator("#ask-viewer [data-testid=number-reward] td").last).to_have_text(
         re.compile(r"^−?\d\.\d\d$")
     )
@@ -66,7 +70,7 @@ def draw_and_save(page: Page) -> None:
     tab(page, "Correct")
     boxes = page.locator("#correct-viewer .sv-box")
     expect(boxes).to_have_count(1)
-    drag(page, "#correct-viewer [data-testid=layer]", (130, 40), (200, 140))
+    drag(page, "#correct-viewer [data-testid=layer]", (x1 + 4, y0), (x1 + 60, y1))
     expect(boxes).to_have_count(2)
     page.locator("#correct-viewer [data-testid=region-step-1]").select_option("0")
     page.locator(field(page, "correct-answer")).fill("purple")
