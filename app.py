@@ -9,6 +9,7 @@ import argparse
 import logging
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 # Gradio reads these as it is imported.
@@ -32,6 +33,21 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def write_only_into(data_dir: Path) -> None:
+    """Temporary files and downloads go into the data folder: on some hosts nothing else can be written.
+
+    A folder that cannot be made is left to the store, which says what is wrong with it.
+    """
+    scratch = data_dir / "tmp"
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
+    if not os.access(Path.home(), os.W_OK):
+        os.environ.setdefault("HF_HOME", str(data_dir / "huggingface"))
+
+
 def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -39,11 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     from sayo_app.settings import Settings
 
     try:
-        flags = vars(parse(arguments))
-        if "SAYO_HOST" not in os.environ:
-            # Hugging Face Spaces say where to listen in Gradio's own variable.
-            flags["host"] = flags["host"] or os.environ.get("GRADIO_SERVER_NAME")
-        settings = Settings.from_environment(**flags)
+        settings = Settings.from_environment(**vars(parse(arguments)))
+        write_only_into(settings.data_dir)
         from sayo_app.ui.page import serve
         from sayo_app.ui.studio import Studio
         from storage.store import Store
