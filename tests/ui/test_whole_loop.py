@@ -9,13 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from sayo_app.settings import ASSETS_DIR
 from tests.ui.driving import SCREENSHOTS, App, drag
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (ASSETS_DIR / "bundled" / "config.json").exists(), reason="no bundled model yet"),
-]
+pytestmark = pytest.mark.browser
 STEPS = 2
 ANSWER_TOKEN = "#ask-viewer [data-testid=token-1]"
 
