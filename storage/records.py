@@ -141,8 +141,7 @@ class RunRecord:
 class RunConfig:
     """Everything a training run is told; names follow the GRPO papers.
 
-    The defaults are for the bundled model: there a rate of 1e-4 hardly moves (KL 0.001) and one of 3e-3
-    collapses (KL 7, no answer right). `for_model` has those of other models.
+    The defaults are for the bundled model; `for_model` has those of other models.
 
     Attributes:
         reward: a key of `REWARDS`.

@@ -11,7 +11,7 @@ from typing import Any
 from sayo_app.mllm.adapters import save_adapter
 from sayo_app.mllm.families import load_model
 from sayo_app.settings import Settings
-from storage.records import AdapterRecord, RunConfig
+from storage.records import AdapterRecord
 from storage.store import Store
 from training.checkpoint import FILE_NAME
 from training.corrections import load_samples, split_by_picture
@@ -57,7 +57,7 @@ def _carry_out(
 ) -> AdapterRecord | None:
     """Train as the run's configuration says and register the adapter; None on all processes but the first."""
     run = store.get_run(run_id)
-    config = RunConfig.from_dict(run.config)
+    config = run.run_config
     progress = Progress(run.progress_path if first else None)
     progress.write("status", message="Reading the corrections")
     training, held_out = split_by_picture(load_samples(store), config.held_out_share, config.seed)

@@ -1,7 +1,7 @@
 """Muon in single precision.
 
-`torch.optim.Muon` orthogonalises in bfloat16, which CPUs without bfloat16 units do more than four times
-slower than in float32; on the bundled model that was a fifth of every pretraining step.
+`torch.optim.Muon` orthogonalises in bfloat16, which CPUs without bfloat16 units do far slower than in
+float32, and the bundled model is made on such CPUs.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ Two phases, one schedule:
 Tags are large and easy to read at first; from `large_tag_steps` on their size varies as in the world that the
 model is measured on.
 
-Matrices are trained with Muon, everything else with AdamW; the learning rate falls linearly to zero.
+Matrices are trained with Muon, everything else with AdamW. The learning rate's schedule falls linearly to
+zero; `stop_step` ends the run before that.
 """
 
 from __future__ import annotations
@@ -182,13 +183,13 @@ def _step(
     loss.backward()
     parameters = [p for o in optimisers for g in o.param_groups for p in g["params"] if p.grad is not None]
     if dist.is_initialized():
-        flat = torch._utils._flatten_dense_tensors([p.grad for p in parameters])
+        gradients = [p.grad for p in parameters]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
         flat /= dist.get_world_size()
-        for parameter, mean in zip(
-            parameters, torch._utils._unflatten_dense_tensors(flat, parameters), strict=True
-        ):
-            parameter.grad.copy_(mean)
+        means = flat.split([gradient.numel() for gradient in gradients])
+        for gradient, mean in zip(gradients, means, strict=True):
+            gradient.copy_(mean.view_as(gradient))
     torch.nn.utils.clip_grad_norm_(parameters, 1.0)
     for optimiser in optimisers:
         optimiser.step()

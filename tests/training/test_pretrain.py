@@ -128,7 +128,7 @@ def test_grid_is_about_a_hundred_tokens() -> None:
 
 
 def test_pretraining_resumes_to_the_same_weights_and_writes_a_loadable_model(tmp_path, monkeypatch) -> None:
-    """Stopped after the warm-up step and gone on with = both steps at once; the log saves every step."""
+    """Stopped after the warm-up step and gone on with = both steps at once."""
     monkeypatch.setattr("training.pretrain.CHECKPOINT_EVERY", 1)
     monkeypatch.setattr("training.pretrain.corpus", lambda: corpus(20))
     config = PretrainConfig(warmup_steps=1, steps=1, large_tag_steps=1, stop_step=2, pictures=1, processes=1)
