@@ -56,7 +56,7 @@ class Batch:
 def encode(loaded: LoadedModel, sample: Sample) -> Prompt:
     """Open the sample's picture and make model inputs of it and the question."""
     picture = sample.open_picture()
-    inputs = build_inputs(loaded, picture, sample.question)
+    inputs = build_inputs(loaded, [picture], sample.question)
     grid = loaded.image_grids(inputs, [picture.size])[0][0]
     mask = region_mask(sample.regions, grid) if sample.regions else None
     return Prompt(sample, dict(inputs), grid, mask)

@@ -6,9 +6,9 @@ import json
 import os
 import tempfile
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -30,18 +30,19 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class AttentionTrace:
-    """Attention from the tokens of one completion to the image tokens of its picture.
+    """Attention from the tokens of one completion to the image tokens of its picture or pictures.
 
     Attributes:
         tokens: the completion's T text pieces, in order; the last one usually ends the turn.
         token_ids: their ids.
         attention: T - 1 rows: row i has completion token i as the query, heads averaged, image
             columns only and not renormalised, so that a row's sum is its attention on the image.
+            With several pictures their image tokens follow each other in the order of `grids`.
         layers: decoder layer of each entry of axis 1, ascending; the last is the model's last
             full-attention layer.
         depth: number of decoder layers in the model.
         entropies: in nats, of the distribution that token i was drawn from.
-        grid: where the image tokens lie on the picture.
+        grids: one for each picture of the question, where its image tokens lie on it.
         steps: reasoning steps and answer.
         text: the whole answer.
         sink_mask: True for image tokens to keep, False for attention sinks; None if not known.
@@ -56,13 +57,15 @@ class AttentionTrace:
     layers: tuple[int, ...]
     depth: int
     entropies: Float[np.ndarray, " token"]
-    grid: ImageGrid
+    grids: tuple[ImageGrid, ...]
     steps: tuple[Step, ...]
     text: str
     sink_mask: Bool[np.ndarray, " image"] | None = None
 
     def __post_init__(self) -> None:
-        count, images = len(self.tokens), self.grid.n_tokens
+        count, images = len(self.tokens), sum(grid.n_tokens for grid in self.grids)
+        if not self.grids:
+            raise _misfit("a grid for each picture", "none")
         if count < 1 or len(self.token_ids) != count or self.entropies.shape != (count,):
             raise _misfit(
                 "at least one token, with one id and one entropy each",
@@ -78,6 +81,26 @@ class AttentionTrace:
         if any(not 0 <= step.start < step.stop <= count for step in self.steps):
             raise _misfit(f"steps within {count} tokens", f"{[(s.start, s.stop) for s in self.steps]}")
 
+    @property
+    def grid(self) -> ImageGrid:
+        """The grid of the first picture, which is the only one in most questions."""
+        return self.grids[0]
+
+    def of_picture(self, index: int) -> AttentionTrace:
+        """The same trace with the image tokens of one picture only.
+
+        Raises:
+            CaptureError: there is no such picture.
+        """
+        if not 0 <= index < len(self.grids):
+            raise _misfit(f"a picture from 0 to {len(self.grids) - 1}", str(index))
+        if len(self.grids) == 1:
+            return self
+        start = sum(grid.n_tokens for grid in self.grids[:index])
+        own = slice(start, start + self.grids[index].n_tokens)
+        mask = None if self.sink_mask is None else self.sink_mask[own]
+        return replace(self, grids=(self.grids[index],), attention=self.attention[:, :, own], sink_mask=mask)
+
     def save(self, path: Path) -> None:
         """Write one compressed file, attention in float16; other readers never see half of it."""
         header = {
@@ -85,7 +108,7 @@ class AttentionTrace:
             "token_ids": self.token_ids,
             "layers": self.layers,
             "depth": self.depth,
-            "grid": self.grid.to_dict(),
+            "grids": [grid.to_dict() for grid in self.grids],
             "steps": [asdict(step) for step in self.steps],
             "text": self.text,
         }
@@ -135,7 +158,7 @@ class AttentionTrace:
                     layers=tuple(header["layers"]),
                     depth=header["depth"],
                     entropies=arrays["entropies"],
-                    grid=ImageGrid.from_dict(header["grid"]),
+                    grids=_grids(header),
                     steps=tuple(Step(**step) for step in header["steps"]),
                     text=header["text"],
                     sink_mask=arrays.get("sink_mask"),
@@ -146,6 +169,12 @@ class AttentionTrace:
                 got=f"a damaged file ({error})",
                 remedy="Ask the question again.",
             ) from error
+
+
+def _grids(header: dict[str, Any]) -> tuple[ImageGrid, ...]:
+    """Files written before questions could have several pictures hold one grid by another name."""
+    grids = header["grids"] if "grids" in header else [header["grid"]]
+    return tuple(ImageGrid.from_dict(grid) for grid in grids)
 
 
 def _misfit(expected: str, got: str) -> CaptureError:

@@ -1,9 +1,9 @@
-"""Picture and question in, streamed tokens and an attention trace out."""
+"""Pictures and a question in, streamed tokens and an attention trace out."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +44,7 @@ class Chunk:
 
 def answer(
     loaded: LoadedModel,
-    picture: Image.Image,
+    pictures: Sequence[Image.Image],
     question: str,
     *,
     max_new_tokens: int,
@@ -58,6 +58,7 @@ def answer(
     One answer at a time a model: the others wait until it is read to its end or closed.
 
     Args:
+        pictures: at least one; they stand before the question, in this order.
         on_stop: asked before each token; True ends the answer as it stands.
         adapter: name of a loaded adapter to answer with, or None for the base model; by default the one
             that is switched on. The switch is as it was when the answer ends.
@@ -67,15 +68,17 @@ def answer(
         ModelError: a picture of a shape that the model cannot read.
         AdapterError: no adapter of that name is loaded; at the first chunk.
     """
-    inputs = build_inputs(loaded, picture, question)
+    inputs = build_inputs(loaded, pictures, question)
     sampling = Sampling(temperature=temperature, seed=seed)
-    return _stream(loaded, inputs, picture.size, max_new_tokens, sampling, on_stop, adapter)
+    return _stream(
+        loaded, inputs, [picture.size for picture in pictures], max_new_tokens, sampling, on_stop, adapter
+    )
 
 
 def _stream(
     loaded: LoadedModel,
     inputs: Mapping[str, Any],
-    image_wh: tuple[int, int],
+    image_sizes_wh: Sequence[tuple[int, int]],
     max_new_tokens: int,
     sampling: Sampling,
     on_stop: Callable[[], bool] | None,
@@ -100,7 +103,7 @@ def _stream(
         layers=tuple(sorted(request.layers)),
         depth=loaded.n_layers,
         entropies=np.asarray(entropies, dtype=np.float32),
-        grid=loaded.image_grids(inputs, [image_wh])[0][0],
+        grids=tuple(loaded.image_grids(inputs, image_sizes_wh)[0]),
         steps=split_steps(pieces.tokens),
         text=pieces.text,
         sink_mask=sinks.kept,

@@ -1,7 +1,8 @@
-"""Picture and question to model inputs."""
+"""Pictures and a question to model inputs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -34,18 +35,19 @@ def check_question(question: str, max_chars: int) -> str:
     )
 
 
-def prompt_text(loaded: LoadedModel, question: str) -> str:
-    """The prompt as text, one placeholder for the picture, ending where the answer begins."""
+def prompt_text(loaded: LoadedModel, question: str, n_pictures: int = 1) -> str:
+    """The prompt as text, one placeholder a picture before the question, ending where the answer begins."""
     question = _without_special_tokens(loaded, question)
     if not loaded.is_bundled:
         question = f"{question}\n{FORMAT_INSTRUCTION}"
-    content = [{"type": "image"}, {"type": "text", "text": question}]
+    content: list[dict[str, Any]] = [{"type": "image"} for _ in range(n_pictures)]
+    content.append({"type": "text", "text": question})
     messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
     return str(loaded.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
 
 def build_inputs(
-    loaded: LoadedModel, picture: Image.Image, question: str, completion: str | None = None
+    loaded: LoadedModel, pictures: Sequence[Image.Image], question: str, completion: str | None = None
 ) -> BatchFeature:
     """A batch of one on the model's device: `input_ids`, `attention_mask`, `mm_token_type_ids`,
     `pixel_values`, `image_grid_thw`.
@@ -57,18 +59,23 @@ def build_inputs(
         QuestionError: an empty question.
         ModelError: a picture that the image processor cannot shape, such as a 1 x 1000 one.
     """
-    text = prompt_text(loaded, question) + (completion or "")
+    text = prompt_text(loaded, question, len(pictures)) + (completion or "")
     try:
-        inputs = loaded.processor(text=[text], images=[picture.convert("RGB")], return_tensors="pt")
+        images = [picture.convert("RGB") for picture in pictures]
+        inputs = loaded.processor(text=[text], images=images, return_tensors="pt")
     except ValueError as error:
         raise ModelError(
             expected="a picture that this model can read",
-            got=f"{picture.width} x {picture.height} pixels: {error}",
+            got=f"{_sizes(pictures)} pixels: {error}",
             remedy="Crop or pad the picture and try again.",
         ) from error
     inputs = inputs.to(loaded.device)
     inputs["pixel_values"] = inputs["pixel_values"].to(loaded.dtype)
     return inputs
+
+
+def _sizes(pictures: Sequence[Image.Image]) -> str:
+    return " and ".join(f"{picture.width} x {picture.height}" for picture in pictures)
 
 
 def never_sampled(loaded: LoadedModel, vocabulary: int) -> torch.Tensor:

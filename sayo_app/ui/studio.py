@@ -170,7 +170,7 @@ class Studio:
         from sayo_app.mllm.chat import answer
 
         limit = self.settings.max_new_tokens
-        yield from answer(loaded, picture, text, max_new_tokens=limit, on_stop=on_stop, adapter=name)
+        yield from answer(loaded, [picture], text, max_new_tokens=limit, on_stop=on_stop, adapter=name)
 
     def switch(self, adapter_id: int | None) -> None:
         """Make Ask use that adapter from now on; the choice outlives the app.

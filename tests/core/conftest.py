@@ -26,7 +26,7 @@ def make_trace() -> Callable[..., AttentionTrace]:
             "layers": (0, 1, 2, 3),
             "depth": 4,
             "entropies": random.random(len(TOKENS)).astype(np.float32),
-            "grid": ImageGrid.regular((60, 40), (2, 3)),
+            "grids": (ImageGrid.regular((60, 40), (2, 3)),),
             "steps": split_steps(TOKENS),
             "text": "A dog. <answer>dog</answer>",
             "sink_mask": np.array([True, True, False, True, True, True]),

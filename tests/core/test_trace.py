@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def test_a_trace_comes_back_from_its_file(
 ) -> None:
     grid = ImageGrid.regular((60, 40), (2, 3))
     grid = grid if regular else ImageGrid((60, 40), grid.cells_xyxy[::-1].copy(), None)
-    trace = make_trace(sink_mask=sinks, grid=grid, text="ein Hund “…” <answer>犬</answer>")
+    trace = make_trace(sink_mask=sinks, grids=(grid,), text="ein Hund “…” <answer>犬</answer>")
     path = tmp_path / "deep" / "trace.npz"
     trace.save(path)
     back = AttentionTrace.load(path)
@@ -51,7 +52,8 @@ def test_a_trace_comes_back_from_its_file(
         {"attention": np.zeros((10, 3, 6), np.float32)},
         {"attention": np.zeros((10, 4, 5), np.float32), "sink_mask": None},
         {"attention": np.zeros((10, 4, 5), np.float32), "sink_mask": np.ones(5, bool)},
-        {"grid": ImageGrid.regular((60, 40), (2, 2))},
+        {"grids": (ImageGrid.regular((60, 40), (2, 2)),)},
+        {"grids": ()},
         {"layers": (0, 2, 1, 3)},
         {"layers": (0, 1, 2, 4)},
         {"layers": (), "attention": np.zeros((10, 0, 6), np.float32)},
@@ -63,6 +65,35 @@ def test_a_trace_comes_back_from_its_file(
 def test_parts_that_do_not_fit_are_refused(make_trace: MakeTrace, changes: dict[str, Any]) -> None:
     with pytest.raises(CaptureError, match="Expected"):
         make_trace(**changes)
+
+
+def test_each_picture_of_a_question_has_its_own_columns(make_trace: MakeTrace, tmp_path: Path) -> None:
+    """Six image tokens of two pictures: 2 of the first, then 4 of the second."""
+    grids = (ImageGrid.regular((30, 10), (1, 2)), ImageGrid.regular((8, 8), (2, 2)))
+    make_trace(grids=grids).save(tmp_path / "trace.npz")
+    trace = AttentionTrace.load(tmp_path / "trace.npz")
+    assert [grid.grid_hw for grid in trace.grids] == [(1, 2), (2, 2)]
+    first, second = trace.of_picture(0), trace.of_picture(1)
+    np.testing.assert_array_equal(first.attention, trace.attention[:, :, :2])
+    np.testing.assert_array_equal(second.attention, trace.attention[:, :, 2:])
+    assert second.grid.image_wh == (8, 8) and len(second.grids) == 1
+    assert first.sink_mask is not None and first.sink_mask.tolist() == [True, True]
+    assert second.sink_mask is not None and second.sink_mask.tolist() == [False, True, True, True]
+    with pytest.raises(CaptureError, match="a picture from 0 to 1"):
+        trace.of_picture(2)
+
+
+def test_a_trace_of_the_first_format_is_read(make_trace: MakeTrace, tmp_path: Path) -> None:
+    """Its header has one grid under `grid`."""
+    path = tmp_path / "trace.npz"
+    make_trace().save(path)
+    with np.load(path) as arrays:
+        parts = dict(arrays)
+    header = json.loads(parts["header"].tobytes())
+    header["grid"] = header.pop("grids")[0]
+    parts["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    np.savez(path, **parts)
+    assert AttentionTrace.load(path).grid.grid_hw == (2, 3)
 
 
 def test_a_missing_trace_is_not_found(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.mllm.helpers import noise
 
 @torch.no_grad()
 def logits(loaded: LoadedModel) -> torch.Tensor:
-    return loaded.model(**build_inputs(loaded, noise((64, 64)), "Which is larger?")).logits[0, -1]
+    return loaded.model(**build_inputs(loaded, [noise((64, 64))], "Which is larger?")).logits[0, -1]
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_one_answer_with_an_adapter_switches_back(
     adapters.load_adapter(fresh, folder, "first")
 
     def text(**kwargs: object) -> str:
-        *_, last = answer(fresh, picture, "Which?", max_new_tokens=8, **kwargs)  # type: ignore[arg-type]
+        *_, last = answer(fresh, [picture], "Which?", max_new_tokens=8, **kwargs)  # type: ignore[arg-type]
         return last.text
 
     base = text()
@@ -191,7 +191,7 @@ def test_one_answer_with_an_adapter_switches_back(
     assert adapted != base and adapters.active(fresh) is None and text() == base
     adapters.switch(fresh, "first")
     assert text() == adapted and text(adapter=None) == base and adapters.active(fresh) == "first"
-    stream = answer(fresh, picture, "Which?", max_new_tokens=8, adapter=None)
+    stream = answer(fresh, [picture], "Which?", max_new_tokens=8, adapter=None)
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert adapters.active(fresh) == "first" and not fresh.lock.locked()

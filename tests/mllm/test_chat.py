@@ -26,13 +26,13 @@ QUESTION = "What is left of the cat?"
 
 
 def last(loaded: LoadedModel, picture: Image.Image, **kwargs: Any) -> tuple[Chunk, AttentionTrace]:
-    *_, chunk = answer(loaded, picture, QUESTION, **({"max_new_tokens": 12} | kwargs))
+    *_, chunk = answer(loaded, [picture], QUESTION, **({"max_new_tokens": 12} | kwargs))
     assert chunk.trace is not None
     return chunk, chunk.trace
 
 
 def test_chunks_grow_by_a_token_and_end_with_a_trace(loaded: LoadedModel, picture: Image.Image) -> None:
-    chunks = list(answer(loaded, picture, QUESTION, max_new_tokens=6))
+    chunks = list(answer(loaded, [picture], QUESTION, max_new_tokens=6))
     assert [len(chunk.tokens) for chunk in chunks] == [1, 2, 3, 4, 5, 6, 6]
     assert [chunk.done for chunk in chunks] == [False] * 6 + [True]
     assert [chunk.trace is None for chunk in chunks] == [True] * 6 + [False]
@@ -47,7 +47,7 @@ def test_chunks_grow_by_a_token_and_end_with_a_trace(loaded: LoadedModel, pictur
 def test_row_i_has_token_i_as_the_query(loaded: LoadedModel, eager: Any, picture: Image.Image) -> None:
     """Teacher-forced eager attention at the same positions; one position off is another picture."""
     _, trace = last(loaded, picture)
-    prompt = build_inputs(loaded, picture, QUESTION)
+    prompt = build_inputs(loaded, [picture], QUESTION)
     length = prompt["input_ids"].shape[1]
     whole = dict(prompt) | {
         "input_ids": torch.cat([prompt["input_ids"], torch.tensor([trace.token_ids])], dim=1),
@@ -159,7 +159,7 @@ def test_stopping_keeps_what_was_said(loaded: LoadedModel, picture: Image.Image)
 def test_sinks_are_marked(fresh: LoadedModel, picture: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
     """RMSNorm of 64 coordinates is at most 8, so the threshold is lowered; one image token is blown up."""
     monkeypatch.setattr("sayo_app.mllm.chat.SINK_THRESHOLD", 7.9)
-    start = int(fresh.image_columns(build_inputs(fresh, picture, QUESTION)["input_ids"])[0].int().argmax())
+    start = int(fresh.image_columns(build_inputs(fresh, [picture], QUESTION)["input_ids"])[0].int().argmax())
 
     def blow_up(_module: Any, _inputs: Any, states: torch.Tensor) -> torch.Tensor:
         states = states.clone()
@@ -191,7 +191,7 @@ def test_answers_take_turns(loaded: LoadedModel, picture: Image.Image) -> None:
 
 def test_a_stream_left_half_way_frees_the_model(loaded: LoadedModel, picture: Image.Image) -> None:
     """On another thread than it began on, as a web server does it. Gradients stay on for the caller."""
-    stream = answer(loaded, picture, QUESTION, max_new_tokens=4)
+    stream = answer(loaded, [picture], QUESTION, max_new_tokens=4)
     next(stream)
     assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
     closer = threading.Thread(target=stream.close)  # type: ignore[attr-defined]
@@ -202,9 +202,9 @@ def test_a_stream_left_half_way_frees_the_model(loaded: LoadedModel, picture: Im
 
 def test_errors_come_at_once_and_free_the_model(loaded: LoadedModel, picture: Image.Image) -> None:
     with pytest.raises(QuestionError):
-        answer(loaded, picture, "  ", max_new_tokens=4)
+        answer(loaded, [picture], "  ", max_new_tokens=4)
     with pytest.raises(AdapterError, match="nobody"):
-        next(answer(loaded, picture, QUESTION, max_new_tokens=4, adapter="nobody"))
+        next(answer(loaded, [picture], QUESTION, max_new_tokens=4, adapter="nobody"))
     assert not loaded.lock.locked()
 
 
@@ -257,7 +257,7 @@ def test_qwen2_5_vl_answers_with_exact_rows(tmp_path: Path, picture: Image.Image
     loaded = load_model(Settings(model=str(tmp_path), device="cpu"))
     _, trace = last(loaded, picture.resize((168, 112)))
     assert not loaded.is_bundled and trace.grid.grid_hw == (4, 6)
-    prompt = build_inputs(loaded, picture.resize((168, 112)), QUESTION)
+    prompt = build_inputs(loaded, [picture.resize((168, 112))], QUESTION)
     length = prompt["input_ids"].shape[1]
     whole = dict(prompt) | {
         "input_ids": torch.cat([prompt["input_ids"], torch.tensor([trace.token_ids])], dim=1),

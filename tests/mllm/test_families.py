@@ -80,7 +80,7 @@ def test_a_cell_is_the_pixels_that_its_token_sees(loaded: LoadedModel) -> None:
     """Change the original pixels of one cell: that token's feature changes most. The processor halves this
     picture to 8 x 6 image tokens, so a cell is 32 pixels wide."""
     picture = noise((256, 192))
-    inputs = build_inputs(loaded, picture, "Which?")
+    inputs = build_inputs(loaded, [picture], "Which?")
     [[grid]] = loaded.image_grids(inputs, [picture.size])
     assert grid.grid_hw == (6, 8)
 
@@ -92,7 +92,7 @@ def test_a_cell_is_the_pixels_that_its_token_sees(loaded: LoadedModel) -> None:
         x0, y0, x1, y1 = (int(edge) for edge in grid.cells_xyxy[cell])
         changed = picture.copy()
         changed.paste((255, 0, 255), (x0, y0, x1, y1))
-        moved = (features(build_inputs(loaded, changed, "Which?")) - before).norm(dim=1)
+        moved = (features(build_inputs(loaded, [changed], "Which?")) - before).norm(dim=1)
         assert int(moved.argmax()) == cell
 
 

@@ -24,7 +24,7 @@ def test_other_models_are_told_the_format(loaded: LoadedModel, monkeypatch: pyte
 
 
 def test_inputs_hold_one_image_token_a_cell(loaded: LoadedModel, picture: Image.Image) -> None:
-    inputs = build_inputs(loaded, picture, "Which?", completion="The dog.<|im_end|>")
+    inputs = build_inputs(loaded, [picture], "Which?", completion="The dog.<|im_end|>")
     assert inputs["image_grid_thw"].tolist() == [[1, 8, 12]]
     assert int(loaded.image_columns(inputs["input_ids"]).sum()) == 24
     assert inputs["pixel_values"].dtype == loaded.dtype
@@ -33,12 +33,12 @@ def test_inputs_hold_one_image_token_a_cell(loaded: LoadedModel, picture: Image.
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK"])
 def test_any_kind_of_picture_is_read(loaded: LoadedModel, picture: Image.Image, mode: str) -> None:
-    assert build_inputs(loaded, picture.convert(mode), "Which?")["pixel_values"].shape == (96, 3 * 2 * 64)
+    assert build_inputs(loaded, [picture.convert(mode)], "Which?")["pixel_values"].shape == (96, 3 * 2 * 64)
 
 
 def test_a_picture_that_is_a_line_is_refused(loaded: LoadedModel) -> None:
     with pytest.raises(ModelError, match="1 x 1000"):
-        build_inputs(loaded, noise((1, 1000)), "Which?")
+        build_inputs(loaded, [noise((1, 1000))], "Which?")
 
 
 def test_questions_are_checked() -> None:
@@ -65,4 +65,4 @@ def test_a_question_cannot_bring_control_tokens(loaded: LoadedModel, parts: list
 
 def test_a_question_of_control_tokens_only_is_empty(loaded: LoadedModel, picture: Image.Image) -> None:
     with pytest.raises(QuestionError, match="empty"):
-        build_inputs(loaded, picture, "<|image_pad|> <|im_end|>")
+        build_inputs(loaded, [picture], "<|image_pad|> <|im_end|>")

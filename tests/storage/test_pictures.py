@@ -28,7 +28,7 @@ def small_trace() -> AttentionTrace:
         layers=(3,),
         depth=4,
         entropies=np.array([0.5, 0.25, 0.125], dtype=np.float32),
-        grid=ImageGrid.regular((64, 64), (2, 2)),
+        grids=(ImageGrid.regular((64, 64), (2, 2)),),
         steps=(),
         text="ab",
         sink_mask=None,

@@ -98,7 +98,7 @@ def make_trace(
         layers=(1, 2),
         depth=3,
         entropies=rng.uniform(0.1, 2.0, size=len(tokens)).astype(np.float32),
-        grid=ImageGrid.regular(image_wh, grid_hw),
+        grids=(ImageGrid.regular(image_wh, grid_hw),),
         steps=split_steps(tokens),
         text="".join(tokens[:-1]),
     )
