@@ -257,14 +257,10 @@ class Gemma3(Family):
     def _crops(self, processor: Any, image_wh: tuple[int, int]) -> list[layouts.Box]:
         """Where the processor's own pan-and-scan cuts, read off pictures of coordinates."""
         width, height = image_wh
-        names = [
-            f"pan_and_scan_{name}" for name in ("min_crop_size", "max_num_crops", "min_ratio_to_activate")
-        ]
-        images, defaults = processor.image_processor, processor.images_kwargs
-        settings = [
-            getattr(images, f"pan_and_scan_{name}", None) or defaults[f"pan_and_scan_{name}"]
-            for name in names
-        ]
+        names = ("min_crop_size", "max_num_crops", "min_ratio_to_activate")
+        images = processor.image_processor
+        settings = [processor.images_kwargs[f"pan_and_scan_{name}"] for name in names]
+        # Views of one row and one column: they take no memory.
         xs = images.pan_and_scan(np.broadcast_to(np.arange(width), (1, height, width)), *settings)
         ys = images.pan_and_scan(np.broadcast_to(np.arange(height)[:, None], (1, height, width)), *settings)
         return [
