@@ -16,17 +16,21 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForImageTextToText,
+    LlavaConfig,
+    LlavaProcessor,
     PreTrainedConfig,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen3_5Config,
 )
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.gemma3 import Gemma3Config
 from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 from transformers.models.idefics3 import Idefics3Config
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 from transformers.models.internvl import InternVLConfig
+from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 from transformers.models.llava_onevision import LlavaOnevisionConfig
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import (
     LlavaOnevisionImageProcessorPil,
@@ -93,7 +97,7 @@ class Parts:
 
     tokenizer: PreTrainedTokenizerFast
     config: PreTrainedConfig
-    image_processor: Any
+    image_processor: Any  # or the whole processor, where transformers is to find its class
 
 
 def _qwen_tokenizer() -> tuple[PreTrainedTokenizerFast, dict[str, int]]:
@@ -264,9 +268,54 @@ def llava_onevision() -> Parts:
     return Parts(tokenizer, config, images)
 
 
+def llava() -> Parts:
+    """Of no known family; its processor cuts a square of 32 px, 4 x 4 image tokens, from the middle."""
+    return _llava(CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}))
+
+
+def llava_squashed() -> Parts:
+    """The same with a processor that stretches the whole picture to the square."""
+    return _llava(CLIPImageProcessorPil(size={"height": 32, "width": 32}, do_center_crop=False))
+
+
+def llava_padded() -> Parts:
+    """The same with a processor that pads, which no rule of the unknown family tells anything about."""
+    return _llava(LlavaImageProcessorPil(size={"shortest_edge": 32}, crop_size=32, do_pad=True))
+
+
+def _llava(images: Any) -> Parts:
+    tokenizer = build_tokenizer(("<image>",), _template("<image>\n"), extra_special_tokens=["<image>"])
+    config = LlavaConfig(
+        text_config=TEXT | {"model_type": "llama", "vocab_size": len(tokenizer)},
+        vision_config=VISION
+        | {
+            "model_type": "clip_vision_model",
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 32,
+            "patch_size": 8,
+            "projection_dim": 32,
+        },
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_seq_length=16,
+    )
+    whole = LlavaProcessor(
+        images,
+        tokenizer,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=tokenizer.chat_template,
+    )
+    return Parts(tokenizer, config, whole)
+
+
 BUILDERS: dict[str, Callable[[], Parts]] = {
     builder.__name__: builder
-    for builder in (qwen3_vl, qwen2_5_vl, qwen3_5, internvl, idefics3, smolvlm, gemma3, llava_onevision)
+    for builder in (
+        *(qwen3_vl, qwen2_5_vl, qwen3_5, internvl, idefics3, smolvlm, gemma3, llava_onevision),
+        *(llava, llava_squashed, llava_padded),
+    )
 }
 
 

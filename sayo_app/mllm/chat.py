@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor, nn
 
+from sayo_app.core.grid import ImageGrid
 from sayo_app.core.steps import split_steps
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.mllm.capture import CaptureRequest
@@ -31,7 +32,7 @@ class Chunk:
     """The answer so far.
 
     Attributes:
-        text: all of it, without control tokens such as `<|im_end|>`.
+        text: all of it, without control tokens such as `<|im_end|>` or `<end_of_turn>`.
         tokens: one piece of text a token; joined, and without control tokens, they are `text`.
         done: True for the last chunk, the only one with a trace.
     """
@@ -66,19 +67,20 @@ def answer(
     Raises:
         QuestionError: an empty question; at once, as the next two.
         ModelError: a picture of a shape that the model cannot read.
+        CaptureError: a model of an unknown family whose image tokens lie nobody knows where.
         AdapterError: no adapter of that name is loaded; at the first chunk.
     """
     inputs = build_inputs(loaded, pictures, question)
+    # Now rather than after the answer: a layout that is not known is no reason to wait.
+    grids = loaded.image_grids(inputs, [picture.size for picture in pictures])[0]
     sampling = Sampling(temperature=temperature, seed=seed)
-    return _stream(
-        loaded, inputs, [picture.size for picture in pictures], max_new_tokens, sampling, on_stop, adapter
-    )
+    return _stream(loaded, inputs, grids, max_new_tokens, sampling, on_stop, adapter)
 
 
 def _stream(
     loaded: LoadedModel,
     inputs: Mapping[str, Any],
-    image_sizes_wh: Sequence[tuple[int, int]],
+    grids: Sequence[ImageGrid],
     max_new_tokens: int,
     sampling: Sampling,
     on_stop: Callable[[], bool] | None,
@@ -103,7 +105,7 @@ def _stream(
         layers=tuple(sorted(request.layers)),
         depth=loaded.n_layers,
         entropies=np.asarray(entropies, dtype=np.float32),
-        grids=tuple(loaded.image_grids(inputs, image_sizes_wh)[0]),
+        grids=tuple(grids),
         steps=split_steps(pieces.tokens),
         text=pieces.text,
         sink_mask=sinks.kept,
@@ -126,6 +128,8 @@ class TokenText:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._tokenizer = loaded.tokenizer
+        added = loaded.tokenizer.added_tokens_decoder
+        self._control = {token_id for token_id, token in added.items() if token.special}
         self.token_ids: list[int] = []
         self._pieces: list[str] = []
         self._done = ""
@@ -136,7 +140,9 @@ class TokenText:
 
     @property
     def text(self) -> str:
-        return _CONTROL.sub("", "".join(self._pieces)).strip()
+        pairs = zip(self._pieces, self.token_ids, strict=True)
+        shown = "".join(piece for piece, token_id in pairs if token_id not in self._control)
+        return _CONTROL.sub("", shown).strip()
 
     def add(self, token_id: int) -> None:
         self.token_ids.append(token_id)

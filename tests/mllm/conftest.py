@@ -14,7 +14,6 @@ from transformers import AutoModelForImageTextToText, BatchFeature
 
 from sayo_app.mllm.loading import LoadedModel, load_model
 from sayo_app.settings import Settings
-from tests.families import BUILDERS, build
 from tests.mllm.helpers import SIZES_WH, noise, padded_batch
 
 
@@ -44,11 +43,6 @@ def picture() -> Image.Image:
 @pytest.fixture
 def batch(loaded: LoadedModel) -> BatchFeature:
     return padded_batch(loaded)
-
-
-@pytest.fixture(scope="session", params=BUILDERS)
-def any_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(request.param, tmp_path_factory.mktemp("models") / request.param)
 
 
 @pytest.fixture(scope="session")

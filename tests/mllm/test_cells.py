@@ -7,7 +7,8 @@ place changes most in each showing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from PIL import Image
 
 from sayo_app.core.grid import ImageGrid
 from sayo_app.mllm.families import base_model
-from sayo_app.mllm.loading import LoadedModel
+from sayo_app.mllm.loading import LoadedModel, load_model
 from sayo_app.mllm.prompt import build_inputs
+from sayo_app.settings import Settings
+from tests.families import build
 from tests.mllm.helpers import noise
 
 SIZES_WH = {
@@ -138,6 +141,40 @@ def test_two_pictures_in_one_prompt_have_cells_of_their_own(any_loaded: LoadedMo
     assert [grid.image_wh for grid in grids] == [(96, 64), (48, 112)]
     for which, grid in enumerate(grids):
         assert misplaced(any_loaded, pictures, which, grids, showings(grid)) == []
+
+
+def pan_and_scan(loaded: LoadedModel) -> None:
+    """Gemma 3 cuts an oblong picture into two to four crops after the whole."""
+    settings = {"do_pan_and_scan": True, "pan_and_scan_min_crop_size": 20}
+    loaded.processor.images_kwargs = loaded.processor.images_kwargs | settings
+
+
+def no_splitting(loaded: LoadedModel) -> None:
+    loaded.processor.image_processor.do_image_splitting = False
+
+
+def one_tile(loaded: LoadedModel) -> None:
+    loaded.processor.image_processor.max_patches = 1
+
+
+@pytest.mark.parametrize(
+    ("family", "change", "n_tokens"),
+    [
+        ("gemma3", pan_and_scan, 4 * 16),
+        ("idefics3", no_splitting, 16),
+        ("smolvlm", no_splitting, 16),
+        ("internvl", one_tile, 16),
+    ],
+)
+def test_other_settings_of_a_processor(
+    tmp_path: Path, family: str, change: Callable[[LoadedModel], None], n_tokens: int
+) -> None:
+    loaded = load_model(Settings(model=str(build(family, tmp_path)), device="cpu"))
+    change(loaded)
+    pictures = [noise((180, 61))]
+    grids = grids_of(loaded, pictures)
+    assert grids[0].n_tokens == n_tokens
+    assert misplaced(loaded, pictures, 0, grids, showings(grids[0])) == []
 
 
 @pytest.mark.parametrize("by", [-1, 1])

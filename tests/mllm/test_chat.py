@@ -201,6 +201,14 @@ def test_errors_come_at_once_and_free_the_model(loaded: LoadedModel, picture: Im
     assert not loaded.lock.locked()
 
 
+def test_control_tokens_of_any_family_are_not_shown(any_loaded: LoadedModel) -> None:
+    """The piece of each token is kept, and the text does without what the tokenizer marks as special."""
+    pieces = TokenText(any_loaded)
+    for token_id in [*any_loaded.tokenizer("A cat.", add_special_tokens=False).input_ids, 2, 3]:
+        pieces.add(token_id)
+    assert pieces.text == "A cat." and "".join(pieces.tokens).startswith("A cat.<|im_end|><")
+
+
 @pytest.mark.parametrize("text", ["The dog. <answer>cat</answer><|im_end|>", "naïve 🐈 cats 猫!", "🐈"])
 def test_pieces_join_to_the_text(loaded: LoadedModel, text: str) -> None:
     """One piece a token even where a character takes several."""
