@@ -5,6 +5,7 @@ A stands for attention weights: from a generated token t, at a layer l and head 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -151,7 +152,7 @@ def token_maps(trace: AttentionTrace, method: str = DEFAULT) -> Float[np.ndarray
         )
     if method == "reward":
         return np.asarray(trace.attention[:, -1, :], dtype=float)
-    maps = trace.attention[:, _middle_layers(trace), :].mean(axis=1, dtype=float)
+    maps = trace.attention[:, middle_layers(trace), :].mean(axis=1, dtype=float)
     if method == "raw":
         return maps
     if method == "centred" and len(maps) > 1:
@@ -279,9 +280,13 @@ def _pooled(maps: Float[np.ndarray, "row image"]) -> Float[np.ndarray, " image"]
     return maps.mean(axis=0) if len(maps) else np.zeros(maps.shape[1])
 
 
-def _middle_layers(trace: AttentionTrace) -> list[int]:
-    """Entries of axis 1 at 50-75 % of the depth, or the nearest one where none lies there."""
-    depths = [(layer + 1) / trace.depth for layer in trace.layers]
+def middle_layers(trace: AttentionTrace) -> list[int]:
+    """Entries of axis 1 that belong to the `band_layers` of the model."""
+    return [trace.layers.index(layer) for layer in band_layers(trace.layers, trace.depth)]
+
+
+def band_layers(layers: Sequence[int], depth: int) -> list[int]:
+    """Those of the layers with a map at 50-75 % of the depth, or the nearest one where none lies there."""
     low, high = _BAND
-    inside = [i for i, depth in enumerate(depths) if low <= depth <= high]
-    return inside or [int(np.argmin([abs(depth - (low + high) / 2) for depth in depths]))]
+    inside = [layer for layer in layers if low <= (layer + 1) / depth <= high]
+    return inside or [min(layers, key=lambda layer: abs((layer + 1) / depth - (low + high) / 2))]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor, nn
 
+from sayo_app.core.grid import ImageGrid
+from sayo_app.core.heatmap import band_layers
 from sayo_app.core.steps import split_steps
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.mllm.capture import CaptureRequest
@@ -34,12 +37,18 @@ class Chunk:
         text: all of it, without control tokens such as `<|im_end|>`.
         tokens: one piece of text a token; joined, and without control tokens, they are `text`.
         done: True for the last chunk, the only one with a trace.
+        grids: one a picture, from the first chunk on.
+        live: gives the newest map there is, that of the token before the last (the last one has not
+            looked yet): mean over the layers at 50-75 % of the depth, sinks 0; None before the second
+            token. To be called before the next chunk is asked for.
     """
 
     text: str
     tokens: tuple[str, ...]
     done: bool
     trace: AttentionTrace | None = None
+    grids: tuple[ImageGrid, ...] = ()
+    live: Callable[[], Float[np.ndarray, " image"] | None] = lambda: None
 
 
 def answer(
@@ -86,13 +95,16 @@ def _stream(
 ) -> Iterator[Chunk]:
     columns = loaded.image_columns(inputs["input_ids"])
     request = CaptureRequest(frozenset(loaded.attention_layers), columns, decoding=True)
+    band = band_layers(sorted(request.layers), loaded.n_layers)
+    grids = tuple(loaded.image_grids(inputs, image_sizes_wh)[0])
     pieces = TokenText(loaded)
     entropies: list[float] = []
     with loaded.exclusive(), _answering_with(loaded, adapter), _Sinks(loaded, columns) as sinks:
         for step in decode(loaded, inputs, max_new_tokens=max_new_tokens, sampling=sampling, capture=request):
             pieces.add(int(step.token_ids[0]))
             entropies.append(float(step.entropies[0]))
-            yield Chunk(pieces.text, pieces.tokens, done=False)
+            live = partial(_live_map, request, band, sinks)
+            yield Chunk(pieces.text, pieces.tokens, done=False, grids=grids, live=live)
             if on_stop is not None and on_stop():
                 break
     pieces.finish()
@@ -103,12 +115,22 @@ def _stream(
         layers=tuple(sorted(request.layers)),
         depth=loaded.n_layers,
         entropies=np.asarray(entropies, dtype=np.float32),
-        grids=tuple(loaded.image_grids(inputs, image_sizes_wh)[0]),
+        grids=grids,
         steps=split_steps(pieces.tokens),
         text=pieces.text,
         sink_mask=sinks.kept,
     )
-    yield Chunk(pieces.text, pieces.tokens, done=True, trace=trace)
+    yield Chunk(pieces.text, pieces.tokens, done=True, trace=trace, grids=grids)
+
+
+def _live_map(
+    request: CaptureRequest, band: Sequence[int], sinks: _Sinks
+) -> Float[np.ndarray, " image"] | None:
+    newest = request.newest
+    if not newest:
+        return None
+    values = torch.stack([newest[layer][0, 0] for layer in band]).mean(dim=0).cpu().numpy()
+    return values if sinks.kept is None else values * sinks.kept
 
 
 def _stacked(request: CaptureRequest, n_rows: int) -> Float[np.ndarray, "row layer image"]:

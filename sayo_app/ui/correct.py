@@ -69,7 +69,14 @@ def save_correction(
         CorrectionError, RegionError, StorageError
     """
     answer_id, drawn = read_boxes(boxes)
-    picture, trace = session.answered(answer_id)
+    answered = session.answered(answer_id)
+    if len(answered.pictures) > 1:
+        raise CorrectionError(
+            expected="an answer about one picture",
+            got=f"one about {len(answered.pictures)}",
+            remedy="Ask about one of them alone, then correct that answer.",
+        )
+    picture, trace = answered.pictures[0], answered.trace
     regions = fitted(drawn, picture)
     right = typed(answer) or None
     if not regions and right is None:
@@ -86,9 +93,9 @@ def save_correction(
         return session.saved_id, False
     record = store.add_correction(
         picture_id=store.add_picture(picture).id,
-        question=session.question,
+        question=answered.question,
         model=studio.settings.model,
-        adapter_id=session.adapter_id,
+        adapter_id=answered.adapter_id,
         answer_shown=trace.text,
         trace_id=store.save_trace(trace),
         regions=tuple(regions),
