@@ -21,7 +21,7 @@ from sayo_app.core.steps import split_steps
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.decode import Sampling, decode
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import build_inputs
 
 ACTIVE = "\0active"
