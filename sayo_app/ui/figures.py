@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sayo_app.core.heatmap import METHODS, answer_map, step_map, token_maps
+from sayo_app.core.heatmap import TRACE_METHODS, answer_map, step_map, token_maps, unavailable
 from sayo_app.core.metrics import region_energy, sayo_log_ratio, sayo_reward
 from sayo_app.core.region import Region, region_mask, region_note
 from sayo_app.core.trace import AttentionTrace
@@ -47,7 +47,9 @@ def region_numbers(trace: AttentionTrace, regions: Sequence[Region]) -> dict[str
         "answer": {"reward": [_finite(sayo_reward(rows, trace.entropies, whole))], "energy": {}},
         "notes": _notes(trace, regions),
     }
-    for method in METHODS:
+    for method in TRACE_METHODS:
+        if unavailable(trace, method, has_model=False) is not None:
+            continue
         maps = token_maps(trace, method)
         numbers["token"]["energy"][method] = [_energy(maps[i], mask) for i, mask in enumerate(token_masks)]
         numbers["step"]["energy"][method] = [

@@ -27,7 +27,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from sayo_app.core.heatmap import METHODS, answer_map, step_map, token_maps
+from sayo_app.core.heatmap import METHODS, TRACE_METHODS, answer_map, step_map, token_maps, unavailable
 from sayo_app.core.metrics import image_share, top_entropy_tokens
 from sayo_app.core.region import Region
 from sayo_app.core.trace import AttentionTrace, Step
@@ -58,7 +58,8 @@ def viewer(
     Its event `regions` carries {id, revision, regions}; figures are sent back as the prop `numbers`.
     """
     methods = [
-        {"name": name, "label": it.label, "description": it.description} for name, it in METHODS.items()
+        {"name": name, "label": METHODS[name].label, "description": METHODS[name].description}
+        for name in TRACE_METHODS
     ]
     options = {
         "id": elem_id,
@@ -124,7 +125,11 @@ def answer_value(
     return streaming_value(shown, answer_id, trace.tokens) | {
         "status": "done",
         "steps": [_step_value(step) for step in trace.steps],
-        "maps": {method: _maps_value(trace, method) for method in METHODS},
+        "maps": {
+            method: _maps_value(trace, method)
+            for method in TRACE_METHODS
+            if unavailable(trace, method, has_model=False) is None
+        },
         "top": top_entropy_tokens(trace.entropies).tolist(),
         "image_share": np.round(image_share(rows), 5).tolist(),
         "entropies": np.round(trace.entropies.astype(np.float64), 4).tolist(),
