@@ -19,10 +19,12 @@ from sayo_app.core.grid import ImageGrid
 from sayo_app.core.heatmap import band_layers
 from sayo_app.core.steps import split_steps
 from sayo_app.core.trace import AttentionTrace
+from sayo_app.mllm.bias import SteerRequest
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.decode import Sampling, decode
 from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import build_inputs
+from sayo_app.mllm.steer import Steering, steer_request
 
 ACTIVE = "\0active"
 SINK_THRESHOLD = 20.0
@@ -61,6 +63,8 @@ def answer(
     seed: int = 0,
     on_stop: Callable[[], bool] | None = None,
     adapter: str | None = ACTIVE,
+    steering: Steering | None = None,
+    region_masks: Sequence[Bool[np.ndarray, " _"]] = (),
 ) -> Iterator[Chunk]:
     """Stream an answer: one chunk a token, then one with the trace of all full-attention layers.
 
@@ -71,17 +75,23 @@ def answer(
         on_stop: asked before each token; True ends the answer as it stands.
         adapter: name of a loaded adapter to answer with, or None for the base model; by default the one
             that is switched on. The switch is as it was when the answer ends.
+        steering: answer as if it had looked at the region.
+        region_masks: with `steering`, one a picture: True for the image tokens of the region.
 
     Raises:
-        QuestionError: an empty question; at once, as the next two.
-        ModelError: a picture of a shape that the model cannot read.
+        QuestionError: an empty question; at once, as all but the last.
+        ModelError: a picture of a shape that the model cannot read, or steered heads that it lacks.
+        RegionError: `steering` without a region, or with masks that are not of these pictures.
         AdapterError: no adapter of that name is loaded; at the first chunk.
     """
     inputs = build_inputs(loaded, pictures, question)
     sampling = Sampling(temperature=temperature, seed=seed)
-    return _stream(
-        loaded, inputs, [picture.size for picture in pictures], max_new_tokens, sampling, on_stop, adapter
-    )
+    sizes_wh = [picture.size for picture in pictures]
+    steer = None
+    if steering is not None:
+        mask = np.concatenate([np.zeros(0, dtype=bool), *region_masks])
+        steer = steer_request(loaded, inputs["input_ids"], steering, [mask])
+    return _stream(loaded, inputs, sizes_wh, max_new_tokens, sampling, on_stop, adapter, steer)
 
 
 def _stream(
@@ -92,6 +102,7 @@ def _stream(
     sampling: Sampling,
     on_stop: Callable[[], bool] | None,
     adapter: str | None,
+    steer: SteerRequest | None,
 ) -> Iterator[Chunk]:
     columns = loaded.image_columns(inputs["input_ids"])
     request = CaptureRequest(frozenset(loaded.attention_layers), columns, decoding=True)
@@ -99,8 +110,11 @@ def _stream(
     grids = tuple(loaded.image_grids(inputs, image_sizes_wh)[0])
     pieces = TokenText(loaded)
     entropies: list[float] = []
-    with loaded.exclusive(), _answering_with(loaded, adapter), _Sinks(loaded, columns) as sinks:
-        for step in decode(loaded, inputs, max_new_tokens=max_new_tokens, sampling=sampling, capture=request):
+    steps = decode(
+        loaded, inputs, max_new_tokens=max_new_tokens, sampling=sampling, capture=request, steer=steer
+    )
+    with loaded.exclusive(), answering_with(loaded, adapter), _Sinks(loaded, columns) as sinks:
+        for step in steps:
             pieces.add(int(step.token_ids[0]))
             entropies.append(float(step.entropies[0]))
             live = partial(_live_map, request, band, sinks)
@@ -209,7 +223,7 @@ class _Sinks:
 
 
 @contextmanager
-def _answering_with(loaded: LoadedModel, adapter: str | None) -> Iterator[None]:
+def answering_with(loaded: LoadedModel, adapter: str | None) -> Iterator[None]:
     """Switch for the length of one answer. The caller holds the model."""
     before = loaded.adapter
     if adapter in (ACTIVE, before):
