@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from sayo_app.core.grid import ImageGrid
-from sayo_app.core.heatmap import band_layers
+from sayo_app.core.heatmap import middle_layers
 from sayo_app.core.steps import split_steps
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.mllm.bias import SteerRequest
@@ -106,7 +106,8 @@ def _stream(
 ) -> Iterator[Chunk]:
     columns = loaded.image_columns(inputs["input_ids"])
     request = CaptureRequest(frozenset(loaded.attention_layers), columns, decoding=True)
-    band = band_layers(sorted(request.layers), loaded.n_layers)
+    layers = sorted(request.layers)
+    band = [layers[i] for i in middle_layers(layers, loaded.n_layers)]
     grids = tuple(loaded.image_grids(inputs, image_sizes_wh)[0])
     pieces = TokenText(loaded)
     entropies: list[float] = []
