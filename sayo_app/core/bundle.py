@@ -15,8 +15,6 @@ import hashlib
 import io
 import json
 import math
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,10 +34,11 @@ from sayo_app.core.archive import (
     write_archive,
 )
 from sayo_app.core.bundle_fields import Header, parse_header
+from sayo_app.core.files import whole_file
 from sayo_app.core.picture import open_picture
 from sayo_app.core.region import Region
 from sayo_app.core.trace import AttentionTrace
-from sayo_app.errors import SayoError, StorageError, TraceFileError
+from sayo_app.errors import SayoError, TraceFileError
 from sayo_app.settings import Settings
 
 FORMAT = "sayo-trace"
@@ -110,21 +109,8 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
         _HEADER: _header_json(bundle, pictures).encode(),
         _ATTENTION: packed_archive({"attention.npy": array.getvalue()}),
     } | {_picture_name(index): data for index, data in enumerate(pictures)}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                write_archive(file, members)
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            expected=f"to write {path.name}",
-            got=str(error),
-            remedy="Check that the folder is writable and has room.",
-        ) from error
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        write_archive(file, members)
 
 
 def read_bundle(
