@@ -144,6 +144,7 @@
       const regions = this.editor.regions;
       if (this.options.editable) sayo.groups[this.options.group] = { id, regions: this.allRegions() };
       if (!this.rows || !this.views[this.view]) return;
+      if (this.value.measured) return (this.numbers = this.value.measured[this.view]); // saved with a page
       this.trigger("regions", { id, revision: this.revision, view: this.view, picture: this.picture, regions });
     }
 

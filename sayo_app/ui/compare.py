@@ -187,7 +187,14 @@ def _compared(
         for value, trace in streamed(chunks, shown, answer_id):
             state[2 * side + 1] = value
             if trace is not None:
-                answered = Answered(answer_id, pictures, question, trace, adapter_id=adapter or None)
+                answered = Answered(
+                    answer_id,
+                    pictures,
+                    question,
+                    trace,
+                    model=studio.settings.model,
+                    adapter_id=adapter or None,
+                )
                 session.answers.remember(answered)
                 state[2 * side + 1] = answer_value(shown, answered, regions)
             yield tuple(state)

@@ -16,6 +16,7 @@ The value of a viewer is a plain dict (all text in it reaches the page through `
     sinks       for each picture its image tokens that are attention sinks; None if not known
     top         tokens that the reward reads; image_share and entropies one a token
     regions     boxes to begin with
+    measured    {view: figures for these boxes} in a saved page, which has no server to ask
 """
 
 from __future__ import annotations

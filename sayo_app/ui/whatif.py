@@ -143,6 +143,7 @@ def _again(studio: Studio, session: Session, state: PageState, plan: rerun.Plan)
             answered.pictures,
             answered.question,
             answered.trace,
+            model=answered.model,
             adapter_id=answered.adapter_id,
             recorded=answered.recorded,
         )
@@ -161,6 +162,7 @@ def _again(studio: Studio, session: Session, state: PageState, plan: rerun.Plan)
             answered.pictures,
             answered.question,
             trace,
+            model=answered.model,
             adapter_id=answered.adapter_id,
             steered=True,
         )
