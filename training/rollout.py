@@ -32,11 +32,24 @@ class Completions:
     num_generations: int
 
 
+class PromptCache(DynamicCache):
+    """A cache that may be part of a graph: the state of linear attention, which transformers overwrites in
+    place, is replaced instead, so that what was computed from it keeps it for the backward pass."""
+
+    def update_recurrent_state(
+        self, recurrent_states: Tensor, layer_idx: int, state_idx: int = 0, **kwargs: Any
+    ) -> Tensor:
+        layer: Any = self.layers[layer_idx]
+        if (state := layer.recurrent_states[state_idx]) is not None:
+            layer.recurrent_states[state_idx] = state.clone()
+        return super().update_recurrent_state(recurrent_states, layer_idx, state_idx, **kwargs)
+
+
 def prefill(
     model: torch.nn.Module, batch: Batch, num_generations: int
 ) -> tuple[DynamicCache, Float[Tensor, "row vocabulary"]]:
     """Encode each prompt once; its keys, values and next-token logits, repeated for its group."""
-    cache = DynamicCache(config=base_model(model).config)
+    cache = PromptCache(config=base_model(model).config)
     output = model(
         input_ids=batch.input_ids,
         attention_mask=batch.attention_mask,

@@ -119,7 +119,7 @@
     }
 
     showHeads(heads) {
-      if (!heads || heads.id !== this.value.id) return;
+      if (!heads || heads.id !== this.value.id || heads.revision !== this.headsAsked) return;
       this.heads = heads;
       sayo.fillHeads(this);
     }

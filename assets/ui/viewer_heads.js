@@ -44,7 +44,9 @@
   sayo.askHeads = (viewer) => {
     const { value, selection, picture, editor } = viewer;
     viewer.heads = null;
-    viewer.trigger("heads", { id: value.id, selection, picture, regions: editor.regions });
+    // Numbered, since a reply that equals the one before would not be noticed.
+    viewer.headsAsked = (viewer.headsAsked || 0) + 1;
+    viewer.trigger("heads", { id: value.id, revision: viewer.headsAsked, selection, picture, regions: editor.regions });
     sayo.fillHeads(viewer, true);
   };
 

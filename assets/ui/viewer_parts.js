@@ -204,7 +204,9 @@
     const { selection, value, view } = viewer;
     if (!viewer.rows) return value.status === "streaming" ? "Answering … the overlay shows where the newest word looked." : "";
     const { kind, index } = selection;
-    const once = viewer.views[view]?.once ? " This map is one for the whole answer." : "";
+    const [, layer, head] = view.match(/^(?:layer|head):(\d+):?(\d*)$/) || [];
+    const one = layer ? ` Map: layer ${Number(layer) + 1}${head ? `, head ${Number(head) + 1}` : ""}.` : "";
+    const once = viewer.views[view]?.once ? " This map is one for the whole answer." : one;
     if (kind === "answer") return `Showing the whole answer. Choose a token or a step, or use the arrow keys.${once}`;
     if (kind === "step") return `Showing ${sayo.stepName(viewer, index).toLowerCase()} as a whole.${once}`;
     const share = value.image_share?.[index];

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from sayo_app.core.grid import ImageGrid
-from sayo_app.core.heatmap import band_layers
+from sayo_app.core.heatmap import middle_layers
 from sayo_app.core.steps import split_steps
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.mllm.bias import SteerRequest
@@ -36,7 +36,7 @@ class Chunk:
     """The answer so far.
 
     Attributes:
-        text: all of it, without control tokens such as `<|im_end|>`.
+        text: all of it, without control tokens such as `<|im_end|>` or `<end_of_turn>`.
         tokens: one piece of text a token; joined, and without control tokens, they are `text`.
         done: True for the last chunk, the only one with a trace.
         grids: one a picture, from the first chunk on.
@@ -81,23 +81,25 @@ def answer(
     Raises:
         QuestionError: an empty question; at once, as all but the last.
         ModelError: a picture of a shape that the model cannot read, or steered heads that it lacks.
+        CaptureError: a model of an unknown family whose image tokens lie nobody knows where.
         RegionError: `steering` without a region, or with masks that are not of these pictures.
         AdapterError: no adapter of that name is loaded; at the first chunk.
     """
     inputs = build_inputs(loaded, pictures, question)
+    # Now rather than after the answer: a layout that is not known is no reason to wait.
+    grids = loaded.image_grids(inputs, [picture.size for picture in pictures])[0]
     sampling = Sampling(temperature=temperature, seed=seed)
-    sizes_wh = [picture.size for picture in pictures]
     steer = None
     if steering is not None:
         mask = np.concatenate([np.zeros(0, dtype=bool), *region_masks])
         steer = steer_request(loaded, inputs["input_ids"], steering, [mask])
-    return _stream(loaded, inputs, sizes_wh, max_new_tokens, sampling, on_stop, adapter, steer)
+    return _stream(loaded, inputs, tuple(grids), max_new_tokens, sampling, on_stop, adapter, steer)
 
 
 def _stream(
     loaded: LoadedModel,
     inputs: Mapping[str, Any],
-    image_sizes_wh: Sequence[tuple[int, int]],
+    grids: tuple[ImageGrid, ...],
     max_new_tokens: int,
     sampling: Sampling,
     on_stop: Callable[[], bool] | None,
@@ -106,8 +108,8 @@ def _stream(
 ) -> Iterator[Chunk]:
     columns = loaded.image_columns(inputs["input_ids"])
     request = CaptureRequest(frozenset(loaded.attention_layers), columns, decoding=True)
-    band = band_layers(sorted(request.layers), loaded.n_layers)
-    grids = tuple(loaded.image_grids(inputs, image_sizes_wh)[0])
+    layers = sorted(request.layers)
+    band = [layers[i] for i in middle_layers(layers, loaded.n_layers)]
     pieces = TokenText(loaded)
     entropies: list[float] = []
     steps = decode(
@@ -162,6 +164,8 @@ class TokenText:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._tokenizer = loaded.tokenizer
+        added = loaded.tokenizer.added_tokens_decoder
+        self._control = {token_id for token_id, token in added.items() if token.special}
         self.token_ids: list[int] = []
         self._pieces: list[str] = []
         self._done = ""
@@ -172,7 +176,9 @@ class TokenText:
 
     @property
     def text(self) -> str:
-        return _CONTROL.sub("", "".join(self._pieces)).strip()
+        pairs = zip(self._pieces, self.token_ids, strict=True)
+        shown = "".join(piece for piece, token_id in pairs if token_id not in self._control)
+        return _CONTROL.sub("", shown).strip()
 
     def add(self, token_id: int) -> None:
         self.token_ids.append(token_id)

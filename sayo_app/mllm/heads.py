@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
+from sayo_app.core.heatmap import rank_heads_by_region
 from sayo_app.core.metrics import EPSILON
 from sayo_app.core.steps import split_steps
 from sayo_app.errors import InputError
@@ -82,11 +83,7 @@ def top_heads(
     """
     count = max(1, round(share * scores.size))
     best = np.argsort(-scores.reshape(-1), kind="stable")[:count]
-    chosen: dict[int, list[int]] = {}
-    for flat in sorted(int(index) for index in best):
-        row, head = divmod(flat, scores.shape[1])
-        chosen.setdefault(int(layers[row]), []).append(head)
-    return {layer: tuple(heads) for layer, heads in chosen.items()}
+    return _by_layer((divmod(int(flat), scores.shape[1]) for flat in best), layers)
 
 
 def heads_for_region(
@@ -95,18 +92,23 @@ def heads_for_region(
     layers: Sequence[int],
     share: float = SHARE,
 ) -> dict[int, tuple[int, ...]]:
-    """The share of heads that look most at a region: by energy, sum_R A / sum A.
+    """The share of all heads that favour a region most, of those that look at the picture at all.
 
-    For a model whose heads nobody has found yet.
+    For a model whose heads nobody has found yet; in the order of `heatmap.rank_heads_by_region`.
 
     Args:
         head_maps: from `maps.head_maps`.
         layers: the decoder layer of each entry of axis 0.
     """
-    totals = head_maps.sum(axis=2, dtype=float)
-    inside = head_maps[:, :, mask].sum(axis=2, dtype=float)
-    energies = np.divide(inside, totals, out=np.zeros_like(totals), where=totals > 0)
-    return top_heads(energies, layers, share)
+    count = max(1, round(share * head_maps.shape[0] * head_maps.shape[1]))
+    return _by_layer(rank_heads_by_region(head_maps, mask)[:count], layers)
+
+
+def _by_layer(places: Iterable[tuple[int, int]], layers: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    chosen: dict[int, list[int]] = {}
+    for row, head in sorted(places):
+        chosen.setdefault(int(layers[row]), []).append(head)
+    return {layer: tuple(heads) for layer, heads in chosen.items()}
 
 
 class _Sums(CaptureRequest):

@@ -17,7 +17,7 @@ from sayo_app.core.picture import open_picture
 from sayo_app.core.questions import HELD_OUT_SEED, SceneQuestion, make_question
 from sayo_app.core.scenes import Scene
 from sayo_app.errors import PictureError
-from sayo_app.ui import inspect
+from sayo_app.ui import inspect, whatif
 from sayo_app.ui.answers import Answered
 from sayo_app.ui.cards import cards, cards_value, thumbnail
 from sayo_app.ui.charts import token_chart
@@ -79,6 +79,7 @@ def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
 
     stop.click(on_stop, session, None, queue=False, **PRIVATE)
 
+    whatif.build(studio, session, "ask-viewer")
     inspect.wire(studio, session, shown, chart)
     inspect.wire(studio, session, correct_viewer, chart)
     return AskTab(viewer=shown, question=question)

@@ -67,17 +67,22 @@ def token_chart(
     if in_boxes is not None:
         energy, contributions = in_boxes
         line("of it in the boxes, %", [100 * it for it in energy], _GREEN, "%")
-        figure.add_bar(
-            x=numbers[: len(contributions)],
-            y=list(contributions),
-            customdata=words[: len(contributions)],
-            name="SAYO reward of the token",
-            yaxis="y3",
-            marker_color=[_RED if i in read else "rgba(196,78,106,0.4)" for i in range(len(contributions))],
-            hovertemplate="%{customdata}: %{y:.2f}<extra></extra>",
-        )
+        figure.add_bar(**_contributions(contributions, words, read))
     _lay_out_timeline(figure, with_boxes=in_boxes is not None, revision=trace.text)
     return figure
+
+
+def _contributions(values: Sequence[float], words: Sequence[str], read: set[int]) -> dict[str, Any]:
+    """The bars below: strong where the reward reads the token, faint where it does not."""
+    return {
+        "x": list(range(1, len(values) + 1)),
+        "y": list(values),
+        "customdata": words[: len(values)],
+        "name": "SAYO reward of the token",
+        "yaxis": "y3",
+        "marker_color": [_RED if i in read else "rgba(196,78,106,0.4)" for i in range(len(values))],
+        "hovertemplate": "%{customdata}: %{y:.2f}<extra></extra>",
+    }
 
 
 def _lay_out_timeline(figure: go.Figure, *, with_boxes: bool, revision: str) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import gradio as gr
 
 from sayo_app.errors import CorrectionError
 from sayo_app.ui.handlers import PRIVATE, guarded, say, typed
-from sayo_app.ui.studio import Session, Studio, fitted
-
-# The boxes as they are on the page at the moment of the click, not as of the last event.
-READ_BOXES = "(boxes, ...rest) => [sayo.regionsOf('{viewer}'), ...rest]"
+from sayo_app.ui.page_state import READ_STATE, PageState
+from sayo_app.ui.studio import Session, Studio
 
 
 def build(studio: Studio, session: gr.State, shown: gr.HTML, changed: gr.State) -> None:
@@ -51,7 +48,7 @@ def build(studio: Studio, session: gr.State, shown: gr.HTML, changed: gr.State) 
         on_save,
         [boxes, answer, author, session, changed],
         [status, changed],
-        js=READ_BOXES.format(viewer="correct-viewer"),
+        js=READ_STATE.format(viewer="correct-viewer"),
         **PRIVATE,
     )
     # A new answer makes an old "saved" untrue.
@@ -68,8 +65,8 @@ def save_correction(
     Raises:
         CorrectionError, RegionError, StorageError
     """
-    answer_id, drawn = read_boxes(boxes)
-    answered = session.answered(answer_id)
+    state = PageState.read(boxes)
+    answered = session.answered(state.id)
     if len(answered.pictures) > 1:
         raise CorrectionError(
             expected="an answer about one picture",
@@ -77,7 +74,7 @@ def save_correction(
             remedy="Ask about one of them alone, then correct that answer.",
         )
     picture, trace = answered.pictures[0], answered.trace
-    regions = fitted(drawn, picture)
+    [regions] = state.fitted(answered)
     right = typed(answer) or None
     if not regions and right is None:
         raise CorrectionError(
@@ -104,21 +101,3 @@ def save_correction(
     )
     session.saved_id = record.id
     return record.id, True
-
-
-def read_boxes(text: str) -> tuple[str, list[dict[str, Any]]]:
-    """(answer id, regions) from what the page sent.
-
-    Raises:
-        CorrectionError: the page sent something else.
-    """
-    try:
-        sent = json.loads(text)
-        answer_id, regions = sent["id"], sent["regions"]
-        if isinstance(answer_id, str) and isinstance(regions, list):
-            return answer_id, regions
-    except (TypeError, KeyError, ValueError):
-        pass
-    raise CorrectionError(
-        expected="boxes from the page", got=repr(text)[:80], remedy="Reload the page and draw them again."
-    )

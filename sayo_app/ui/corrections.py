@@ -11,8 +11,8 @@ from sayo_app.errors import CorrectionError, StorageError
 from sayo_app.ui import inspect
 from sayo_app.ui.answers import Answered, Answers
 from sayo_app.ui.cards import cards, cards_value, thumbnail
-from sayo_app.ui.correct import READ_BOXES, read_boxes
 from sayo_app.ui.handlers import PRIVATE, guarded, say, typed
+from sayo_app.ui.page_state import READ_STATE, PageState
 from sayo_app.ui.studio import Session, Studio, counted, fitted, model_label
 from sayo_app.ui.viewer import answer_value, picture_value, viewer
 from storage.records import CorrectionRecord
@@ -169,7 +169,7 @@ def _wire_detail(
 
     boxes = gr.Textbox(visible="hidden")
     outputs = [changed, *detail.outputs]
-    read_boxes_js = READ_BOXES.format(viewer="corrections-viewer")
+    read_boxes_js = READ_STATE.format(viewer="corrections-viewer")
     fields = [detail.answer, detail.author, changed]
     detail.save.click(on_save, [boxes, session, opened, *fields], outputs, js=read_boxes_js, **PRIVATE)
     detail.delete.click(on_delete, [session, opened, detail.author, changed], outputs, **PRIVATE)
@@ -187,8 +187,8 @@ def save_changes(
     Raises:
         CorrectionError, RegionError, StorageError
     """
-    shown_id, drawn = read_boxes(boxes)
-    if not shown_id.startswith(f"correction-{record.id}-"):
+    state = PageState.read(boxes)
+    if not state.id.startswith(f"correction-{record.id}-"):
         raise CorrectionError(
             expected=f"the boxes of correction {record.id}",
             got="those of another one",
@@ -198,7 +198,7 @@ def save_changes(
     return studio.store.revise_correction(
         record.id,
         author=typed(author),
-        regions=tuple(fitted(drawn, picture)),
+        regions=tuple(fitted([*state.regions], picture)),
         corrected_answer=typed(answer) or None,
     )
 

@@ -14,6 +14,7 @@ from sayo_app.core.metrics import region_energy, spatial_entropy
 from sayo_app.core.region import Region, region_mask
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.errors import InputError, SayoError
+from sayo_app.ui import rerun
 from sayo_app.ui.answers import Answered, Answers
 from sayo_app.ui.charts import token_chart
 from sayo_app.ui.handlers import PRIVATE, guarded, warn
@@ -42,7 +43,7 @@ def wire(studio: Studio, session: gr.State, shown: gr.HTML, chart: gr.Plot | Non
     def on_model(session: Session, event: gr.EventData) -> Any:
         def compute(answered: Answered) -> Any:
             if event.view not in answered.maps:
-                answered.maps[event.view] = studio.model_maps(answered, event.view)
+                answered.maps[event.view] = rerun.view_maps(studio, answered, event.view)
             return answered.maps[event.view]
 
         return gr.HTML(maps=_maps(session.answers, event, compute))
@@ -130,13 +131,14 @@ def head_figures(studio: Studio, answers: Answers, event: Any) -> dict[str, Any]
     answered = answers.find(event.id)
     tokens, what = selected(answered.trace, event.selection)
     own = drawn(answered, event)
-    maps = studio.head_maps(answered, tokens)
+    maps = rerun.head_maps(studio, answered, tokens)
     figures = matrix_figures(
         maps,
         own_columns(answered.trace, own.picture),
         region_mask(own.regions, answered.trace.grids[own.picture]),
     )
-    return {"id": event.id, "what": what, "layers": list(answered.trace.layers), "figures": figures}
+    reply = {"id": event.id, "revision": event.revision, "what": what}
+    return reply | {"layers": list(answered.trace.layers), "figures": figures}
 
 
 def selected(trace: AttentionTrace, selection: Any) -> tuple[slice, str]:

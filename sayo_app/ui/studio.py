@@ -11,22 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from jaxtyping import Float
 from PIL import Image
 
-from sayo_app.core.heatmap import middle_layers, relative_map
 from sayo_app.core.region import Region
 from sayo_app.errors import (
     AdapterError,
     CorrectionError,
-    InputError,
     PictureError,
     QuestionError,
     SayoError,
 )
 from sayo_app.settings import Settings
-from sayo_app.ui.answers import Answered, Answers, head_of
+from sayo_app.ui.answers import Answered, Answers
 from storage.records import AdapterRecord
 from storage.store import Store
 
@@ -172,6 +168,9 @@ class Studio:
     ) -> Iterator[Chunk]:
         """Stream the answer of the base model (None) or of an adapter; see `mllm.chat.answer`.
 
+        Args:
+            steering: `steering` and `region_masks` of `mllm.chat.answer`: as if it had looked there.
+
         Raises:
             PictureError, QuestionError: nothing to ask about, or nothing asked.
             ModelError: the model or the adapter cannot be loaded, or cannot read the picture.
@@ -184,55 +183,13 @@ class Studio:
             )
         text = self.check_question(question)
         loaded = self.loaded()
-        name = self._loaded_adapter(loaded, self.adapter(adapter_id))
+        name = self.loaded_adapter(loaded, self.adapter(adapter_id))
         from sayo_app.mllm.chat import answer
 
         limit = self.settings.max_new_tokens
         yield from answer(
             loaded, pictures, text, max_new_tokens=limit, on_stop=on_stop, adapter=name, **steering
         )
-
-    def model_maps(self, answered: Answered, view: str) -> Float[np.ndarray, "row image"]:
-        """The token maps of a view that the model must be run again for: a map method or `head:LAYER:HEAD`.
-
-        Raises:
-            InputError: no such view.
-            ModelError: the model or the adapter cannot be loaded.
-        """
-        from sayo_app.mllm import maps
-
-        asked = self._asked(answered)
-        if view == "relative":
-            question_rows, generic_rows = maps.relative_rows(*asked)
-            band = middle_layers(answered.trace)
-            return relative_map(question_rows[band], generic_rows[band])[None]
-        if view == "gradient":
-            return maps.gradient_maps(*asked)
-        if view == "rollout":
-            return maps.rollout_maps(*asked)
-        if view == "heads":
-            return maps.focus_heads_maps(*asked)
-        layer, head = head_of(view)
-        return maps.one_head_rows(*asked, layer=layer, head=head)
-
-    def head_maps(self, answered: Answered, tokens: slice) -> Float[np.ndarray, "layer head image"]:
-        """What every head looks at, on average over some of the answer's tokens.
-
-        Raises:
-            InputError: only the recording of the answer is here.
-        """
-        from sayo_app.mllm import maps
-
-        reason = answered.why_not("heads")
-        if reason is not None:
-            raise InputError(expected="an answer of the model in use", got="another one", remedy=reason)
-        return maps.head_maps(*self._asked(answered), tokens=tokens)
-
-    def _asked(self, answered: Answered) -> tuple[Any, ...]:
-        """(model, pictures, question, token ids, adapter) to run an answer again."""
-        loaded = self.loaded()
-        name = self._loaded_adapter(loaded, self.adapter(answered.adapter_id))
-        return loaded, answered.pictures, answered.question, answered.trace.token_ids, name
 
     def switch(self, adapter_id: int | None) -> None:
         """Make Ask use that adapter from now on; the choice outlives the app.
@@ -243,7 +200,7 @@ class Studio:
         from sayo_app.mllm import adapters
 
         loaded = self.loaded()
-        adapters.switch(loaded, self._loaded_adapter(loaded, self.adapter(adapter_id)))
+        adapters.switch(loaded, self.loaded_adapter(loaded, self.adapter(adapter_id)))
         self.store.set_active_adapter(adapter_id)
 
     def active_id(self) -> int | None:
@@ -251,7 +208,7 @@ class Studio:
         record = self.store.active_adapter()
         return record.id if record is not None and record.base_model == self.settings.model else None
 
-    def _loaded_adapter(self, loaded: LoadedModel, record: AdapterRecord | None) -> str | None:
+    def loaded_adapter(self, loaded: LoadedModel, record: AdapterRecord | None) -> str | None:
         """The name under which the model has that adapter, loading it at first use."""
         from sayo_app.mllm import adapters
 

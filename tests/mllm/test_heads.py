@@ -66,8 +66,10 @@ def test_top_heads_by_hand() -> None:
     assert top_heads(scores, [4, 8], share=0.0) == {8: (2,)}
 
 
-def test_heads_for_a_region_by_energy() -> None:
-    """Head 1 of layer 3 has 3 of 4 in the region; a head that sees nothing has none, however it is scaled."""
-    maps = np.array([[[1.0, 1, 1, 1], [0, 0, 0, 0]], [[5, 5, 5, 5], [0.3, 0, 0.1, 0]]])
+def test_heads_for_a_region() -> None:
+    """Of the two heads of four with most mass, 20 and 4, the second has 3/4 in the region. A head that hardly
+    looks at the picture is no find, though all it sees is in the region."""
+    maps = np.array([[[3.0, 0, 1, 0], [0.1, 0, 0, 0]], [[5, 5, 5, 5], [0.3, 0, 0.1, 0]]])
     mask = np.array([True, False, False, False])
-    assert heads_for_region(maps, mask, [2, 3], share=0.25) == {3: (1,)}
+    assert heads_for_region(maps, mask, [2, 3], share=0.25) == {2: (0,)}
+    assert heads_for_region(maps, mask, [2, 3], share=0.5) == {2: (0,), 3: (0,)}

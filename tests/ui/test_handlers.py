@@ -18,8 +18,9 @@ from sayo_app.settings import Settings
 from sayo_app.ui import handlers, retrain, run_view
 from sayo_app.ui.answers import Answered
 from sayo_app.ui.charts import token_chart, training_chart
-from sayo_app.ui.correct import read_boxes, save_correction
+from sayo_app.ui.correct import save_correction
 from sayo_app.ui.corrections import save_changes
+from sayo_app.ui.page_state import PageState
 from sayo_app.ui.studio import Session, Studio
 from storage.records import RunConfig, RunRecord
 from storage.store import Store
@@ -125,7 +126,7 @@ def test_box_that_no_picture_has(studio: Studio, session: Session, box: tuple, e
 @pytest.mark.parametrize("sent", ["", "null", "[]", '{"id": 3, "regions": []}', '{"id": "a"}', "{"])
 def test_what_no_page_of_ours_sends(sent: str) -> None:
     with pytest.raises(CorrectionError, match="Reload the page"):
-        read_boxes(sent)
+        PageState.read(sent)
 
 
 def test_nothing_drawn_and_nothing_typed(studio: Studio, session: Session) -> None:
