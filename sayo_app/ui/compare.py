@@ -124,7 +124,12 @@ def _lay_out() -> _Parts:
                 shown.append(gr.HTML("", elem_id=f"compare-{side}-title", apply_default_css=False))
                 shown.append(
                     viewer(
-                        f"compare-{side}-viewer", hint=_HINT, editable=False, inspect=True, group="compare"
+                        f"compare-{side}-viewer",
+                        hint=_HINT,
+                        editable=False,
+                        inspect=True,
+                        narrow=True,
+                        group="compare",
                     )
                 )
     gr.Markdown("#### On held-out corrections", elem_classes="step-title")

@@ -45,7 +45,7 @@ def build(studio: Studio, session: gr.State, ask_viewer: str, outputs: list[Any]
         outputs: viewer, viewer of Correct, question and chart, which a file that is opened fills.
     """
     with gr.Accordion("Export, or open a saved answer", open=False, elem_id="export"):
-        with gr.Row(equal_height=True):
+        with gr.Row(equal_height=False, elem_classes="tight"):
             kind = gr.Dropdown(
                 [(label, name) for name, (label, _, _) in KINDS.items()],
                 value="png",
@@ -183,7 +183,7 @@ def _page(studio: Studio, session: Session, answered: Answered, state: PageState
     value["unavailable"] |= {
         name: "It was not shown before this page was saved." for name in METHODS if name not in views
     }
-    options = viewer_options("offline", editable=False, inspect=False, group=None, chart=None)
+    options = viewer_options("offline", editable=False)
     styles = (UI_DIR / "viewer.css").read_text("utf-8")
     note = f"Answered by {model_label(answered.model or studio.settings.model)}; saved by SAYO Studio."
     text = offline_page(value, options, [script_text(*SCRIPTS)], styles, title=answered.question, note=note)

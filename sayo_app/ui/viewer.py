@@ -66,13 +66,20 @@ Truth = Sequence[tuple[str, tuple[float, float, float, float]]]
 
 
 def viewer_options(
-    elem_id: str, *, editable: bool, inspect: bool, group: str | None, chart: str | None
+    elem_id: str,
+    *,
+    editable: bool,
+    inspect: bool = False,
+    narrow: bool = False,
+    group: str | None = None,
+    chart: str | None = None,
 ) -> dict[str, Any]:
     """What a viewer is told once; see `viewer`."""
     return {
         "id": elem_id,
         "editable": editable,
         "inspect": inspect,
+        "narrow": narrow,
         "group": group,
         "chart": chart,
         "methods": [
@@ -108,6 +115,7 @@ def viewer(
     hint: str,
     editable: bool,
     inspect: bool = False,
+    narrow: bool = False,
     group: str | None = None,
     chart: str | None = None,
     render: bool = True,
@@ -116,10 +124,13 @@ def viewer(
 
     Args:
         inspect: with layers and heads.
+        narrow: one column, for two viewers side by side.
         group: viewers that step together.
         chart: elem_id of the Plotly chart to mark.
     """
-    options = viewer_options(elem_id, editable=editable, inspect=inspect, group=group, chart=chart)
+    options = viewer_options(
+        elem_id, editable=editable, inspect=inspect, narrow=narrow, group=group, chart=chart
+    )
     return gr.HTML(
         value=empty_value(hint),
         html_template='<div class="sv" tabindex="-1"></div>',
