@@ -127,7 +127,7 @@ def _stream(
     trace = AttentionTrace(
         tokens=pieces.tokens,
         token_ids=tuple(pieces.token_ids),
-        attention=_stacked(request, len(entropies) - 1),
+        attention=stacked_rows(request, len(entropies) - 1),
         layers=tuple(sorted(request.layers)),
         depth=loaded.n_layers,
         entropies=np.asarray(entropies, dtype=np.float32),
@@ -149,7 +149,8 @@ def _live_map(
     return values if sinks.kept is None else values * sinks.kept
 
 
-def _stacked(request: CaptureRequest, n_rows: int) -> Float[np.ndarray, "row layer image"]:
+def stacked_rows(request: CaptureRequest, n_rows: int) -> Float[np.ndarray, "row layer image"]:
+    """The rows of the first sequence that a decoding request holds, layers ascending."""
     if n_rows == 0:
         return np.zeros((0, len(request.layers), request.image_mask.shape[1]), dtype=np.float32)
     rows = request.rows

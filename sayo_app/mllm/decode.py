@@ -52,6 +52,7 @@ def decode(
     sampling: Sampling | None = None,
     capture: CaptureRequest | None = None,
     steer: SteerRequest | None = None,
+    prefilled: tuple[Tensor, Any, Tensor] | None = None,
 ) -> Iterator[DecodeStep]:
     """Yield tokens until every sequence has ended or `max_new_tokens` are out.
 
@@ -60,6 +61,7 @@ def decode(
         capture: a request with `decoding=True`. After n tokens it holds n - 1 rows: row i has token i as
             the query, and the last token is never fed.
         steer: pulls the attention of every forward, the prompt's included where it says so.
+        prefilled: what `prefill` gave for these inputs, where it is known; its cache grows.
 
     Gradients are off within a step and untouched between steps, where the caller runs.
     """
@@ -67,7 +69,7 @@ def decode(
     generator = torch.Generator(device=loaded.device).manual_seed(sampling.seed)
     ends = torch.tensor(end_token_ids(loaded), device=loaded.device)
     pad = _pad_token_id(loaded)
-    logits, cache, next_position = prefill(loaded, inputs, sayo_steer=steer)
+    logits, cache, next_position = prefilled or prefill(loaded, inputs, sayo_steer=steer)
     mask = inputs["attention_mask"]
     suppressed = never_sampled(loaded, logits.shape[-1])
     finished = torch.zeros(logits.shape[0], dtype=torch.bool, device=loaded.device)
@@ -88,7 +90,7 @@ def decode(
                 cache,
                 sayo_capture=capture,
                 sayo_steer=steer,
-            )
+            )[:, -1]
 
 
 @torch.no_grad()
@@ -113,9 +115,10 @@ def feed(
     mask: Int[Tensor, "sequence key"],
     first_position: Int[Tensor, " sequence"],
     cache: Any,
+    keep: int = 1,
     **requests: Any,
-) -> Float[Tensor, "sequence vocabulary"]:
-    """Put tokens behind what is in the cache; the logits after the last of them.
+) -> Float[Tensor, "sequence kept vocabulary"]:
+    """Put tokens behind what is in the cache; the logits after the last `keep` of them.
 
     Positions are explicit: the model's own memory of them is shared state.
 
@@ -130,10 +133,10 @@ def feed(
         position_ids=loaded.family.text_positions(first_position[:, None] + steps),
         past_key_values=cache,
         use_cache=True,
-        logits_to_keep=1,
+        logits_to_keep=keep,
         **_given(requests),
     )
-    return output.logits[:, -1].float()
+    return output.logits[:, -keep:].float()
 
 
 def _given(requests: Mapping[str, Any]) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def gradient_maps(
             with torch.enable_grad(), _frozen(loaded.model):
                 logits = feed(loaded, ids, mask, position + index, cache, sayo_capture=request)
                 kept = [request.weights[layer] for layer in band]
-                slopes = torch.autograd.grad(logits[0, token_ids[index + 1]], kept)
+                slopes = torch.autograd.grad(logits[0, -1, token_ids[index + 1]], kept)
             _detach(cache)
             pairs = [
                 (_array(request.image(weights)), _array(request.image(slope)))

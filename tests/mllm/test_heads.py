@@ -9,9 +9,11 @@ from PIL import Image
 
 from sayo_app.core.steps import split_steps
 from sayo_app.errors import InputError
-from sayo_app.mllm.heads import HeadCase, find_heads, heads_for_region, top_heads
+from sayo_app.mllm.decode import feed, prefill
+from sayo_app.mllm.heads import HeadCase, find_heads, head_effects, heads_for_region, top_heads
 from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import build_inputs
+from sayo_app.mllm.steer import Steering, steer_request
 from tests.mllm.helpers import noise
 
 COMPLETION = "The dog is at the right. Its tag is blue. <answer>blue</answer>"
@@ -56,6 +58,30 @@ def test_cases_are_averaged_and_empty_ones_left_out(loaded: LoadedModel, picture
     np.testing.assert_allclose(find_heads(loaded, [everywhere]), np.zeros((3, 4)), atol=1e-5)
     with pytest.raises(InputError):
         find_heads(loaded, [empty])
+
+
+def test_effects_are_what_a_small_pull_does(loaded: LoadedModel, picture: Image.Image) -> None:
+    """The gradient of one head after another against a difference quotient with `SteerRequest` itself."""
+    region = np.arange(24) < 8
+    case = HeadCase([picture], QUESTION, COMPLETION, {}, region)
+    got = head_effects(loaded, [case, HeadCase([picture], QUESTION, COMPLETION, {})])
+    inputs = build_inputs(loaded, [picture], QUESTION)
+    ids = torch.tensor([loaded.tokenizer(COMPLETION).input_ids])
+
+    def log_p(heads: dict[int, tuple[int, ...]], strength: float) -> float:
+        _, cache, position = prefill(loaded, inputs)
+        mask = torch.nn.functional.pad(inputs["attention_mask"], (0, ids.shape[1] - 1), value=1)
+        steer = steer_request(loaded, inputs["input_ids"], Steering(heads, strength), [region])
+        with torch.no_grad():
+            logits = feed(loaded, ids[:, :-1], mask, position, cache, ids.shape[1] - 1, sayo_steer=steer)
+        return float(torch.log_softmax(logits[0].double(), -1).gather(1, ids[0, 1:, None]).sum())
+
+    assert got.shape == (3, 4) and np.abs(got).max() > 0.1
+    for layer, head in ((0, 1), (1, 3), (2, 0)):
+        quotient = (log_p({layer: (head,)}, 0.02) - log_p({layer: (head,)}, -0.02)) / 0.04
+        assert got[layer, head] == pytest.approx(quotient, rel=0.02, abs=0.02)
+    with pytest.raises(InputError, match="a region for the whole answer"):
+        head_effects(loaded, [HeadCase([picture], QUESTION, COMPLETION, {})])
 
 
 def test_top_heads_by_hand() -> None:
