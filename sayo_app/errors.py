@@ -41,6 +41,10 @@ class QuestionError(InputError):
     """An empty or an overlong question."""
 
 
+class TraceFileError(InputError):
+    """Not an exported trace, a damaged one, or one over a limit."""
+
+
 class RegionError(InputError):
     """A region outside the picture or without area."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,15 @@ from PIL import Image
 from torch import Tensor, nn
 
 from sayo_app.core.grid import ImageGrid
+from sayo_app.core.heatmap import middle_layers
 from sayo_app.core.steps import split_steps
 from sayo_app.core.trace import AttentionTrace
+from sayo_app.mllm.bias import SteerRequest
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.decode import Sampling, decode
 from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import build_inputs
+from sayo_app.mllm.steer import Steering, steer_request
 
 ACTIVE = "\0active"
 SINK_THRESHOLD = 20.0
@@ -35,12 +39,18 @@ class Chunk:
         text: all of it, without control tokens such as `<|im_end|>` or `<end_of_turn>`.
         tokens: one piece of text a token; joined, and without control tokens, they are `text`.
         done: True for the last chunk, the only one with a trace.
+        grids: one a picture, from the first chunk on.
+        live: gives the newest map there is, that of the token before the last (the last one has not
+            looked yet): mean over the layers at 50-75 % of the depth, sinks 0; None before the second
+            token. To be called before the next chunk is asked for.
     """
 
     text: str
     tokens: tuple[str, ...]
     done: bool
     trace: AttentionTrace | None = None
+    grids: tuple[ImageGrid, ...] = ()
+    live: Callable[[], Float[np.ndarray, " image"] | None] = lambda: None
 
 
 def answer(
@@ -53,6 +63,8 @@ def answer(
     seed: int = 0,
     on_stop: Callable[[], bool] | None = None,
     adapter: str | None = ACTIVE,
+    steering: Steering | None = None,
+    region_masks: Sequence[Bool[np.ndarray, " _"]] = (),
 ) -> Iterator[Chunk]:
     """Stream an answer: one chunk a token, then one with the trace of all full-attention layers.
 
@@ -63,57 +75,82 @@ def answer(
         on_stop: asked before each token; True ends the answer as it stands.
         adapter: name of a loaded adapter to answer with, or None for the base model; by default the one
             that is switched on. The switch is as it was when the answer ends.
+        steering: answer as if it had looked at the region.
+        region_masks: with `steering`, one a picture: True for the image tokens of the region.
 
     Raises:
-        QuestionError: an empty question; at once, as the next two.
-        ModelError: a picture of a shape that the model cannot read.
+        QuestionError: an empty question; at once, as all but the last.
+        ModelError: a picture of a shape that the model cannot read, or steered heads that it lacks.
         CaptureError: a model of an unknown family whose image tokens lie nobody knows where.
+        RegionError: `steering` without a region, or with masks that are not of these pictures.
         AdapterError: no adapter of that name is loaded; at the first chunk.
     """
     inputs = build_inputs(loaded, pictures, question)
     # Now rather than after the answer: a layout that is not known is no reason to wait.
     grids = loaded.image_grids(inputs, [picture.size for picture in pictures])[0]
     sampling = Sampling(temperature=temperature, seed=seed)
-    return _stream(loaded, inputs, grids, max_new_tokens, sampling, on_stop, adapter)
+    steer = None
+    if steering is not None:
+        mask = np.concatenate([np.zeros(0, dtype=bool), *region_masks])
+        steer = steer_request(loaded, inputs["input_ids"], steering, [mask])
+    return _stream(loaded, inputs, tuple(grids), max_new_tokens, sampling, on_stop, adapter, steer)
 
 
 def _stream(
     loaded: LoadedModel,
     inputs: Mapping[str, Any],
-    grids: Sequence[ImageGrid],
+    grids: tuple[ImageGrid, ...],
     max_new_tokens: int,
     sampling: Sampling,
     on_stop: Callable[[], bool] | None,
     adapter: str | None,
+    steer: SteerRequest | None,
 ) -> Iterator[Chunk]:
     columns = loaded.image_columns(inputs["input_ids"])
     request = CaptureRequest(frozenset(loaded.attention_layers), columns, decoding=True)
+    layers = sorted(request.layers)
+    band = [layers[i] for i in middle_layers(layers, loaded.n_layers)]
     pieces = TokenText(loaded)
     entropies: list[float] = []
-    with loaded.exclusive(), _answering_with(loaded, adapter), _Sinks(loaded, columns) as sinks:
-        for step in decode(loaded, inputs, max_new_tokens=max_new_tokens, sampling=sampling, capture=request):
+    steps = decode(
+        loaded, inputs, max_new_tokens=max_new_tokens, sampling=sampling, capture=request, steer=steer
+    )
+    with loaded.exclusive(), answering_with(loaded, adapter), _Sinks(loaded, columns) as sinks:
+        for step in steps:
             pieces.add(int(step.token_ids[0]))
             entropies.append(float(step.entropies[0]))
-            yield Chunk(pieces.text, pieces.tokens, done=False)
+            live = partial(_live_map, request, band, sinks)
+            yield Chunk(pieces.text, pieces.tokens, done=False, grids=grids, live=live)
             if on_stop is not None and on_stop():
                 break
     pieces.finish()
     trace = AttentionTrace(
         tokens=pieces.tokens,
         token_ids=tuple(pieces.token_ids),
-        attention=_stacked(request, len(entropies) - 1),
+        attention=stacked_rows(request, len(entropies) - 1),
         layers=tuple(sorted(request.layers)),
         depth=loaded.n_layers,
         entropies=np.asarray(entropies, dtype=np.float32),
-        grids=tuple(grids),
+        grids=grids,
         steps=split_steps(pieces.tokens),
         text=pieces.text,
         sink_mask=sinks.kept,
     )
-    yield Chunk(pieces.text, pieces.tokens, done=True, trace=trace)
+    yield Chunk(pieces.text, pieces.tokens, done=True, trace=trace, grids=grids)
 
 
-def _stacked(request: CaptureRequest, n_rows: int) -> Float[np.ndarray, "row layer image"]:
+def _live_map(
+    request: CaptureRequest, band: Sequence[int], sinks: _Sinks
+) -> Float[np.ndarray, " image"] | None:
+    newest = request.newest
+    if not newest:
+        return None
+    values = torch.stack([newest[layer][0, 0] for layer in band]).mean(dim=0).cpu().numpy()
+    return values if sinks.kept is None else values * sinks.kept
+
+
+def stacked_rows(request: CaptureRequest, n_rows: int) -> Float[np.ndarray, "row layer image"]:
+    """The rows of the first sequence that a decoding request holds, layers ascending."""
     if n_rows == 0:
         return np.zeros((0, len(request.layers), request.image_mask.shape[1]), dtype=np.float32)
     rows = request.rows
@@ -193,7 +230,7 @@ class _Sinks:
 
 
 @contextmanager
-def _answering_with(loaded: LoadedModel, adapter: str | None) -> Iterator[None]:
+def answering_with(loaded: LoadedModel, adapter: str | None) -> Iterator[None]:
     """Switch for the length of one answer. The caller holds the model."""
     before = loaded.adapter
     if adapter in (ACTIVE, before):

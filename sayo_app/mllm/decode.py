@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from sayo_app.mllm.bias import SteerRequest
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.families import base_model
 from sayo_app.mllm.loading import LoadedModel
@@ -50,6 +51,8 @@ def decode(
     max_new_tokens: int,
     sampling: Sampling | None = None,
     capture: CaptureRequest | None = None,
+    steer: SteerRequest | None = None,
+    prefilled: tuple[Tensor, Any, Tensor] | None = None,
 ) -> Iterator[DecodeStep]:
     """Yield tokens until every sequence has ended or `max_new_tokens` are out.
 
@@ -57,6 +60,8 @@ def decode(
         inputs: from `build_inputs`, or a left-padded batch of the same keys.
         capture: a request with `decoding=True`. After n tokens it holds n - 1 rows: row i has token i as
             the query, and the last token is never fed.
+        steer: pulls the attention of every forward, the prompt's included where it says so.
+        prefilled: what `prefill` gave for these inputs, where it is known; its cache grows.
 
     Gradients are off within a step and untouched between steps, where the caller runs.
     """
@@ -64,7 +69,7 @@ def decode(
     generator = torch.Generator(device=loaded.device).manual_seed(sampling.seed)
     ends = torch.tensor(end_token_ids(loaded), device=loaded.device)
     pad = _pad_token_id(loaded)
-    logits, cache, next_position = _prefill(loaded, inputs)
+    logits, cache, next_position = prefilled or prefill(loaded, inputs, sayo_steer=steer)
     mask = inputs["attention_mask"]
     suppressed = never_sampled(loaded, logits.shape[-1])
     finished = torch.zeros(logits.shape[0], dtype=torch.bool, device=loaded.device)
@@ -76,38 +81,66 @@ def decode(
         if index + 1 == max_new_tokens or bool(finished.all()):
             return
         mask = torch.cat([mask, mask.new_ones(mask.shape[0], 1)], dim=1)
-        logits = _advance(loaded, token_ids, mask, next_position + index, cache, capture)
+        with torch.no_grad():
+            logits = feed(
+                loaded,
+                token_ids[:, None],
+                mask,
+                next_position + index,
+                cache,
+                sayo_capture=capture,
+                sayo_steer=steer,
+            )[:, -1]
 
 
 @torch.no_grad()
-def _prefill(
-    loaded: LoadedModel, inputs: Mapping[str, Any]
+def prefill(
+    loaded: LoadedModel, inputs: Mapping[str, Any], **requests: Any
 ) -> tuple[Float[Tensor, "batch vocabulary"], Any, Int[Tensor, " batch"]]:
+    """Encode a prompt: the logits of the first token, the cache, and the first token's position.
+
+    Args:
+        requests: `sayo_capture` and `sayo_steer`; None where there is none.
+    """
     position_ids, next_position = loaded.family.positions(loaded.model, inputs)
-    output = loaded.model(**inputs, position_ids=position_ids, use_cache=True, logits_to_keep=1)
+    output = loaded.model(
+        **inputs, position_ids=position_ids, use_cache=True, logits_to_keep=1, **_given(requests)
+    )
     return output.logits[:, -1].float(), output.past_key_values, next_position
 
 
-@torch.no_grad()
-def _advance(
+def feed(
     loaded: LoadedModel,
-    token_ids: Int[Tensor, " sequence"],
+    token_ids: Int[Tensor, "sequence query"],
     mask: Int[Tensor, "sequence key"],
-    positions: Int[Tensor, " sequence"],
+    first_position: Int[Tensor, " sequence"],
     cache: Any,
-    capture: CaptureRequest | None,
-) -> Float[Tensor, "sequence vocabulary"]:
-    """Feed one token a sequence, at explicit positions: the model's own memory of them is shared state."""
+    keep: int = 1,
+    **requests: Any,
+) -> Float[Tensor, "sequence kept vocabulary"]:
+    """Put tokens behind what is in the cache; the logits after the last `keep` of them.
+
+    Positions are explicit: the model's own memory of them is shared state.
+
+    Args:
+        mask: of all keys, those of the new tokens included.
+        first_position: that of the first new token of each sequence.
+    """
+    steps = torch.arange(token_ids.shape[1], device=token_ids.device)
     output = loaded.model(
-        input_ids=token_ids[:, None],
+        input_ids=token_ids,
         attention_mask=mask,
-        position_ids=loaded.family.text_positions(positions[:, None]),
+        position_ids=loaded.family.text_positions(first_position[:, None] + steps),
         past_key_values=cache,
         use_cache=True,
-        logits_to_keep=1,
-        sayo_capture=capture,
+        logits_to_keep=keep,
+        **_given(requests),
     )
-    return output.logits[:, -1].float()
+    return output.logits[:, -keep:].float()
+
+
+def _given(requests: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: request for name, request in requests.items() if request is not None}
 
 
 def draw(

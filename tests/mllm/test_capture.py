@@ -211,10 +211,77 @@ def test_columns_are_picked_row_by_row_in_order(data: st.DataObject) -> None:
     grown = keys + data.draw(st.integers(0, 3))
     weights = torch.rand(batch, 2, grown)
     request = CaptureRequest(frozenset({0}), mask)
-    request.put(0, weights)
+    request.put(0, request.reduce(0, weights[:, None]))
     for row in range(batch):
         wanted = weights[row][:, :keys][:, mask[row]]
         got = request.rows[0][row]
         assert torch.equal(got[:, : wanted.shape[1]], wanted)
         assert (got[:, wanted.shape[1] :] == 0).all()
         assert request.image_mask[row].tolist() == [i < wanted.shape[1] for i in range(got.shape[1])]
+
+
+@torch.no_grad()
+def test_rows_of_each_head_and_of_named_heads(loaded: LoadedModel, eager: Any, batch: BatchFeature) -> None:
+    """Prompts of different lengths (columns looked up one by one) and one alone (columns sliced out)."""
+    single = {key: batch[key][1:2] for key in ("input_ids", "attention_mask", "mm_token_type_ids")}
+    first, count = batch["image_grid_thw"].prod(dim=1).tolist()[:2]
+    single["pixel_values"] = batch["pixel_values"][first : first + count]
+    single["image_grid_thw"] = batch["image_grid_thw"][1:2]
+    for inputs, rows in ((batch, range(3)), (single, range(1))):
+        each = request_for(loaded, inputs, per_head=True)
+        some = request_for(loaded, inputs, heads={0: (1,), 2: (3, 0)})
+        both = request_for(loaded, inputs, heads={2: (3, 0)}, per_head=True)
+        for request in (each, some, both):
+            loaded.model(**inputs, sayo_capture=request)
+        attentions = eager(**inputs, output_attentions=True).attentions
+        for row in rows:
+            real = inputs["attention_mask"][row].bool()
+            columns = loaded.image_columns(inputs["input_ids"])[row]
+            width = int(columns.sum())
+            for layer in loaded.attention_layers:
+                wanted = attentions[layer][row][:, real][:, :, columns]
+                torch.testing.assert_close(each.head_rows[layer][row][:, real, :width], wanted, **CLOSE)
+                torch.testing.assert_close(each.rows[layer][row][real, :width], wanted.mean(dim=0), **CLOSE)
+                named = wanted[{0: [1], 1: [0, 1, 2, 3], 2: [3, 0]}[layer]]
+                torch.testing.assert_close(some.rows[layer][row][real, :width], named.mean(dim=0), **CLOSE)
+            torch.testing.assert_close(
+                both.head_rows[2][row][:, real, :width],
+                attentions[2][row][[3, 0]][:, real][:, :, columns],
+                **CLOSE,
+            )
+    with pytest.raises(CaptureError, match="per_head"):
+        _ = some.head_rows
+
+
+@pytest.mark.parametrize("per_head", [False, True])
+def test_rows_read_in_small_chunks_are_the_same(
+    fresh: LoadedModel, batch: BatchFeature, monkeypatch: pytest.MonkeyPatch, per_head: bool
+) -> None:
+    """Two queries at a time: same rows, same gradients, and never more weights alive than a chunk's."""
+    weight = torch.randn(40, generator=torch.Generator().manual_seed(0))
+    asked = slice(-7, None, 2)
+
+    def gradients() -> tuple[torch.Tensor, list[torch.Tensor]]:
+        fresh.model.zero_grad()
+        request = request_for(fresh, batch, per_head=per_head, queries=asked)
+        fresh.model(**batch, sayo_capture=request)
+        rows = (request.head_rows if per_head else request.rows)[2]
+        (rows * weight[: rows.shape[-1]]).sum().backward()
+        return rows.detach(), [p.grad.clone() for p in fresh.model.parameters() if p.grad is not None]
+
+    rows, wanted = gradients()
+    assert rows.shape[-2] == 4
+    sizes: list[int] = []
+    softmax = torch.softmax
+
+    def counting(scores: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        sizes.append(scores.shape[2])
+        return softmax(scores, *args, **kwargs)
+
+    monkeypatch.setattr(torch, "softmax", counting)
+    monkeypatch.setattr(capture, "CHUNK_BYTES", 2 * 4 * 3 * 4 * batch["input_ids"].shape[1])
+    chunked, got = gradients()
+    torch.testing.assert_close(chunked, rows, rtol=0, atol=1e-7)
+    assert set(sizes) == {2} and len(sizes) == 3 * 2 + 2, "three layers forward, the read one again backward"
+    for one, other in zip(got, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
