@@ -106,7 +106,7 @@ def open_saved(studio: Studio, session: Session, path: Path) -> tuple[Any, ...]:
         TraceFileError: it is not such a file, or damaged, or too large. What is shown stays.
     """
     limits = studio.settings
-    bundle = read_bundle(path, max_pixels=limits.max_picture_pixels)
+    bundle = read_bundle(path, max_bytes=limits.max_trace_bytes, max_pixels=limits.max_picture_pixels)
     shown = pictures_value([(picture, uuid.uuid4().hex) for picture in bundle.pictures])
     session.look_at(bundle.pictures, shown)
     answered = Answered(
