@@ -7,6 +7,7 @@ only through a second thread. Greedy tokens are those of `generate`; a test hold
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,6 +145,11 @@ def feed(
         **_given(requests),
     )
     return output.logits[:, -keep:].float()
+
+
+def changing_states() -> AbstractContextManager[Any]:
+    """For gradients through `feed`: hybrid models write the state of their linear layers in place."""
+    return torch.autograd.graph.allow_mutation_on_saved_tensors()
 
 
 def _given(requests: Mapping[str, Any]) -> dict[str, Any]:

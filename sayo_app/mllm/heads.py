@@ -18,7 +18,7 @@ from sayo_app.errors import InputError
 from sayo_app.mllm.bias import SteerRequest
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.chat import TokenText
-from sayo_app.mllm.decode import feed, prefill
+from sayo_app.mllm.decode import changing_states, feed, prefill
 from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import build_inputs
 
@@ -188,7 +188,7 @@ def _effect(
     ids = torch.tensor([_completion(loaded, case).token_ids], device=loaded.device)
     fed, wanted = ids[:, :-1], ids[0, 1:]
     mask = torch.nn.functional.pad(inputs["attention_mask"], (0, fed.shape[1]), value=1)
-    with torch.enable_grad():
+    with torch.enable_grad(), changing_states():
         logits = feed(
             loaded, fed, mask, position, cache, keep=fed.shape[1], sayo_steer=_Pull(columns, pulls)
         )[0]

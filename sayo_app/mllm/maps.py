@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sayo_app.core.heatmap import gradient_weighted, middle_layers, rank_heads
 from sayo_app.mllm.capture import CaptureRequest, RowReader
 from sayo_app.mllm.chat import ACTIVE, answering_with
-from sayo_app.mllm.decode import feed, prefill
+from sayo_app.mllm.decode import changing_states, feed, prefill
 from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import build_inputs
 from sayo_app.mllm.steer import check_heads
@@ -133,7 +133,7 @@ def gradient_maps(
             ids = torch.tensor([[token_id]], device=loaded.device)
             mask = _extended(inputs["attention_mask"], index + 1, 1)
             request = _Weights(frozenset(band), columns)
-            with torch.enable_grad(), _frozen(loaded.model):
+            with torch.enable_grad(), changing_states(), _frozen(loaded.model):
                 logits = feed(loaded, ids, mask, position + index, cache, sayo_capture=request)
                 kept = [request.weights[layer] for layer in band]
                 slopes = torch.autograd.grad(logits[0, -1, token_ids[index + 1]], kept)

@@ -264,7 +264,7 @@ def table(loaded: LoadedModel, size: Size) -> tuple[dict[str, Any], Found]:
         "model": loaded.name,
         "question": "greedy answers, pulled towards the boxes of the asked objects",
         "finding": {"first_seed": FINDING_SEED, "scenes": size.finding}
-        | {name: values.round(3).tolist() for name, values in scores.items()},
+        | {name: values.astype(float).round(3).tolist() for name, values in scores.items()},
         "layers": loaded.attention_layers,
         "sweep": {"first_seed": SWEEP_SEED} | sweep,
         "again": {"first_seed": AGAIN_SEED} | again,

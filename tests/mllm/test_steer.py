@@ -14,9 +14,9 @@ from transformers import BatchFeature
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.errors import InputError, ModelError, RegionError, StorageError
 from sayo_app.mllm.chat import answer
-from sayo_app.mllm.loading import LoadedModel
+from sayo_app.mllm.loading import LoadedModel, load_model
 from sayo_app.mllm.steer import Found, Steering, found_path, found_steering, save_found, steer_request
-from sayo_app.settings import Settings
+from sayo_app.settings import ASSETS_DIR, Settings
 
 QUESTION = "What is left of the cat?"
 CORNER = np.arange(24) < 3
@@ -157,3 +157,14 @@ def test_what_was_found_is_kept_by_model(tmp_path: Path, loaded: LoadedModel) ->
         path.write_text(damage)
         with pytest.raises(StorageError, match="damaged"):
             found_steering(loaded.name, settings)
+
+
+def test_the_bundled_model_s_steering_is_the_table_s() -> None:
+    """Kept with the model, of heads that it has, and the very setting that the table reports."""
+    settings = Settings(device="cpu")
+    found = found_steering(load_model(settings), settings)
+    table = json.loads((ASSETS_DIR / "benchmarks" / "steering.json").read_text(encoding="utf-8"))
+    chosen = table["last"]["rows"][0]
+    assert found is not None and found.steering == Steering.from_dict(chosen["steering"])
+    figures = found.measured["figures"]
+    assert figures == {name: chosen[name] for name in figures} and figures["low"] > figures["base"]
