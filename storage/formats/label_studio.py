@@ -48,6 +48,7 @@ from storage.formats.rows import (
     optional_text,
     row_or_skipped,
     size_of,
+    text_of,
     unfit,
 )
 
@@ -96,9 +97,9 @@ def _row(number: int, task: Any, results: Any, folder: PictureFolder, options: R
     answer, image_wh = optional_text(data, "answer"), None
     for value in listed(results, "result"):
         result = mapping(value, "a result")
-        kind = result.get("type")
+        kind = text_of(result, "type")
         if kind in ("textarea", "choices"):
-            answer = _said(result, str(kind)) or answer
+            answer = _said(result, kind) or answer
         elif kind in _SHAPES:
             image_wh = size_of(result, _SIZE)
             if image_wh is None:

@@ -6,7 +6,7 @@ A folder with `corrections.jsonl`, `pictures/` and `traces/`, or one Parquet fil
 
     {"format": "sayo-corrections", "version": 1, "picture": "<sha256 of the pixels>.png", "width", "height",
      "model", "answer_shown", "origin", "family", "trace": "<sha256>.npz" or null, "extra": {...},
-     "revisions": [{"question", "regions": [...], "corrected_answer", "state", "author", "created_at"}, ...]}
+     "revisions": [{"question", "regions": [...], "corrected_answer", "state", "author", ...}, ...]}
 
 Regions are as `Region.to_dict` writes them. Cannot hold: the number of the adapter that gave the answer
 shown, which names a row of one store only, and the number of the correction itself.
@@ -38,6 +38,7 @@ from storage.formats.rows import (
     bad,
     listed,
     mapping,
+    numbers_of,
     optional_text,
     row_or_skipped,
     shown,
@@ -136,6 +137,9 @@ def _version(value: Any) -> Version:
         answer=optional_text(fields, "corrected_answer"),
         state=text_of(fields, "state"),
         author=text_of(fields, "author", empty=True),
+        comment=optional_text(fields, "comment") or "",
+        flagged=fields.get("flagged") is True,
+        reward=None if fields.get("reward") is None else numbers_of([fields["reward"]], 1, "reward")[0],
         created_at=moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC),
     )
 
@@ -191,5 +195,8 @@ def _revision(version: Version) -> dict[str, Any]:
         "corrected_answer": version.answer,
         "state": version.state,
         "author": version.author,
+        "comment": version.comment,
+        "flagged": version.flagged,
+        "reward": version.reward,
         "created_at": None if version.created_at is None else version.created_at.isoformat(),
     }

@@ -25,14 +25,22 @@ DEFAULT_QUESTION = "Where is the {label}?"
 
 @dataclass(frozen=True)
 class Version:
-    """What a correction said at one revision; the last one is what it says now."""
+    """What a correction said at one revision; the last one is what it says now.
+
+    Attributes:
+        state, author: None where the format has no place for them.
+        comment, flagged, reward: as in `storage.records.CorrectionRecord`.
+    """
 
     question: str
     regions: tuple[Region, ...]
     answer: str | None
-    state: str = "submitted"
-    author: str = ""
+    state: str | None = None
+    author: str | None = None
     created_at: datetime | None = None
+    comment: str = ""
+    flagged: bool = False
+    reward: float | None = None
 
 
 @dataclass(frozen=True)

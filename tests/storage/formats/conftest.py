@@ -40,8 +40,9 @@ def save(folder: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def options(settings: Settings) -> ReadOptions:
-    return ReadOptions(settings)
+def options(sqlite_settings: Settings) -> ReadOptions:
+    """For readers, which see of the settings only the limits: no need for each database."""
+    return ReadOptions(sqlite_settings)
 
 
 def taken(found: Iterable[Row | Skipped]) -> list[Row]:
