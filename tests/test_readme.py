@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sayo_app.settings import REPOSITORY_DIR
-from storage.__main__ import _parser as storage_parser
+from storage.__main__ import parser as storage_parser
 from storage.formats.catalogue import FORMATS
 from training.__main__ import _parser as training_parser
 

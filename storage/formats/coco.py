@@ -23,11 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from sayo_app.core.region import Point, Region
+from sayo_app.core.region import Region
+from sayo_app.core.region_raster import Point
 from storage.formats.export import Losses, copy_picture, image_size
 from storage.formats.files import PictureFolder, load_json, unreadable
-from storage.formats.masks import mask_region
-from storage.formats.rle import counts_to_mask, text_to_counts
+from storage.formats.rle import counts_to_mask, counts_to_text, text_to_counts
 from storage.formats.rows import (
     MAX_LABEL_CHARS,
     ReadOptions,
@@ -126,7 +126,7 @@ def _regions(
         size = [int(side) for side in numbers_of(shape.get("size"), 2, "size of run lengths")]
         if (size[1], size[0]) != image_wh or size[0] * size[1] > options.settings.max_picture_pixels:
             raise bad("size of run lengths to be the picture's height and width", size)
-        return [mask_region(counts_to_mask(_counts(shape.get("counts")), (size[0], size[1])), label=label)]
+        return [Region.brush(counts_to_mask(_counts(shape.get("counts")), (size[0], size[1])), label=label)]
     box = [] if entry.get("bbox") is None else [_box(entry["bbox"])]
     parts = [_polygon(part) for part in listed(shape or [], "segmentation")]
     if not box and not parts:
@@ -199,13 +199,13 @@ def write(folder: Path, rows: Iterable[Row], options: WriteOptions) -> Losses:
 
 def _shape(region: Region) -> dict[str, Any]:
     x0, y0, x1, y1 = region.box_xyxy
+    box: dict[str, Any] = {"bbox": [x0, y0, x1 - x0, y1 - y0], "iscrowd": 0}
+    if region.rle is not None:
+        runs = {"size": list(region.rle.size_hw), "counts": counts_to_text(region.rle.counts)}
+        return box | {"area": float(sum(region.rle.counts[1::2])), "segmentation": runs}
     points = region.points_xy or ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
-    return {
-        "bbox": [x0, y0, x1 - x0, y1 - y0],
-        "area": _area(points),
-        "iscrowd": 0,
-        "segmentation": [[number for point in points for number in point]],
-    }
+    flat = [number for point in points for number in point]
+    return box | {"area": _area(points), "segmentation": [flat]}
 
 
 def _area(points: tuple[Point, ...]) -> float:

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sayo_app.errors import ImportFileError, ImportRowError, PictureError, RegionError
 from storage.files import file_error
-from storage.formats.batches import add_rows, is_stored, undo_batch
+from storage.formats.batches import add_rows, is_stored
 from storage.formats.catalogue import find_format
 from storage.formats.checking import Checked, Checker
 from storage.formats.rows import ReadOptions, Row, Skipped, unfit
-from storage.models import ImportBatch, Picture
+from storage.models import Picture
 from storage.store import Store
 
 _NUMBERS_SHOWN = 10
@@ -49,7 +50,7 @@ class ImportReport:
     """What an import did.
 
     Attributes:
-        import_id: `undo_import` takes it.
+        import_id: `Store.undo_import` takes it.
         corrections: how many were stored.
         questions: how many rows with neither region nor answer went onto the work list.
         skipped: the rest, by reason.
@@ -109,21 +110,9 @@ def import_file(
             "questions": questions,
             "skipped": [asdict(reason) | {"numbers": list(reason.numbers)} for reason in reasons],
         }
-        batch = ImportBatch(source=path.name, format=format_name, author=author, summary=summary)
-        import_id = _store(store, checked, checker, batch)
+        named = {"source": path.name, "format": format_name, "author": author}
+        import_id = _store(store, checked, checker, named, summary)
     return ImportReport(import_id, len(checked) - questions, questions, tuple(reasons))
-
-
-def undo_import(store: Store, import_id: int, author: str = "") -> int:
-    """Marks all corrections of an import deleted and takes its questions off the work list.
-
-    Their history stays, and each can be restored. Gives how many corrections it was; undoing twice changes
-    nothing.
-
-    Raises:
-        NotFoundError: no such import.
-    """
-    return undo_batch(store, import_id, author)
 
 
 @contextmanager
@@ -200,7 +189,9 @@ def _nothing_taken(path: Path, reasons: list[SkipReason]) -> ImportFileError:
     )
 
 
-def _store(store: Store, rows: list[Checked], checker: Checker, batch: ImportBatch) -> int:
+def _store(
+    store: Store, rows: list[Checked], checker: Checker, named: dict[str, str], summary: dict[str, Any]
+) -> int:
     """Files first, then the rows that speak of them; where the rows fail, the new files go again."""
     moved: list[Path] = []
     try:
@@ -208,9 +199,10 @@ def _store(store: Store, rows: list[Checked], checker: Checker, batch: ImportBat
             target.parent.mkdir(parents=True, exist_ok=True)
             aside.replace(target)
             moved.append(target)
-        with store.write() as session:
-            add_rows(session, batch, rows)
-            return batch.id
+        with store.importing(**named) as importing:
+            add_rows(importing.session, importing.id, rows)
+            importing.summary = summary
+        return importing.id
     except BaseException as error:
         _remove(store, moved)
         if isinstance(error, OSError):

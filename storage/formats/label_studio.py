@@ -28,11 +28,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sayo_app.core.region import Point, Region
+from sayo_app.core.region import Region
+from sayo_app.core.region_raster import Point
 from storage.formats.export import Losses, copy_picture, image_size
 from storage.formats.files import PictureFolder, load_json, unreadable
-from storage.formats.masks import mask_region
-from storage.formats.rle import unpack_brush
+from storage.formats.rle import pack_brush, unpack_brush
 from storage.formats.rows import (
     MAX_LABEL_CHARS,
     ReadOptions,
@@ -161,7 +161,7 @@ def _region(result: dict[str, Any], kind: str, image_wh: tuple[int, int], option
         return Region.polygon([_pixels(point, image_wh) for point in points], **fields)
     if image_wh[0] * image_wh[1] > options.settings.max_picture_pixels:
         raise unfit("a brush mask within the limit on pixels", f"{image_wh[0]} x {image_wh[1]} px")
-    return mask_region(unpack_brush(listed(value.get("rle"), "rle"), image_wh[::-1]), **fields)
+    return Region.brush(unpack_brush(listed(value.get("rle"), "rle"), image_wh[::-1]), **fields)
 
 
 def _rectangle(value: dict[str, Any], image_wh: tuple[int, int], fields: dict[str, Any]) -> Region:
@@ -211,6 +211,8 @@ def _result(identity: str, region: Region, image_wh: tuple[int, int]) -> dict[st
         (x, y), (width, height) = _percent((x0, y0), image_wh), _percent((x1 - x0, y1 - y0), image_wh)
         kind = "rectanglelabels"
         value: dict[str, Any] = {"x": x, "y": y, "width": width, "height": height, "rotation": 0}
+    elif region.rle is not None:
+        kind, value = "brushlabels", {"format": "rle", "rle": pack_brush(region.rle.to_mask())}
     else:
         kind = "polygonlabels"
         value = {"points": [_percent(point, image_wh) for point in region.points_xy], "closed": True}

@@ -44,14 +44,6 @@ def counts_to_mask(counts: Sequence[int], size_hw: tuple[int, int]) -> Bool[np.n
     return np.repeat(inside, counts).reshape(width, height).T
 
 
-def mask_to_counts(mask: Bool[np.ndarray, "height width"]) -> list[int]:
-    """COCO's run lengths of a mask."""
-    pixels = mask.T.ravel()
-    edges = np.flatnonzero(np.diff(pixels)) + 1
-    ends = np.concatenate([[0] if pixels.size and pixels[0] else [], edges, [pixels.size]]).astype(int)
-    return [int(count) for count in np.diff(ends, prepend=0)]
-
-
 def text_to_counts(text: str) -> list[int]:
     """COCO's run lengths from their compressed text.
 

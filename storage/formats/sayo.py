@@ -32,7 +32,8 @@ from PIL import Image
 
 from sayo_app.core.grid import ImageGrid
 from sayo_app.core.picture import open_picture
-from sayo_app.core.region import Box, Region, region_mask
+from sayo_app.core.region import Region, region_mask
+from sayo_app.core.region_raster import Box
 from storage.formats.export import Losses, image_size
 from storage.formats.grids import GridRule
 from storage.formats.parquet import file_bytes, parquet_rows, picture_bytes, write_parquet

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sayo_app.core.region import Region
+from sayo_app.core.region import Region, rasterise
 from sayo_app.errors import ImportFileError
 from storage.formats import coco
 from storage.formats.rows import ReadOptions, Skipped
@@ -91,6 +91,24 @@ def test_an_annotation_that_cannot_be_used_is_skipped(
 def test_another_file_is_refused(save: Callable[..., Path], options: ReadOptions, data: Any) -> None:
     with pytest.raises(ImportFileError):
         list(coco.read(save(data), options))
+
+
+@pytest.mark.parametrize("counts", [[2_010, 5, 95, 5, 17_885], "jn15o20n[a0"])
+def test_masks_are_brushes(save: Callable[..., Path], options: ReadOptions, counts: list[int] | str) -> None:
+    """Column by column: 2,010 pixels are 20 columns and 10 rows, then 5 set, and 5 in the next column."""
+    crowd = BOTTLE | {"segmentation": {"size": [100, 200], "counts": counts}, "iscrowd": 1}
+    (row,) = taken(read(save, options, [crowd]))
+    expected = np.zeros((100, 200), dtype=bool)
+    expected[10:15, 20:22] = True
+    (region,) = row.now.regions
+    assert (region.kind, region.label) == ("brush", "bottle")
+    assert np.array_equal(rasterise(region, (200, 100)), expected)
+
+
+def test_runs_of_no_pixel_are_taken(save: Callable[..., Path], options: ReadOptions) -> None:
+    crowd = BOTTLE | {"segmentation": {"size": [100, 200], "counts": [0, 0, 0, 5, 0, 5, 19_990]}}
+    (row,) = taken(read(save, options, [crowd]))
+    assert row.now.regions[0].box_xyxy == (0, 0, 1, 10)
 
 
 def test_the_area_is_that_of_the_polygon() -> None:

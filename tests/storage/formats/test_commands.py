@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.__main__ import main
-from storage.formats.commands import FORMATS
+from storage.formats.catalogue import FORMATS
 from storage.store import Store
 from tests.storage.formats.test_hostile import OFFICIAL, parquet
 from tests.storage.formats.test_viscot import LINE
@@ -30,7 +30,9 @@ def test_in_out_and_undone(
     assert main(["imports"]) == 0
     assert "1: viscot 'x.jsonl', " in capsys.readouterr().out
     assert main(["undo-import", "1"]) == 0
-    assert capsys.readouterr().out == "Import 1 undone: 1 corrections marked deleted\n"
+    assert (
+        capsys.readouterr().out == "Import 1 undone: its corrections are marked deleted, with their history\n"
+    )
     assert store.count_corrections() == 0
     main(["imports"])
     assert capsys.readouterr().out.endswith("1 corrections, undone\n")
@@ -67,7 +69,7 @@ def test_what_goes_wrong_is_said_in_a_line(
     assert main(words) == 1
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith("error: Expected ")
+    assert err.startswith("Expected ")
 
 
 def test_formats_that_are_read_only_are_not_offered_for_export(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,6 @@ import pytest
 from sayo_app.core.region import Region
 from sayo_app.errors import ImportFileError
 from sayo_app.settings import Settings
-from storage.formats.batches import list_imports
 from storage.formats.catalogue import FORMATS
 from storage.formats.exporter import export_file
 from storage.formats.importer import import_file
@@ -104,7 +103,7 @@ def take(store: Store, folder: Path, options: ReadOptions, save: Callable[..., P
 @pytest.fixture
 def nothing_stored(store: Store, settings: Settings) -> Callable[[], bool]:
     def check() -> bool:
-        rows = store.count_corrections(include_deleted=True) + len(list_imports(store))
+        rows = store.count_corrections(include_deleted=True) + len(store.list_imports())
         return rows == 0 and everything(settings) == [] and not list(settings.data_dir.glob(".import-*"))
 
     return check

@@ -15,8 +15,7 @@ import storage.formats.batches
 from sayo_app.core.region import Region
 from sayo_app.errors import ImportFileError, NotFoundError, ReadOnlyStoreError, StorageError
 from sayo_app.settings import Settings
-from storage.formats.batches import list_imports
-from storage.formats.importer import import_file, undo_import
+from storage.formats.importer import import_file
 from storage.formats.rows import ReadOptions
 from storage.store import Store
 from storage.work_records import WorkQuery
@@ -43,7 +42,7 @@ def test_rows_become_corrections(store: Store, save: Save, options: ReadOptions)
     assert store.load_picture(first.picture_id).size == (200, 100)
     assert (report.corrections, report.questions, report.skipped) == (2, 0, ())
     assert first.batch_id == second.batch_id == report.import_id
-    (record,) = list_imports(store)
+    (record,) = store.list_imports()
     assert (record.id, record.format, record.source, record.author) == (1, "viscot", "x.jsonl", "Ada")
     assert record.summary["corrections"] == 2
 
@@ -88,7 +87,7 @@ def test_the_same_again_is_skipped_and_a_change_is_not(
     with pytest.raises(ImportFileError, match="a correction that is new"):
         import_file(store, "viscot", path, options)
     assert store.count_corrections() == 2
-    assert len(list_imports(store)) == 1
+    assert len(store.list_imports()) == 1
 
 
 def test_a_row_that_says_nothing_is_a_question_for_the_work_list(
@@ -103,7 +102,7 @@ def test_a_row_that_says_nothing_is_a_question_for_the_work_list(
         ("submitted", "And?"),
         ("todo", LINE["question"]),
     ]
-    undo_import(store, report.import_id)
+    store.undo_import(report.import_id)
     assert store.list_work(WorkQuery()).entries == ()
 
 
@@ -135,7 +134,7 @@ def test_undoing_reopens_what_the_import_had_answered(
     store.add_item(picture_id=picture.id, question=LINE["question"], wanted=1)
     report = import_file(store, "viscot", save([LINE], "x.jsonl"), options)
     assert [entry.state for entry in store.list_work(WorkQuery()).entries] == ["submitted"]
-    undo_import(store, report.import_id)
+    store.undo_import(report.import_id)
     assert [entry.state for entry in store.list_work(WorkQuery()).entries] == ["todo"]
 
 
@@ -146,19 +145,19 @@ def test_an_import_is_undone_as_a_whole_and_can_be_done_again(
     path = save([LINE, LINE | {"answer": "No"}], "x.jsonl")
     report = import_file(store, "viscot", path, options)
     edited = store.revise_correction(store.list_corrections()[0].id, "Bo", corrected_answer="Perhaps")
-    assert undo_import(store, report.import_id, "Cy") == 2
+    undone = store.undo_import(report.import_id, "Cy")
     assert store.list_corrections() == [kept]
     assert [r.state for r in store.correction_history(edited.id)] == ["submitted", "submitted", "deleted"]
     assert store.get_correction(edited.id).author == "Cy"
-    assert undo_import(store, report.import_id) == 0
-    assert list_imports(store)[0].undone_at is not None
+    assert store.undo_import(report.import_id) == undone
+    assert undone.undone_at is not None
     assert store.restore_correction(edited.id, 2).corrected_answer == "Perhaps"
     assert import_file(store, "viscot", path, options).corrections == 2
 
 
 def test_an_import_that_is_not_there_cannot_be_undone(store: Store) -> None:
     with pytest.raises(NotFoundError, match="import"):
-        undo_import(store, 7)
+        store.undo_import(7)
 
 
 def test_a_fault_in_the_last_line_stores_nothing(
@@ -169,7 +168,7 @@ def test_a_fault_in_the_last_line_stores_nothing(
     with pytest.raises(ImportFileError, match="line 3"):
         import_file(store, "viscot", path, options)
     assert store.count_corrections(include_deleted=True) == 0
-    assert list_imports(store) == []
+    assert store.list_imports() == []
     assert everything(settings) == []
 
 
@@ -191,7 +190,7 @@ def test_a_database_that_fails_midway_keeps_nothing(
     with pytest.raises(StorageError, match="a disk"):
         import_file(store, "viscot", path, options)
     assert store.count_corrections(include_deleted=True) == 0
-    assert list_imports(store) == []
+    assert store.list_imports() == []
     # The picture that was there before stays.
     assert everything(settings) == [stored.path]
 

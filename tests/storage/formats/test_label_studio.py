@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sayo_app.core.region import Region
+from sayo_app.core.region import Region, rasterise
 from sayo_app.errors import ImportFileError
 from storage.formats import label_studio
 from storage.formats.rows import ReadOptions, Skipped
@@ -62,6 +62,21 @@ def test_a_turned_rectangle_turns_in_pixels_round_its_corner(
     (region,) = row.now.regions
     # 40 px wide and 10 px high at (100, 50); a quarter turn clockwise puts the width below the corner.
     assert np.allclose(region.points_xy, [(100, 50), (100, 90), (90, 90), (90, 50)])
+
+
+def test_a_brush_is_read(save: Callable[..., Path], options: ReadOptions, folder: Path) -> None:
+    # What label-studio-converter writes of 3 x 2 px: two pixels of the upper row, one of the lower.
+    packed = [0, 0, 0, 24, 57, 27, 252, 96, 19, 255, 206, 1, 31, 248]
+    brush = RECTANGLE | {
+        "original_width": 3,
+        "original_height": 2,
+        "type": "brushlabels",
+        "value": {"format": "rle", "rle": packed, "brushlabels": ["Moon"]},
+    }
+    (row,) = taken(read(save, options, task(brush)))
+    (region,) = row.now.regions
+    assert (region.kind, region.label, row.image_wh) == ("brush", "Moon", (3, 2))
+    assert rasterise(region, (3, 2)).tolist() == [[False, True, True], [False, False, True]]
 
 
 def test_predictions_are_read_where_nobody_annotated(save: Callable[..., Path], options: ReadOptions) -> None:

@@ -16,11 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sayo_app.core.region import Region, region_mask
+from sayo_app.core.region import Region, rasterise, region_mask
 from sayo_app.errors import ExportFileError, ImportFileError
 from sayo_app.settings import Settings
 from storage.formats import coco, label_studio, sayo, viscot
-from storage.formats.batches import list_imports
 from storage.formats.catalogue import FORMATS
 from storage.formats.exporter import export_file
 from storage.formats.grids import GridRule
@@ -61,12 +60,18 @@ texts = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1).filter(s
 
 
 def made(drawn: list[Any]) -> list[Region]:
-    return [
-        Region.polygon(corners, label=label)
-        if len(corners) > 2
-        else Region.box(*sum(corners, ()), label=label)
-        for corners, label in drawn
-    ]
+    """Two corners make a box, three to four points a polygon, more a brush with a hole or a patch."""
+    regions = []
+    for corners, label in drawn:
+        if len(corners) == 2:
+            regions.append(Region.box(*corners[0], *corners[1], label=label))
+        elif len(corners) < 5:
+            regions.append(Region.polygon(corners, label=label))
+        else:
+            mask = rasterise(Region.polygon(corners), (WIDTH, HEIGHT))
+            mask[40:60, 50:70] ^= True
+            regions.append(Region.brush(mask, label=label))
+    return regions
 
 
 def row_of(drawn: list[Region], question: str = "Where?", answer: str | None = "there", **more: Any) -> Row:
@@ -92,7 +97,7 @@ def test_viscot_keeps_question_answer_and_boxes(corners: Any, question: str, ans
 
 
 @given(shapes, texts)
-def test_coco_keeps_question_labels_boxes_and_polygons(corners: Any, question: str) -> None:
+def test_coco_keeps_question_labels_and_shapes(corners: Any, question: str) -> None:
     drawn = made(corners)
     (row,) = again(coco, [row_of(drawn, question)])
     assert (row.now.question, row.now.answer) == (question, "there")
@@ -265,7 +270,7 @@ def test_an_import_from_a_folder_finds_its_file(
             other_store.delete_correction(record.id)
         theirs = replace(options, settings=other_store.settings)
         assert import_file(other_store, name, tmp_path / name, theirs).corrections == 1
-    assert [record.format for record in list_imports(other_store)][::-1] == [
+    assert [record.format for record in other_store.list_imports()][::-1] == [
         "jsonl",
         "viscot",
         "coco",
