@@ -83,11 +83,12 @@ class Importing:
 
     Attributes:
         id: of the import.
+        session: its transaction.
         summary: what is to be remembered of it: rows taken, skipped and why.
     """
 
     def __init__(self, session: Session, batch: ImportBatch) -> None:
-        self._session = session
+        self.session = session
         self.id = batch.id
         self.summary: dict[str, Any] = {}
 
@@ -104,7 +105,7 @@ class Importing:
         """`ItemStore.add_item`; an item that was there already does not become the import's."""
         return item_record(
             put_item(
-                self._session,
+                self.session,
                 picture_id,
                 question,
                 answer,
@@ -117,7 +118,7 @@ class Importing:
 
     def add_correction(self, new: NewCorrection) -> CorrectionRecord:
         """`CorrectionStore.add_correction`, as one of this import."""
-        return insert_correction(self._session, new, new.reward, batch_id=self.id)
+        return insert_correction(self.session, new, new.reward, batch_id=self.id)
 
 
 def _batch(session: Session, batch_id: int) -> ImportBatch:
