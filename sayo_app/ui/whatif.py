@@ -24,9 +24,9 @@ from sayo_app.ui.viewer import answer_value, viewer
 
 _HINT = "Draw a box on the picture above, then answer again."
 _EXPLAINED = (
-    "No training: while the model answers again, the attention of a few heads is pulled towards your boxes. "
-    "If the answer turns right, looking there is what was missing. Pulling all heads at once mostly breaks "
-    "the answer, which is why a tenth of them is the default."
+    "No training: while the model answers again, the attention of some heads is pulled towards your boxes. "
+    "If the answer turns right, looking there is what was missing. Pulling too many heads too hard breaks an "
+    "answer; for the bundled model it was measured which pull helps (assets/benchmarks/steering.json)."
 )
 _HEADS = {
     "found": "Heads found for this model",
