@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from storage import work_records
-from storage.entries import settle_item
+from storage.entries import newest_revision, settle_item
 from storage.items import item_record, put_item
-from storage.models import Correction, ImportBatch, WorkItem, now
+from storage.models import Correction, CorrectionRevision, ImportBatch, WorkEntry, WorkItem, now
 from storage.pictures import not_found
 from storage.records import CorrectionRecord
 from storage.reviews import ReviewStore
-from storage.revisions import delete_within, insert_correction
+from storage.revisions import insert_correction
 from storage.texts import clean, short
 from storage.work_records import ImportRecord, NewCorrection
+
+# Well below the number of parameters that any database takes in one statement.
+_AT_ONCE = 500
 
 
 class ImportStore(ReviewStore):
@@ -69,12 +73,9 @@ class ImportStore(ReviewStore):
             batch = _batch(session, batch_id)
             if batch.undone_at is not None:
                 return _record(batch)
-            for item in session.scalars(select(WorkItem).filter_by(batch_id=batch_id)):
-                item.wanted = 0
-                settle_item(session, item)
-            for correction_id in session.scalars(select(Correction.id).filter_by(batch_id=batch_id)).all():
-                delete_within(session, correction_id, author, f"Undo of import {batch_id}")
             batch.undone_at = now()
+            _delete_corrections(session, batch, batch.undone_at, short("the author's name", author, 200))
+            _close_items(session, batch_id)
             return _record(batch)
 
 
@@ -119,6 +120,43 @@ class Importing:
     def add_correction(self, new: NewCorrection) -> CorrectionRecord:
         """`CorrectionStore.add_correction`, as one of this import."""
         return insert_correction(self.session, new, new.reward, batch_id=self.id)
+
+
+def _delete_corrections(session: Session, batch: ImportBatch, moment: datetime, author: str) -> None:
+    """A revision that says deleted for each correction; table by table, as others wait for the lock."""
+    rows = session.execute(
+        select(Correction, CorrectionRevision)
+        .join(CorrectionRevision, newest_revision())
+        .where(Correction.batch_id == batch.id, CorrectionRevision.state != "deleted")
+        .with_for_update(of=Correction)
+    ).all()
+    for correction, latest in rows:
+        kept = ("correction_id", "question", "regions", "corrected_answer", "flagged", "reward")
+        correction.revision += 1
+        revision = CorrectionRevision(
+            **{name: getattr(latest, name) for name in kept},
+            revision=correction.revision,
+            state="deleted",
+            comment=f"Undo of import {batch.id}",
+            author=author,
+            created_at=moment,
+        )
+        session.add(revision)
+    session.flush()
+    ids = [correction.id for correction, _ in rows]
+    for start in range(0, len(ids), _AT_ONCE):
+        entries = update(WorkEntry).where(WorkEntry.correction_id.in_(ids[start : start + _AT_ONCE]))
+        session.execute(entries.values(state="deleted", updated_at=moment))
+
+
+def _close_items(session: Session, batch_id: int) -> None:
+    """Questions of the import are no longer to do; others that its corrections had answered are again."""
+    own = select(WorkItem.id).where(WorkItem.batch_id == batch_id)
+    session.execute(update(WorkItem).where(WorkItem.batch_id == batch_id).values(wanted=0))
+    session.execute(delete(WorkEntry).where(WorkEntry.state == "todo", WorkEntry.item_id.in_(own)))
+    answered = select(Correction.item_id).where(Correction.batch_id == batch_id)
+    for item in session.scalars(select(WorkItem).where(WorkItem.wanted > 0, WorkItem.id.in_(answered))).all():
+        settle_item(session, item)
 
 
 def _batch(session: Session, batch_id: int) -> ImportBatch:

@@ -134,14 +134,6 @@ def checked_content(
     }
 
 
-def delete_within(session: Session, correction_id: int, author: str, comment: str) -> None:
-    """Marks a correction deleted, unless it is."""
-    correction, latest = latest_revision(session, correction_id, lock=True)
-    if latest.state != "deleted":
-        content = {name: getattr(latest, name) for name in (*REVISABLE, "reward")}
-        add_if_changed(session, correction, latest, content | {"state": "deleted"}, author, comment)
-
-
 def require_reason(comment: str) -> None:
     if not comment.strip():
         raise CorrectionError(

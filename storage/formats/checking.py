@@ -7,6 +7,7 @@ import json
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -32,6 +33,8 @@ from storage.records import CORRECTION_STATES, ORIGINS
 from storage.texts import clean
 
 MAX_TRACE_BYTES = 200_000_000
+# Of what a row says beyond our fields: far below what a parser takes, so that everybody can write it again.
+MAX_DEPTH = 50
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Checker:
         _short("family", row.family or "", 100)
         _short("model", row.model, MAX_TEXT_CHARS)
         _short("the answer shown", row.answer_shown, MAX_TEXT_CHARS)
+        _require_shallow(row.extra, MAX_DEPTH)
         _short("what else the row says", json.dumps(row.extra), MAX_TEXT_CHARS)
         for version in row.versions:
             self._check_version(version)
@@ -153,6 +157,14 @@ def _fitted(version: Version, image_wh: tuple[int, int]) -> Version:
 
 def _clean_region(region: Region) -> Region:
     return replace(region, label=clean(region.label))
+
+
+def _require_shallow(value: Any, depth: int) -> None:
+    if depth == 0:
+        raise unfit(f"values nested at most {MAX_DEPTH} deep", "deeper ones")
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for item in inside:
+        _require_shallow(item, depth - 1)
 
 
 def _short(what: str, text: str, limit: int) -> None:

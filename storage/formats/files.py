@@ -52,11 +52,10 @@ class PictureFolder:
             raise bad("the picture's file name", name)
         if _URL.match(name) and not _DRIVE.fullmatch(name[:2]):
             raise bad("a picture in the folder (web addresses are not fetched)", name)
-        parts = name.replace("\\", "/").split("/")
-        if name.startswith(("/", "\\", "~")) or _DRIVE.fullmatch(name[:2]) or ".." in parts:
+        if name.startswith(("/", "\\", "~")) or _DRIVE.fullmatch(name[:2]):
             raise _outside(name)
         try:
-            found = self.root.joinpath(*parts).resolve()
+            found = (self.root / name.replace("\\", "/")).resolve()
             there = found.is_file()
         except (OSError, RuntimeError, ValueError) as error:
             raise bad("a picture in the folder", name) from error

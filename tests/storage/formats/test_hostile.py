@@ -175,6 +175,20 @@ def test_json_that_is_none_is_refused(
     assert nothing_stored()
 
 
+@pytest.mark.parametrize("depth", [50, 100, 900, 960, *range(970, 1000)])
+@pytest.mark.parametrize("name", ["jsonl", "viscot"])
+def test_values_nested_deeply_are_refused_at_any_depth(
+    take: Callable[..., Any], nothing_stored: Callable[[], bool], name: str, depth: int
+) -> None:
+    """What a parser just takes, the next writer may not: the store has a limit of its own."""
+    row = NATIVE if name == "jsonl" else LINE
+    content = json.dumps(row | {"extra": {"deep": 0}} if name == "jsonl" else row | {"deep": 0})
+    content = content.replace('"deep": 0', f'"deep": {"[" * depth}{"]" * depth}')
+    with pytest.raises(ImportFileError, match=r"nested (at most|too deeply)"):
+        take(name, content.encode())
+    assert nothing_stored()
+
+
 @pytest.mark.parametrize("name", ["jsonl", "viscot", "coco"])
 @pytest.mark.parametrize(
     "address",

@@ -195,6 +195,21 @@ def test_a_database_that_fails_midway_keeps_nothing(
     assert everything(settings) == [stored.path]
 
 
+def test_a_picture_that_somebody_stored_meanwhile_stays(
+    store: Store, save: Save, options: ReadOptions, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save([LINE], "x.jsonl")
+
+    def fail(*_: Any, **__: Any) -> Any:
+        store.add_picture(Image.open(path.parent / "birds" / "b c.png"))
+        raise StorageError(expected="a disk", got="none", remedy="Try again.")
+
+    monkeypatch.setattr(store, "importing", fail)
+    with pytest.raises(StorageError, match="a disk"):
+        import_file(store, "viscot", path, options)
+    assert len(everything(settings)) == 1
+
+
 def test_a_store_that_can_only_be_read_takes_nothing(store: Store, save: Save, options: ReadOptions) -> None:
     store.read_only = True
     with pytest.raises(ReadOnlyStoreError):
