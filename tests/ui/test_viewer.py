@@ -425,3 +425,16 @@ def test_stepping_through_a_long_answer_is_quick_enough_to_see_nothing_of_it(ope
     page.keyboard.press("ArrowRight")
     expect(page.locator("#one [data-testid=token-502]")).to_have_attribute("aria-pressed", "true")
     assert asked == []
+
+
+def test_sinks_are_counted_and_outlined(opened: Opened) -> None:
+    kept = np.ones(48, dtype=bool)
+    kept[[0, 9]] = False
+    page = opened(AttentionTrace(**{**vars(make_trace()), "sink_mask": kept}))
+    toggle = page.locator("#one [data-testid=toggle-sinks]")
+    expect(toggle).to_have_text("2 sinks")
+    expect(page.locator("#one .sv-sink")).to_have_count(0)
+    toggle.click()
+    expect(page.locator("#one .sv-sink")).to_have_count(2)
+    place = page.locator("#one .sv-sink").last.evaluate("(it) => [it.style.left, it.style.top]")
+    assert place == ["12.5%", "16.6667%"], "cell 9 is the second of the second row of 8 x 6"
