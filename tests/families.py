@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForImageTextToText,
     LlavaConfig,
@@ -37,13 +36,13 @@ from transformers.models.llava_onevision.image_processing_pil_llava_onevision im
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.smolvlm import SmolVLMConfig
+from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
-from tests.tiny import CORPUS, build_config
+from tests.tiny import build_config, trained_tokenizer
 from training.bundled import CHAT_TEMPLATE
 from training.bundled import SPECIAL_TOKENS as QWEN_TOKENS
 
 HIDDEN = 64
-EOS, PAD = "<|im_end|>", "<|endoftext|>"
 TEXT: dict[str, Any] = {
     "hidden_size": HIDDEN,
     "intermediate_size": 128,
@@ -55,35 +54,6 @@ TEXT: dict[str, Any] = {
     "initializer_range": 0.2,
 }
 VISION: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "initializer_range": 0.2}
-
-
-def build_tokenizer(special: tuple[str, ...], template: str, **kwargs: Any) -> PreTrainedTokenizerFast:
-    """Byte-level BPE of a few hundred tokens with the family's special tokens."""
-    special = tuple(dict.fromkeys((PAD, "<|im_start|>", EOS, *special)))
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=420,
-        special_tokens=list(special),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    if bos := kwargs.get("bos_token"):
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single=f"{bos} $A", special_tokens=[(bos, tokenizer.token_to_id(bos))]
-        )
-    return PreTrainedTokenizerFast(
-        **{
-            "tokenizer_object": tokenizer,
-            "eos_token": EOS,
-            "pad_token": PAD,
-            "chat_template": template,
-            "padding_side": "left",
-            **kwargs,
-        }
-    )
 
 
 def _template(picture: str, start: str = "") -> str:
@@ -101,7 +71,7 @@ class Parts:
 
 
 def _qwen_tokenizer() -> tuple[PreTrainedTokenizerFast, dict[str, int]]:
-    tokenizer = build_tokenizer(QWEN_TOKENS, CHAT_TEMPLATE)
+    tokenizer = trained_tokenizer(QWEN_TOKENS, CHAT_TEMPLATE)
     names = {
         "image_token_id": "<|image_pad|>",
         "video_token_id": "<|video_pad|>",
@@ -163,7 +133,7 @@ def internvl() -> Parts:
         "context_image_token": "<IMG_CONTEXT>",
         "video_token": "<video>",
     }
-    tokenizer = build_tokenizer(
+    tokenizer = trained_tokenizer(
         tuple(special.values()), _template("<IMG_CONTEXT>\n"), extra_special_tokens=special
     )
     config = InternVLConfig(
@@ -183,11 +153,11 @@ def internvl() -> Parts:
     return Parts(tokenizer, config, images)
 
 
-def _idefics3(config_class: Any) -> Parts:
+def _idefics3(config_class: Any, image_processor_class: Any) -> Parts:
     """Tiles of 32 px, 4 x 4 image tokens each; the longest edge is first brought to 96 px."""
     special = ("<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
     markers = tuple(f"<row_{row}_col_{column}>" for row in range(1, 4) for column in range(1, 4))
-    tokenizer = build_tokenizer(
+    tokenizer = trained_tokenizer(
         (*special, *markers), _template("<image>"), extra_special_tokens=list(special + markers)
     )
     config = config_class(
@@ -197,16 +167,16 @@ def _idefics3(config_class: Any) -> Parts:
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
         scale_factor=2,
     )
-    images = Idefics3ImageProcessorPil(size={"longest_edge": 96}, max_image_size={"longest_edge": 32})
+    images = image_processor_class(size={"longest_edge": 96}, max_image_size={"longest_edge": 32})
     return Parts(tokenizer, config, images)
 
 
 def idefics3() -> Parts:
-    return _idefics3(Idefics3Config)
+    return _idefics3(Idefics3Config, Idefics3ImageProcessorPil)
 
 
 def smolvlm() -> Parts:
-    return _idefics3(SmolVLMConfig)
+    return _idefics3(SmolVLMConfig, SmolVLMImageProcessorPil)
 
 
 def gemma3() -> Parts:
@@ -216,7 +186,7 @@ def gemma3() -> Parts:
         "eoi_token": "<end_of_image>",
         "image_token": "<image_soft_token>",
     }
-    tokenizer = build_tokenizer(
+    tokenizer = trained_tokenizer(
         ("<bos>", *special.values()),
         _template("<start_of_image>", start="{{ bos_token }}"),
         bos_token="<bos>",
@@ -244,7 +214,7 @@ def gemma3() -> Parts:
 
 def llava_onevision() -> Parts:
     """Tiles of 30 px of which patches of 7 see 28: like the real 384 px and 14, they do not come out even."""
-    tokenizer = build_tokenizer(
+    tokenizer = trained_tokenizer(
         ("<image>", "<video>"), _template("<image>\n"), extra_special_tokens=["<image>", "<video>"]
     )
     pinpoints = [[30 * rows, 30 * columns] for rows in range(1, 5) for columns in range(1, 5)]
@@ -284,7 +254,7 @@ def llava_padded() -> Parts:
 
 
 def _llava(images: Any) -> Parts:
-    tokenizer = build_tokenizer(("<image>",), _template("<image>\n"), extra_special_tokens=["<image>"])
+    tokenizer = trained_tokenizer(("<image>",), _template("<image>\n"), extra_special_tokens=["<image>"])
     config = LlavaConfig(
         text_config=TEXT | {"model_type": "llama", "vocab_size": len(tokenizer)},
         vision_config=VISION

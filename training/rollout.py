@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from transformers import DynamicCache
 
+from sayo_app.mllm.cache import GraphCache
 from sayo_app.mllm.decode import end_token_ids
 from sayo_app.mllm.families import base_model
 from sayo_app.mllm.loading import LoadedModel
@@ -32,24 +32,11 @@ class Completions:
     num_generations: int
 
 
-class PromptCache(DynamicCache):
-    """A cache that may be part of a graph: the state of linear attention, which transformers overwrites in
-    place, is replaced instead, so that what was computed from it keeps it for the backward pass."""
-
-    def update_recurrent_state(
-        self, recurrent_states: Tensor, layer_idx: int, state_idx: int = 0, **kwargs: Any
-    ) -> Tensor:
-        layer: Any = self.layers[layer_idx]
-        if (state := layer.recurrent_states[state_idx]) is not None:
-            layer.recurrent_states[state_idx] = state.clone()
-        return super().update_recurrent_state(recurrent_states, layer_idx, state_idx, **kwargs)
-
-
 def prefill(
     model: torch.nn.Module, batch: Batch, num_generations: int
-) -> tuple[DynamicCache, Float[Tensor, "row vocabulary"]]:
+) -> tuple[GraphCache, Float[Tensor, "row vocabulary"]]:
     """Encode each prompt once; its keys, values and next-token logits, repeated for its group."""
-    cache = PromptCache(config=base_model(model).config)
+    cache = GraphCache(config=base_model(model).config)
     output = model(
         input_ids=batch.input_ids,
         attention_mask=batch.attention_mask,
@@ -69,7 +56,7 @@ def prefill(
 def extend(
     model: torch.nn.Module,
     batch: Batch,
-    cache: DynamicCache,
+    cache: GraphCache,
     ids: Int[Tensor, "row query"],
     num_generations: int,
     start: int,

@@ -4,7 +4,7 @@
  * props.numbers: the server's figures for the boxes; sent after every change of them.
  * props.maps:    the maps of one more view {id, view, data | reason}, sent when it was asked for.
  * props.heads:   figures of every layer and head {id, ...}, sent when they were asked for.
- * options:       {id, editable, inspect, group, chart, methods, waiting}. Viewers of one group step together;
+ * options:       {id, editable, inspect, narrow, group, chart, methods, waiting}. Viewers of one group step together;
  *                those that show the same answer share its boxes too.
  * events:        names of the events {regions, view, model, heads}.
  * Stepping, blending and drawing never ask the server.
@@ -37,6 +37,7 @@
       this.flags = { overlay: true, truth: false, sinks: false, draw: !matchMedia("(pointer: coarse)").matches };
       this.parts = sayo.viewerParts(this);
       root.dataset.viewer = options.id;
+      root.classList.toggle("is-narrow", options.narrow);
       root.replaceChildren(...this.parts.tops);
       this.editor = new sayo.RegionEditor(this.parts.layer, (committed) => this.edited(committed), (x, y) => this.look(x, y));
       this.editor.enabled = options.editable && this.flags.draw;
@@ -55,6 +56,8 @@
       this.root.classList.toggle("has-answer", Boolean(value.tokens?.length));
       this.parts.empty.textContent = value.pictures?.length ? "" : value.hint || "";
       if (fresh) this.startAnswer(before);
+      // Boxes that come with a finished answer and not with its first words.
+      else if (value.status !== before.status && !this.options.editable) this.takeRegions(value.regions || []);
       if (value.status === "streaming" && before.status !== "streaming") this.bringIntoView();
       if (fresh || value.status !== before.status) this.takeViews();
       sayo.fillPictures(this, before);
@@ -75,8 +78,13 @@
       if (this.options.group && shared?.id === this.value.id && this.options.editable) regions = shared.regions;
       // Boxes drawn before the question was asked stay; boxes of an earlier answer go with it.
       else if (!regions.length && samePicture && !before.tokens?.length) regions = this.allRegions();
+      this.takeRegions(regions);
+    }
+
+    /* regions: of all pictures, each with its picture's number where that is not 0. */
+    takeRegions(regions) {
       this.others = {};
-      for (const region of regions) (this.others[region.picture || 0] ??= []).push(plain(region));
+      for (const { picture = 0, ...region } of regions) (this.others[picture] ??= []).push(region);
       this.editor.size = this.size;
       this.editor.reset(this.others[this.picture] || []);
     }
@@ -144,6 +152,7 @@
       const regions = this.editor.regions;
       if (this.options.editable) sayo.groups[this.options.group] = { id, regions: this.allRegions() };
       if (!this.rows || !this.views[this.view]) return;
+      if (this.value.measured) return (this.numbers = this.value.measured[this.view]); // saved with a page
       this.trigger("regions", { id, revision: this.revision, view: this.view, picture: this.picture, regions });
     }
 
@@ -275,9 +284,7 @@
       if (selection) this.select(selection.kind, selection.index, true);
       if (id !== this.value.id || !this.options.editable) return;
       if (regions) {
-        this.others = {};
-        for (const region of regions) (this.others[region.picture || 0] ??= []).push(plain(region));
-        this.editor.reset(this.others[this.picture] || []);
+        this.takeRegions(regions);
         this.numbers = null;
         sayo.fillRegions(this);
         sayo.fillNumbers(this);
@@ -331,6 +338,4 @@
       sayo.markChart(this);
     }
   }
-
-  const plain = ({ picture, ...region }) => region;
 })();

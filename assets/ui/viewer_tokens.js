@@ -3,6 +3,7 @@
   const sayo = (window.sayo ??= {});
   const { el } = sayo;
   const MOST_LISTED = 6;
+  const THUMB_PX = 44;
 
   /* While an answer is written only the new chips are added. */
   sayo.fillTokens = (viewer, before) => {
@@ -121,7 +122,9 @@
       canvas.hidden = !values || !layout;
       if (canvas.hidden) return;
       const before = viewer.layouts.slice(0, viewer.picture).reduce((sum, it) => sum + it.count, 0);
-      canvas.style.aspectRatio = `${layout.size.width} / ${layout.size.height}`;
+      const scale = THUMB_PX / Math.max(layout.size.width, layout.size.height);
+      canvas.style.width = `${scale * layout.size.width}px`;
+      canvas.style.height = `${scale * layout.size.height}px`;
       sayo.paint([canvas], [layout], values.subarray(before, before + layout.count), 1);
     });
   };

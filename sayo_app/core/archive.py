@@ -63,14 +63,24 @@ def open_archive(file: Readable, *, max_members: int, max_bytes: int) -> zipfile
     return archive
 
 
-def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+def read_member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     """The whole file of that name; its checksum is checked.
 
+    Args:
+        most: as many bytes as it can have; one that says it has more is not unpacked.
+
     Raises:
-        TraceFileError: no such file, or a damaged one.
+        TraceFileError: no such file, one that is too large, or a damaged one.
     """
     try:
         member = archive.getinfo(name)
+    except KeyError as error:
+        raise damaged(error) from error
+    if member.file_size > most:
+        raise TraceFileError(
+            expected=f"{name} of at most {most} bytes", got=f"{member.file_size}, unpacked", remedy=ANEW
+        )
+    try:
         with archive.open(member) as file:
             return file.read(member.file_size + 1)
     except Exception as error:  # zipfile and zlib raise every kind of error on damaged data.

@@ -46,7 +46,7 @@ VERSION = 1
 MAX_PICTURES = 8
 MAX_BYTES = 512 * 1024**2
 _HEADER, _ATTENTION = "trace.json", "attention.npz"
-_MAX_HEADER_BYTES = 16 * 1024**2
+_MAX_HEADER_BYTES = 8 * 1024**2
 # Token ids, pixels, entropies: no number in a trace is larger.
 _MOST = 2.0**31
 
@@ -142,13 +142,13 @@ def read_bundle(
 def _read(file: Readable, max_bytes: int, max_pixels: int) -> Bundle:
     with open_archive(file, max_members=2 + MAX_PICTURES, max_bytes=max_bytes) as archive:
         names = archive.namelist()
-        if _HEADER not in names or archive.getinfo(_HEADER).file_size > _MAX_HEADER_BYTES:
+        if _HEADER not in names:
             raise TraceFileError(
                 expected=f"a trace exported by SAYO Studio (with a {_HEADER} inside)",
                 got="a zip file of something else",
                 remedy=ANEW,
             )
-        header = parse_header(_json(read_member(archive, _HEADER)), FORMAT, VERSION)
+        header = parse_header(_json(read_member(archive, _HEADER, _MAX_HEADER_BYTES)), FORMAT, VERSION)
         pictures = [_picture_name(index) for index in range(len(header.grids))]
         if {*names} != {_HEADER, _ATTENTION, *pictures}:
             raise TraceFileError(
@@ -156,8 +156,15 @@ def _read(file: Readable, max_bytes: int, max_pixels: int) -> Bundle:
                 got=", ".join(name[:80] for name in names),
                 remedy=ANEW,
             )
-        attention = _attention(read_member(archive, _ATTENTION), header, max_bytes)
-        files = [read_member(archive, name) for name in pictures]
+        # Packed data is never much larger than what it holds.
+        attention = _attention(
+            read_member(archive, _ATTENTION, _slack(2 * math.prod(header.shape))), header, max_bytes
+        )
+        areas = [math.prod(grid.image_wh) for grid in header.grids]
+        files = [
+            read_member(archive, name, _slack(3 * min(area, max_pixels)))
+            for name, area in zip(pictures, areas, strict=True)
+        ]
     try:
         return Bundle(
             pictures=tuple(
@@ -237,9 +244,9 @@ def _finite(text: str) -> float:
 
 def _attention(data: bytes, header: Header, max_bytes: int) -> Float[np.ndarray, "row layer image"]:
     """The rows in float32. The array's own header is read first, and no more memory taken than it fits."""
-    shape = (len(header.tokens) - 1, len(header.layers), header.n_image_tokens)
+    shape = header.shape
     with open_archive(io.BytesIO(data), max_members=1, max_bytes=max_bytes) as archive:
-        array = io.BytesIO(read_member(archive, "attention.npy"))
+        array = io.BytesIO(read_member(archive, "attention.npy", _slack(2 * math.prod(shape))))
     try:
         version = np.lib.format.read_magic(array)
         got, fortran, kind = np.lib.format.read_array_header_1_0(array)
@@ -263,6 +270,11 @@ def _attention(data: bytes, header: Header, max_bytes: int) -> Float[np.ndarray,
             remedy=ANEW,
         )
     return attention
+
+
+def _slack(size: int) -> int:
+    """Bytes that so much data has at most, with a file's own words about it."""
+    return size + size // 100 + 2**16
 
 
 def _picture(data: bytes, digest: str, max_pixels: int) -> Image.Image:

@@ -39,8 +39,9 @@ class Header:
     sink_mask: Bool[np.ndarray, " image"] | None
 
     @property
-    def n_image_tokens(self) -> int:
-        return sum(grid.n_tokens for grid in self.grids)
+    def shape(self) -> tuple[int, int, int]:
+        """Of the attention (row, layer, image)."""
+        return len(self.tokens) - 1, len(self.layers), sum(grid.n_tokens for grid in self.grids)
 
     def trace(self, attention: Float[np.ndarray, "row layer image"]) -> AttentionTrace:
         """The trace with its rows.

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sayo_app.mllm.bias import SteerRequest
+from sayo_app.mllm.cache import GraphCache
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.families import base_model
 from sayo_app.mllm.loading import LoadedModel
@@ -97,17 +98,23 @@ def decode(
 @torch.no_grad()
 def prefill(
     loaded: LoadedModel, inputs: Mapping[str, Any], **requests: Any
-) -> tuple[Float[Tensor, "batch vocabulary"], Any, Int[Tensor, " batch"]]:
+) -> tuple[Float[Tensor, "batch vocabulary"], GraphCache, Int[Tensor, " batch"]]:
     """Encode a prompt: the logits of the first token, the cache, and the first token's position.
 
     Args:
         requests: `sayo_capture` and `sayo_steer`; None where there is none.
     """
     position_ids, next_position = loaded.family.positions(loaded.model, inputs)
+    cache = GraphCache(config=base_model(loaded.model).config)
     output = loaded.model(
-        **inputs, position_ids=position_ids, use_cache=True, logits_to_keep=1, **_given(requests)
+        **inputs,
+        position_ids=position_ids,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+        **_given(requests),
     )
-    return output.logits[:, -1].float(), output.past_key_values, next_position
+    return output.logits[:, -1].float(), cache, next_position
 
 
 def feed(

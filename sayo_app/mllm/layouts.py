@@ -71,7 +71,8 @@ def overview_and_rows(
 
     def spans(first: int, kept: int, shrunk: int, canvas: int, resized: int, length: int) -> np.ndarray:
         """Where tokens begin and end along one side of the picture."""
-        edges = first + np.arange(shrunk + 1) * kept / shrunk
+        # Of a strip nothing may be left between the padding.
+        edges = first + np.arange(shrunk + 1) * (kept / shrunk if shrunk else 0.0)
         begin = _canvas_px(edges[:-1], side, tile_px, patch_px)
         end = _canvas_end_px(edges[1:], side, tile_px, patch_px)
         return np.clip((np.stack([begin, end]) - (canvas - resized) // 2) * length / resized, 0, length)

@@ -137,7 +137,7 @@ def gradient_maps(
                 logits = feed(loaded, ids, mask, position + index, cache, sayo_capture=request)
                 kept = [request.weights[layer] for layer in band]
                 slopes = torch.autograd.grad(logits[0, -1, token_ids[index + 1]], kept)
-            _detach(cache)
+            cache.detach()
             pairs = [
                 (_array(request.image(weights)), _array(request.image(slope)))
                 for weights, slope in zip(kept, slopes, strict=True)
@@ -296,14 +296,6 @@ def _frozen(model: nn.Module) -> Iterator[None]:
     finally:
         for parameter in trainable:
             parameter.requires_grad_(True)
-
-
-def _detach(cache: Any) -> None:
-    """Keys, values and states of one token keep no graph for the next."""
-    for layer in cache.layers:
-        for name, value in vars(layer).items():
-            if isinstance(value, Tensor):
-                setattr(layer, name, value.detach())
 
 
 def _extended(values: Tensor, count: int, value: int) -> Tensor:

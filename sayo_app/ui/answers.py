@@ -25,6 +25,7 @@ class Answered:
     Attributes:
         id: what the page calls it.
         pictures: of the question, in order.
+        model: that gave it, as in `Settings.model`.
         adapter_id: the adapter that gave it; None is the base model.
         recorded: why only its recording is here, and not the model that gave it; None if the model is.
         steered: it was given with attention pulled towards a region, so running the model again without
@@ -36,6 +37,7 @@ class Answered:
     pictures: tuple[Image.Image, ...]
     question: str
     trace: AttentionTrace
+    model: str = ""
     adapter_id: int | None = None
     recorded: str | None = None
     steered: bool = False

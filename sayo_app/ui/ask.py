@@ -17,7 +17,7 @@ from sayo_app.core.picture import open_picture
 from sayo_app.core.questions import HELD_OUT_SEED, SceneQuestion, make_question
 from sayo_app.core.scenes import Scene
 from sayo_app.errors import PictureError
-from sayo_app.ui import inspect, whatif
+from sayo_app.ui import export, inspect, whatif
 from sayo_app.ui.answers import Answered
 from sayo_app.ui.cards import cards, cards_value, thumbnail
 from sayo_app.ui.charts import token_chart
@@ -80,6 +80,7 @@ def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
     stop.click(on_stop, session, None, queue=False, **PRIVATE)
 
     whatif.build(studio, session, "ask-viewer")
+    export.build(studio, session, "ask-viewer", [shown, correct_viewer, question, chart])
     inspect.wire(studio, session, shown, chart)
     inspect.wire(studio, session, correct_viewer, chart)
     return AskTab(viewer=shown, question=question)
@@ -198,7 +199,9 @@ def _answers(studio: Studio, session: Session, question: str) -> Iterator[Any]:
         if trace is None:
             yield value, gr.skip(), gr.skip()
             continue
-        answered = session.answers.remember(Answered(answer_id, pictures, text, trace, adapter_id=adapter_id))
+        answered = session.answers.remember(
+            Answered(answer_id, pictures, text, trace, model=studio.settings.model, adapter_id=adapter_id)
+        )
         session.current, session.saved_id = answer_id, None
         value = answer_value(shown, answered)
         yield value, value, gr.Plot(token_chart(trace), visible=True)

@@ -14,6 +14,17 @@ from sayo_app.core.trace import AttentionTrace
 
 _BLUE, _ORANGE, _GREEN, _RED = "#4f6bed", "#e8833a", "#2e9e6b", "#c44e6a"
 # In both colour schemes of the page readable without knowing which one is on.
+_BUTTONS = [
+    "zoom2d",
+    "pan2d",
+    "select2d",
+    "lasso2d",
+    "zoomIn2d",
+    "zoomOut2d",
+    "autoScale2d",
+    "resetScale2d",
+    "toImage",
+]
 _GRID, _TEXT = "rgba(128,128,128,0.25)", "#8a8f98"
 
 
@@ -182,11 +193,13 @@ def _panel_title(title: str, suffix: str) -> dict[str, Any]:
 def _layout(*, height: int) -> dict[str, Any]:
     return {
         "height": height,
-        "margin": {"l": 50, "r": 50, "t": 44, "b": 40},
+        "margin": {"l": 50, "r": 50, "t": 24, "b": 40},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, sans-serif", "size": 12, "color": _TEXT},
-        "legend": {"orientation": "h", "y": 1.2, "x": 0},
+        "legend": {"orientation": "h", "y": -0.3, "yanchor": "top", "x": 0},
+        # Its buttons lie over the curves on a phone; drag zooms and a double click goes back without them.
+        "modebar": {"remove": _BUTTONS},
         "bargap": 0.25,
         "hovermode": "closest",
     }

@@ -124,7 +124,12 @@ def _lay_out() -> _Parts:
                 shown.append(gr.HTML("", elem_id=f"compare-{side}-title", apply_default_css=False))
                 shown.append(
                     viewer(
-                        f"compare-{side}-viewer", hint=_HINT, editable=False, inspect=True, group="compare"
+                        f"compare-{side}-viewer",
+                        hint=_HINT,
+                        editable=False,
+                        inspect=True,
+                        narrow=True,
+                        group="compare",
                     )
                 )
     gr.Markdown("#### On held-out corrections", elem_classes="step-title")
@@ -187,7 +192,14 @@ def _compared(
         for value, trace in streamed(chunks, shown, answer_id):
             state[2 * side + 1] = value
             if trace is not None:
-                answered = Answered(answer_id, pictures, question, trace, adapter_id=adapter or None)
+                answered = Answered(
+                    answer_id,
+                    pictures,
+                    question,
+                    trace,
+                    model=studio.settings.model,
+                    adapter_id=adapter or None,
+                )
                 session.answers.remember(answered)
                 state[2 * side + 1] = answer_value(shown, answered, regions)
             yield tuple(state)

@@ -91,7 +91,7 @@ def save_correction(
     record = store.add_correction(
         picture_id=store.add_picture(picture).id,
         question=answered.question,
-        model=studio.settings.model,
+        model=answered.model or studio.settings.model,
         adapter_id=answered.adapter_id,
         answer_shown=trace.text,
         trace_id=store.save_trace(trace),

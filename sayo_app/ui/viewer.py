@@ -16,6 +16,7 @@ The value of a viewer is a plain dict (all text in it reaches the page through `
     sinks       for each picture its image tokens that are attention sinks; None if not known
     top         tokens that the reward reads; image_share and entropies one a token
     regions     boxes to begin with
+    measured    {view: figures for these boxes} in a saved page, which has no server to ask
 """
 
 from __future__ import annotations
@@ -65,13 +66,20 @@ Truth = Sequence[tuple[str, tuple[float, float, float, float]]]
 
 
 def viewer_options(
-    elem_id: str, *, editable: bool, inspect: bool, group: str | None, chart: str | None
+    elem_id: str,
+    *,
+    editable: bool,
+    inspect: bool = False,
+    narrow: bool = False,
+    group: str | None = None,
+    chart: str | None = None,
 ) -> dict[str, Any]:
     """What a viewer is told once; see `viewer`."""
     return {
         "id": elem_id,
         "editable": editable,
         "inspect": inspect,
+        "narrow": narrow,
         "group": group,
         "chart": chart,
         "methods": [
@@ -107,6 +115,7 @@ def viewer(
     hint: str,
     editable: bool,
     inspect: bool = False,
+    narrow: bool = False,
     group: str | None = None,
     chart: str | None = None,
     render: bool = True,
@@ -115,10 +124,13 @@ def viewer(
 
     Args:
         inspect: with layers and heads.
+        narrow: one column, for two viewers side by side.
         group: viewers that step together.
         chart: elem_id of the Plotly chart to mark.
     """
-    options = viewer_options(elem_id, editable=editable, inspect=inspect, group=group, chart=chart)
+    options = viewer_options(
+        elem_id, editable=editable, inspect=inspect, narrow=narrow, group=group, chart=chart
+    )
     return gr.HTML(
         value=empty_value(hint),
         html_template='<div class="sv" tabindex="-1"></div>',

@@ -24,9 +24,9 @@ from sayo_app.ui.viewer import answer_value, viewer
 
 _HINT = "Draw a box on the picture above, then answer again."
 _EXPLAINED = (
-    "No training: while the model answers again, the attention of a few heads is pulled towards your boxes. "
-    "If the answer turns right, looking there is what was missing. Pulling all heads at once mostly breaks "
-    "the answer, which is why a tenth of them is the default."
+    "No training: while the model answers again, the attention of some heads is pulled towards your boxes. "
+    "If the answer turns right, looking there is what was missing. Pulling too many heads too hard breaks an "
+    "answer; for the bundled model it was measured which pull helps (assets/benchmarks/steering.json)."
 )
 _HEADS = {
     "found": "Heads found for this model",
@@ -99,14 +99,17 @@ def _lay_out() -> _Parts:
             prompt = gr.Checkbox(
                 label="Pull the question's words too", value=False, elem_id="whatif-prompt", min_width=200
             )
-            go = gr.Button("Answer again", variant="primary", elem_id="whatif-button", min_width=160)
+        with gr.Row(elem_classes="tight"):
+            go = gr.Button("Answer again", variant="primary", elem_id="whatif-button", scale=0, min_width=200)
         said = gr.HTML("", elem_id="whatif-said", apply_default_css=False)
         with gr.Row(equal_height=False):
             shown = []
             for side, title in (("first", "As it answered"), ("second", "Had it looked there")):
                 with gr.Column(min_width=320):
                     gr.HTML(f'<h4 class="side-title">{title}</h4>', apply_default_css=False)
-                    shown.append(viewer(f"whatif-{side}", hint=_HINT, editable=False, group="whatif"))
+                    shown.append(
+                        viewer(f"whatif-{side}", hint=_HINT, editable=False, narrow=True, group="whatif")
+                    )
     heads.input(lambda chosen: gr.Dropdown(visible=chosen == "layers"), heads, layers, queue=False, **PRIVATE)
     return _Parts(box, heads, layers, strength, prompt, go, said, *shown)
 
@@ -143,6 +146,7 @@ def _again(studio: Studio, session: Session, state: PageState, plan: rerun.Plan)
             answered.pictures,
             answered.question,
             answered.trace,
+            model=answered.model,
             adapter_id=answered.adapter_id,
             recorded=answered.recorded,
         )
@@ -161,6 +165,7 @@ def _again(studio: Studio, session: Session, state: PageState, plan: rerun.Plan)
             answered.pictures,
             answered.question,
             trace,
+            model=answered.model,
             adapter_id=answered.adapter_id,
             steered=True,
         )

@@ -238,7 +238,7 @@ def test_rows_of_each_head_and_of_named_heads(loaded: LoadedModel, eager: Any, b
             real = inputs["attention_mask"][row].bool()
             columns = loaded.image_columns(inputs["input_ids"])[row]
             width = int(columns.sum())
-            for layer in ALL:
+            for layer in loaded.attention_layers:
                 wanted = attentions[layer][row][:, real][:, :, columns]
                 torch.testing.assert_close(each.head_rows[layer][row][:, real, :width], wanted, **CLOSE)
                 torch.testing.assert_close(each.rows[layer][row][real, :width], wanted.mean(dim=0), **CLOSE)

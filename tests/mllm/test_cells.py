@@ -16,6 +16,7 @@ import pytest
 import torch
 from jaxtyping import Float
 from PIL import Image
+from transformers.image_utils import SizeDict
 
 from sayo_app.core.grid import ImageGrid
 from sayo_app.mllm.families import base_model
@@ -153,6 +154,11 @@ def no_splitting(loaded: LoadedModel) -> None:
     loaded.processor.image_processor.do_image_splitting = False
 
 
+def uneven_edge(loaded: LoadedModel) -> None:
+    """80 px are two and a half tiles: the longer side becomes three, the other its share of three."""
+    loaded.processor.image_processor.size = SizeDict(longest_edge=80)
+
+
 def one_tile(loaded: LoadedModel) -> None:
     loaded.processor.image_processor.max_patches = 1
 
@@ -163,6 +169,7 @@ def one_tile(loaded: LoadedModel) -> None:
         ("gemma3", pan_and_scan, 4 * 16),
         ("idefics3", no_splitting, 16),
         ("smolvlm", no_splitting, 16),
+        ("idefics3", uneven_edge, (2 * 3 + 1) * 16),
         ("internvl", one_tile, 16),
     ],
 )

@@ -40,17 +40,17 @@ def test_chunks_grow_by_a_token_and_end_with_a_trace(loaded: LoadedModel, pictur
 
 
 @torch.no_grad()
-def test_row_i_has_token_i_as_the_query(
-    any_loaded: LoadedModel, any_eager: Any, picture: Image.Image
-) -> None:
-    """Teacher-forced eager attention at the same positions; one position off is another picture."""
-    _, trace = last(any_loaded, picture)
-    count = len(trace.tokens)
-    assert count > 4 and trace.layers == tuple(any_loaded.attention_layers)
-    prompt = build_inputs(any_loaded, [picture], QUESTION)
-    length = prompt["input_ids"].shape[1]
+def test_row_i_has_token_i_as_the_query(any_loaded: LoadedModel, any_eager: Any) -> None:
+    """Two pictures, teacher-forced eager attention at the same positions; one position off is another map."""
+    pictures = [noise((96, 64)), noise((48, 112), seed=1)]
+    *_, chunk = answer(any_loaded, pictures, QUESTION, max_new_tokens=12)
+    trace, prompt = chunk.trace, build_inputs(any_loaded, pictures, QUESTION)
+    assert trace is not None and trace.layers == tuple(any_loaded.attention_layers)
+    count, length = len(trace.tokens), prompt["input_ids"].shape[1]
     whole = with_completion(any_loaded, prompt, torch.tensor([trace.token_ids]))
     columns = any_loaded.image_columns(whole["input_ids"])[0]
+    assert count > 4 and [grid.image_wh for grid in trace.grids] == [(96, 64), (48, 112)]
+    assert sum(grid.n_tokens for grid in trace.grids) == int(columns.sum())
     output = any_eager(**whole, output_attentions=True)
     for layer, attention in by_layer(any_eager, output.attentions).items():
         if layer not in trace.layers:

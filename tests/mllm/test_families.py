@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sayo_app.mllm import loading
 from sayo_app.mllm.families import FAMILIES
 from sayo_app.mllm.loading import LoadedModel, load_model, pick_device
 from sayo_app.mllm.patch import PatchProduct, linear_patch_embed
+from sayo_app.mllm.prompt import build_inputs
 from sayo_app.settings import Settings
 from tests.conftest import FAMILIES as TESTED
 from tests.mllm.helpers import SIZES_WH, noise, padded_batch
@@ -54,6 +56,24 @@ def test_what_stands_for_a_picture_is_never_sampled(any_loaded: LoadedModel) -> 
     assert any_loaded.image_token_id in suppressed and len(suppressed) == len(set(suppressed))
     names = any_loaded.tokenizer.convert_ids_to_tokens(suppressed)
     assert not {"<|im_end|>", "<|endoftext|>"} & set(names)
+
+
+@pytest.mark.parametrize("template_file", ["chat_template.jinja", "chat_template.json"])
+def test_other_layouts_of_a_model_s_folder(
+    any_loaded: LoadedModel, any_dir: Path, tmp_path: Path, template_file: str
+) -> None:
+    """All of the processor in one file, as transformers 5 saves it; the template in JSON, as 4 did."""
+    folder = tmp_path / "saved"
+    shutil.copytree(any_dir, folder)
+    (folder / "preprocessor_config.json").unlink()
+    any_loaded.processor.save_pretrained(folder)
+    if template_file.endswith("json"):
+        template = (folder / "chat_template.jinja").read_text()
+        (folder / "chat_template.jinja").unlink()
+        (folder / template_file).write_text(json.dumps({"chat_template": template}))
+    again = replace(any_loaded, processor=any_loaded.family.load_processor(folder, any_loaded.config))
+    wanted, got = (build_inputs(it, [noise((96, 64))], "Which?") for it in (any_loaded, again))
+    assert wanted.keys() == got.keys() and all(torch.equal(wanted[name], got[name]) for name in wanted)
 
 
 @torch.no_grad()

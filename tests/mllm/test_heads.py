@@ -46,6 +46,16 @@ def test_scores_are_those_of_eager_attention(loaded: LoadedModel, eager: Any, pi
     np.testing.assert_allclose(got, np.mean(wanted, axis=0), atol=1e-4)
 
 
+def test_heads_are_scored_in_every_family(any_loaded: LoadedModel, picture: Image.Image) -> None:
+    """One row of scores a layer that has maps, by attention and by what pulling a head does."""
+    inputs = build_inputs(any_loaded, [picture], QUESTION)
+    mask = np.arange(any_loaded.image_grids(inputs, [picture.size])[0][0].n_tokens) < 5
+    case = HeadCase([picture], QUESTION, COMPLETION, {0: mask}, mask)
+    for scores in (find_heads(any_loaded, [case]), head_effects(any_loaded, [case])):
+        assert scores.shape == (len(any_loaded.attention_layers), 4)
+        assert np.isfinite(scores).all() and np.abs(scores).max() > 1e-4
+
+
 def test_cases_are_averaged_and_empty_ones_left_out(loaded: LoadedModel, picture: Image.Image) -> None:
     one = HeadCase([picture], QUESTION, COMPLETION, {0: np.arange(24) < 5})
     other = HeadCase([noise((80, 80))], QUESTION, COMPLETION, {1: np.arange(25) > 20})

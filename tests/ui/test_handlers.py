@@ -191,6 +191,7 @@ def run_record(folder: Path, **fields: object) -> RunRecord:
         "state": "running",
         "config": RunConfig(steps=10).to_dict(),
         "pid": 1,
+        "host": None,
         "process_started_at": 0.0,
         "error": None,
         "created_at": now,
