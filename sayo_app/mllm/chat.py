@@ -150,11 +150,12 @@ def _live_map(
 
 
 def stacked_rows(request: CaptureRequest, n_rows: int) -> Float[np.ndarray, "row layer image"]:
-    """The rows of the first sequence that a decoding request holds, layers ascending."""
-    if n_rows == 0:
-        return np.zeros((0, len(request.layers), request.image_mask.shape[1]), dtype=np.float32)
-    rows = request.rows
-    return torch.stack([rows[layer][0] for layer in sorted(rows)], dim=1).cpu().numpy()
+    """The rows of the first sequence of a decoding request, layers ascending; the request gives them up."""
+    layers = sorted(request.layers)
+    stacked = np.empty((n_rows, len(layers), request.image_mask.shape[1]), dtype=np.float32)
+    for index, layer in enumerate(layers if n_rows else ()):
+        stacked[:, index] = request.take(layer)[0].cpu().numpy()
+    return stacked
 
 
 class TokenText:
