@@ -1,0 +1,74 @@
+"""Looking after a store from the command line.
+
+    python -m storage backup FILE        a copy of everything, while the app is running
+    python -m storage restore FILE       into an empty store
+    python -m storage check [--repair]   files without rows, rows without files, damaged pictures
+    python -m storage bench --json       how long saving and listing take in a large store
+
+Which store is told by `SAYO_DATA_DIR` and `SAYO_DATABASE_URL`, as for the app.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from sayo_app.errors import SayoError
+from storage.bench import SERVER_VARIABLE, bench
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    result = bench(arguments.rows, arguments.repeats, arguments.server)
+    if arguments.json:
+        print(json.dumps(result, indent=2))
+        return 0
+    for database in ("sqlite", "postgresql"):
+        if database in result:
+            figures = result[database]
+            print(
+                f"{database}, {result['rows']:,} corrections, 95th percentile: "
+                f"save {figures['save']['p95']} ms, slowest page {figures['page_p95']} ms"
+            )
+    return 0
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        default=os.environ.get(SERVER_VARIABLE),
+        help="a PostgreSQL server, where a schema is made and dropped; default: $" + SERVER_VARIABLE,
+    )
+
+
+# Name: what it is for, its arguments, what it does.
+COMMANDS: dict[
+    str,
+    tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]],
+] = {
+    "bench": ("measure saving and listing in a large store", _add_bench, _bench),
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 something was found or refused, 2 the words make no command."""
+    parser = argparse.ArgumentParser(prog="python -m storage", description="Look after a store.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (purpose, add_arguments, _) in COMMANDS.items():
+        add_arguments(commands.add_parser(name, help=purpose, description=purpose))
+    arguments = parser.parse_args(words)
+    try:
+        return COMMANDS[arguments.command][2](arguments)
+    except SayoError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
