@@ -15,9 +15,46 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from sayo_app.errors import SayoError
+from sayo_app.settings import Settings
+from storage.backup import backup, restore
 from storage.bench import SERVER_VARIABLE, bench
+from storage.check import check
+from storage.store import Store
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    with Store(Settings.from_environment()) as store:
+        copied = backup(store, arguments.file)
+    print(f"{copied.rows:,} rows and {copied.files:,} files ({copied.bytes:,} bytes) are in {arguments.file}")
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    with Store(Settings.from_environment()) as store:
+        copied = restore(store, arguments.file)
+    print(f"{copied.rows:,} rows and {copied.files:,} files are back")
+    return 0
+
+
+def _add_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    with Store(Settings.from_environment()) as store:
+        found = check(store, repair=arguments.repair)
+    for finding in found:
+        print(f"{finding.what}: {finding.where}" + (f": {finding.done}" if finding.done else ""))
+    left = sum(not finding.done for finding in found)
+    print(f"{len(found)} found, {len(found) - left} put right")
+    return 1 if left else 0
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repair", action="store_true", help="put right what can be without loss")
 
 
 def _bench(arguments: argparse.Namespace) -> int:
@@ -52,6 +89,9 @@ COMMANDS: dict[
     str,
     tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]],
 ] = {
+    "backup": ("copy everything into a file, while the app is running", _add_file, _backup),
+    "restore": ("put a backup into an empty store", _add_file, _restore),
+    "check": ("look whether rows and files fit together", _add_check, _check),
     "bench": ("measure saving and listing in a large store", _add_bench, _bench),
 }
 
