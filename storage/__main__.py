@@ -4,6 +4,10 @@
     python -m storage export FORMAT PATH     corrections into a new file or folder
     python -m storage imports                what was imported
     python -m storage undo-import ID         takes an import back
+    python -m storage backup FILE            a copy of everything, while the app is running
+    python -m storage restore FILE           into an empty store
+    python -m storage check [--repair]       files without rows, rows without files, damaged pictures
+    python -m storage bench --json           how long saving and listing take in a large store
 
 Which store is told by `SAYO_DATA_DIR` and `SAYO_DATABASE_URL`, as for the app.
 """
@@ -11,11 +15,90 @@ Which store is told by `SAYO_DATA_DIR` and `SAYO_DATABASE_URL`, as for the app.
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from sayo_app.errors import SayoError
-from storage.formats.commands import COMMANDS
+from sayo_app.settings import Settings
+from storage.backup import backup, restore
+from storage.bench import SERVER_VARIABLE, bench
+from storage.check import check
+from storage.formats import commands as exchange
+from storage.store import Store
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    with Store(Settings.from_environment()) as store:
+        copied = backup(store, arguments.file)
+    print(f"{copied.rows:,} rows and {copied.files:,} files ({copied.bytes:,} bytes) are in {arguments.file}")
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    with Store(Settings.from_environment()) as store:
+        copied = restore(store, arguments.file)
+    print(f"{copied.rows:,} rows and {copied.files:,} files are back")
+    return 0
+
+
+def _add_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    with Store(Settings.from_environment()) as store:
+        found = check(store, repair=arguments.repair)
+    for finding in found:
+        print(f"{finding.what}: {finding.where}" + (f": {finding.done}" if finding.done else ""))
+    left = sum(not finding.done for finding in found)
+    print(f"{len(found)} found, {len(found) - left} put right")
+    return 1 if left else 0
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repair", action="store_true", help="put right what can be without loss")
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    result = bench(arguments.rows, arguments.repeats, arguments.server)
+    if arguments.json:
+        print(json.dumps(result, indent=2))
+        return 0
+    for database in ("sqlite", "postgresql"):
+        if database in result:
+            figures = result[database]
+            print(
+                f"{database}, {result['rows']:,} corrections, 95th percentile: "
+                f"save {figures['save']['p95']} ms, slowest page {figures['page_p95']} ms"
+            )
+    return 0
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        default=os.environ.get(SERVER_VARIABLE),
+        help="a PostgreSQL server, where a schema is made and dropped; default: $" + SERVER_VARIABLE,
+    )
+
+
+# Name: what it is for, its arguments, what it does.
+COMMANDS: dict[
+    str,
+    tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]],
+] = {
+    "backup": ("copy everything into a file, while the app is running", _add_file, _backup),
+    "restore": ("put a backup into an empty store", _add_file, _restore),
+    "check": ("look whether rows and files fit together", _add_check, _check),
+    "bench": ("measure saving and listing in a large store", _add_bench, _bench),
+} | exchange.COMMANDS
 
 
 def main(words: Sequence[str] | None = None) -> int:

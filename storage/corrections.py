@@ -87,7 +87,7 @@ class CorrectionStore(DraftStore):
             **more,
         )
         self.require_writable()
-        if trace_id is not None and not self._trace_path(trace_id).exists():
+        if trace_id is not None and not self.trace_path(trace_id).exists():
             raise not_found("trace", trace_id)
         # Reading a trace takes a while: not while others wait for the lock.
         reward = shown_reward(self, trace_id, regions) if new.reward is None else new.reward

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
 
 from sayo_app.errors import ReadOnlyStoreError, SettingsError, StorageError, StoreVersionError
 from sayo_app.settings import Settings
@@ -32,15 +34,27 @@ logger = logging.getLogger(__name__)
 MIGRATIONS_DIR = Path(__file__).resolve().parent / "migrations"
 BUSY_TIMEOUT_S = 30.0
 _POSTGRES_LOCK = 5_241_602_082  # any number that only this app locks while it migrates
+_CACHE_KIB = 64 * 1024  # of SQLite's pages, a connection at most
 # Alembic's context is global to the process.
 _migrating = threading.Lock()
+_open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _forget_connections() -> None:
+    """A forked process must not use its parent's."""
+    for engine in _open_engines:
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_connections)
 
 
 class Database:
     """An open, migrated database; the parts of the store build on it.
 
-    Several processes may hold it open at once: SQLite runs in WAL mode, a write takes the lock when it
-    begins and waits for others, and no connection is kept between two uses.
+    Several processes may hold it open at once: SQLite runs in WAL mode, and a write takes the lock when it
+    begins and waits for others. Connections are kept until `close`, and never by a forked process.
 
     Attributes:
         settings: where the files lie.
@@ -56,6 +70,8 @@ class Database:
         self.settings = settings
         with _translated():
             self._engine, self.read_only = _open(settings)
+        _open_engines.add(self._engine)
+        weakref.finalize(self, self._engine.dispose)
         self._writing = self._engine.execution_options(sqlite_begin="IMMEDIATE")
 
     @property
@@ -143,6 +159,8 @@ def _open_sqlite(url: URL) -> tuple[Engine, bool]:
     try:
         _use_wal(engine)
         _migrate(engine)
+        # Not to go on with a connection whose foreign keys were off.
+        engine.dispose()
         return engine, False
     except OperationalError as error:
         engine.dispose()
@@ -162,9 +180,8 @@ def _reading_engine(path: Path) -> Engine:
         # `immutable` ignores the write-ahead log: only right while there is none.
         modes.append({"immutable": "1"})
     for mode in modes:
-        engine = _sqlite_engine(
-            URL.create("sqlite", database=f"file:{quote(str(path))}", query={**mode, "uri": "true"})
-        )
+        url = URL.create("sqlite", database=f"file:{quote(str(path))}", query={**mode, "uri": "true"})
+        engine = _sqlite_engine(url, NullPool)
         try:
             with engine.connect() as connection:
                 connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
@@ -177,15 +194,16 @@ def _reading_engine(path: Path) -> Engine:
     raise AssertionError("the last mode returns or raises")
 
 
-def _sqlite_engine(url: URL) -> Engine:
-    # NullPool: nothing stays open between uses, so other processes, forks and file copies are safe.
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
+def _sqlite_engine(url: URL, pool: type[Pool] = QueuePool) -> Engine:
+    # Connections stay open: SQLite would empty its log into the file whenever the last one closes.
+    engine = create_engine(url, poolclass=pool, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
     def connected(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
         # We begin transactions ourselves: the driver would begin too late to hold the lock.
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:

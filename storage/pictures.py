@@ -94,7 +94,7 @@ class PictureStore(Database):
 
     def load_trace(self, trace_id: str) -> AttentionTrace:
         """Raises NotFoundError, or StorageError when the file is damaged."""
-        path = self._trace_path(trace_id)
+        path = self.trace_path(trace_id)
         if not path.exists():
             raise not_found("trace", trace_id)
         return AttentionTrace.load(path)
@@ -102,7 +102,8 @@ class PictureStore(Database):
     def _picture_path(self, picture_id: str) -> Path:
         return hashed_path(self.settings.pictures_dir, picture_id, ".png")
 
-    def _trace_path(self, trace_id: str) -> Path:
+    def trace_path(self, trace_id: str) -> Path:
+        """Where that trace lies, whether or not it does. Raises NotFoundError for what is no id."""
         return hashed_path(self.settings.traces_dir, trace_id, ".npz")
 
 

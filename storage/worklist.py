@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, exists, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Row, Select, exists, func, literal, select, tuple_
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
 
 from sayo_app.errors import CorrectionError
 from storage import work_records
@@ -21,6 +24,7 @@ from storage.texts import clean
 from storage.work_records import WorkPage, WorkQuery
 
 MAX_PAGE = 500
+_NEAR = 2000
 
 
 class _Sort(NamedTuple):
@@ -53,7 +57,7 @@ class WorkListStore(CorrectionStore):
         if after is not None:
             entries = entries.where(_beyond(sort, *_read_place(sort, after)))
         limit = min(max(1, limit), MAX_PAGE)
-        rows = self._entries(entries.order_by(*_order(sort)).limit(limit + 1), sort)
+        rows = self._first(entries.order_by(*_order(sort)), query, limit + 1)
         page = rows[:limit]
         return WorkPage(
             entries=tuple(_record(row) for row in page),
@@ -78,14 +82,13 @@ class WorkListStore(CorrectionStore):
                 raise not_found("entry of the work list", entry_id)
             value = getattr(here, sort.key.key)
         entries = _filtered(select(WorkEntry.id), query).where(_beyond(sort, value, entry_id, back))
-        rows = self._entries(entries.order_by(*_order(sort, back)).limit(1), sort)
+        rows = self._first(entries.order_by(*_order(sort, back)), query, 1)
         return _record(rows[0]) if rows else None
 
     def item_entries(self, item_id: int) -> list[work_records.WorkEntry]:
         """All entries of one item, deleted ones too. Raises NotFoundError."""
         self.get_item(item_id)
-        sort = SORTS["newest"]
-        return [_record(row) for row in self._entries(select(WorkEntry.id).filter_by(item_id=item_id), sort)]
+        return [_record(row) for row in self._entries(select(WorkEntry.id).filter_by(item_id=item_id))]
 
     def count_work(self, query: WorkQuery) -> dict[str, int]:
         """How many entries of each state meet the query: what a bar of progress shows.
@@ -94,7 +97,8 @@ class WorkListStore(CorrectionStore):
             CorrectionError: an unknown sort or state.
         """
         _sort(query)
-        counts = _filtered(select(WorkEntry.state, func.count()), query).group_by(WorkEntry.state)
+        counts = _filtered(select(WorkEntry.state, func.count()), query).where(*_texts(query))
+        counts = counts.group_by(WorkEntry.state)
         with self.read() as session:
             return {str(row[0]): int(row[1]) for row in session.execute(counts)}
 
@@ -106,7 +110,21 @@ class WorkListStore(CorrectionStore):
                 for column in (WorkEntry.annotator, WorkEntry.model, WorkEntry.family)
             }
 
-    def _entries(self, identities: Select[int], sort: _Sort) -> Sequence[Row[*tuple[Any, ...]]]:
+    def _first(self, entries: Select[int], query: WorkQuery, count: int) -> Sequence[Row[*tuple[Any, ...]]]:
+        """The first entries in order whose text holds the words."""
+        texts = _texts(query)
+        if not texts:
+            return self._entries(entries.limit(count))
+        # A common word is soon found in the order of an index. For a rare one, all texts are read once,
+        # in the order in which they lie, which is many times as fast as in that of an index.
+        near = entries.limit(_NEAR).subquery()
+        rows = self._entries(entries.where(WorkEntry.id.in_(select(near.c.id)), *texts).limit(count))
+        if len(rows) == count:
+            return rows
+        found = select(WorkEntry.id).where(*texts).cte("found").prefix_with("MATERIALIZED")
+        return self._entries(entries.where(WorkEntry.id.in_(select(found.c.id))).limit(count))
+
+    def _entries(self, identities: Select[int]) -> Sequence[Row[*tuple[Any, ...]]]:
         """Narrow rows are filtered and sorted first; only the page's are joined with what they show."""
         query = (
             select(WorkEntry, WorkItem, CorrectionRevision.question)
@@ -136,17 +154,41 @@ def _filtered(entries: Select[*tuple[Any, ...]], query: WorkQuery) -> Select[*tu
     named = ("annotator", "model", "family", "origin", "batch_id", "flagged")
     wanted = {name: getattr(query, name) for name in named if getattr(query, name) is not None}
     entries = entries.filter_by(**wanted)
-    states = [state for state in ENTRY_STATES if state != "deleted"]
-    entries = entries.where(WorkEntry.state.in_(query.states or states))
+    others = set(ENTRY_STATES) - set(query.states) if query.states else {"deleted"}
+    if len(query.states) == 1:
+        entries = entries.filter_by(state=query.states[0])
+    else:
+        # Not as IN: that tempts SQLite to gather all of each state and sort them, for one page.
+        entries = entries.where(WorkEntry.state.not_in(sorted(others)))
     if query.reward_below is not None:
         entries = entries.where(WorkEntry.reward_key < min(query.reward_below, NO_REWARD))
-    for word in clean(query.text).casefold().split():
-        entries = entries.where(WorkEntry.search_text.contains(word, autoescape=True))
     if query.not_by is not None:
         other = aliased(WorkEntry)
         theirs = (other.item_id == WorkEntry.item_id) & (other.annotator == query.not_by)
         entries = entries.where(~exists().where(theirs & (other.state != "deleted")))
     return entries
+
+
+def _texts(query: WorkQuery) -> list[ColumnElement[bool]]:
+    words = clean(query.text).casefold().split()
+    return [_Position(WorkEntry.search_text, word) > 0 for word in words]
+
+
+class _Position(GenericFunction[int]):
+    """Where a word begins in a text, 0 for nowhere: several times as fast as LIKE, and no wildcards."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(_Position, "sqlite")
+def _instr(element: _Position, compiler: SQLCompiler, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Position, "postgresql")
+def _strpos(element: _Position, compiler: SQLCompiler, **options: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **options)})"
 
 
 def _order(sort: _Sort, back: bool = False) -> list[ColumnElement[Any]]:

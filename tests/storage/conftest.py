@@ -13,6 +13,7 @@ from sqlalchemy import Engine, create_engine
 import storage.database
 from sayo_app.core.region import Region
 from sayo_app.settings import Settings
+from storage.bench import own_schema
 from storage.records import CorrectionRecord
 from storage.store import Store
 from tests import postgres
@@ -55,7 +56,7 @@ def postgres_settings(
     postgres_url: str, engines: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
     """A fresh database of its own; other processes find it by the environment."""
-    with postgres.schema(postgres_url) as url:
+    with own_schema(postgres_url) as url:
         monkeypatch.setenv("SAYO_DATABASE_URL", url)
         yield Settings.from_environment()
 

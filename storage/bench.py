@@ -1,0 +1,219 @@
+"""How long saving and listing take in a large store: `python -m storage bench`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import random
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from sqlalchemy import NullPool, create_engine, func, insert, make_url, select
+
+from sayo_app.core.region import Region
+from sayo_app.settings import Settings
+from storage.entries import NO_REWARD
+from storage.models import Correction, CorrectionRevision, WorkEntry, WorkItem, now
+from storage.store import Store
+from storage.work_records import WorkQuery
+
+SERVER_VARIABLE = "SAYO_TEST_DATABASE_URL"
+_AT_ONCE = 2000
+_WORDS = (
+    *("red", "blue", "green", "left", "right", "above", "below", "apple", "pear"),
+    *("cup", "bicycle", "tree", "house", "cloud", "many", "which"),
+)
+_ANSWER = "The cup is on the left of the tree, and the tag on it is blue. " * 5 + "<answer>blue</answer>"
+_STATES = ("submitted", "submitted", "accepted", "rejected", "draft", "skipped")
+
+# What people ask of the list; each page is asked for at a random place.
+QUERIES = {
+    "most wrong": WorkQuery(),
+    "newest": WorkQuery(sort="newest"),
+    "queue": WorkQuery(states=("todo",), sort="queue"),
+    "state": WorkQuery(states=("rejected",)),
+    "author": WorkQuery(annotator="author 7"),
+    "state, author, model": WorkQuery(states=("submitted",), annotator="author 3", model="model 2"),
+    "family": WorkQuery(family="family 11", sort="newest"),
+    "reward below": WorkQuery(reward_below=-0.5, states=("submitted",)),
+    "flagged": WorkQuery(flagged=True, sort="newest"),
+    "common word": WorkQuery(text="apple"),
+    "rare words": WorkQuery(text="cloud 99999"),
+    "words that are not there": WorkQuery(text="zeppelin"),
+    "not yet by": WorkQuery(states=("todo",), not_by="author 7", sort="queue"),
+    "rare everything": WorkQuery(annotator="author 39", family="family 19", model="model 3", flagged=True),
+}
+
+
+def bench(rows: int, repeats: int, server_url: str | None) -> dict[str, Any]:
+    """Fills a throw-away SQLite store, and a schema of its own on the server, and measures both.
+
+    Returns:
+        Milliseconds; `page_p95` is that of the slowest query of `QUERIES`.
+    """
+    result: dict[str, Any] = {
+        "rows": rows,
+        "repeats": repeats,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "python": platform.python_version(),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data_dir=Path(folder))
+        result["sqlite"] = _measured(settings, rows, repeats)
+        if server_url is not None:
+            with own_schema(server_url) as url:
+                result["postgresql"] = _measured(replace(settings, database_url=url), rows, repeats)
+    return result
+
+
+@contextmanager
+def own_schema(url: str) -> Iterator[str]:
+    """The URL of a new, empty schema on a PostgreSQL server, as good as a database; dropped at the end."""
+    name = f"sayo_{uuid.uuid4().hex[:12]}"
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    try:
+        own = make_url(url).update_query_dict({"options": f"-csearch_path={name}"})
+        yield own.render_as_string(hide_password=False)
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
+
+
+def _measured(settings: Settings, rows: int, repeats: int) -> dict[str, Any]:
+    with Store(settings) as store:
+        picture_id = store.add_picture(Image.new("RGB", (640, 480), "grey")).id
+        fill(store, picture_id, rows)
+        chance = random.Random(0)
+        pages = {
+            name: _percentiles(partial(_page, store, query, chance), repeats)
+            for name, query in QUERIES.items()
+        }
+        item = store.add_item(picture_id=picture_id, question="The one that is drawn on?", wanted=0)
+        version = iter(range(repeats))
+        return {
+            "save": _percentiles(lambda: _save(store, picture_id), repeats),
+            "draft": _percentiles(
+                lambda: store.save_draft(
+                    item.id, content={"regions": [_REGION] * 5}, version=next(version), tab="t"
+                ),
+                repeats,
+            ),
+            "count": _percentiles(lambda: store.count_work(WorkQuery()), repeats),
+            "page": pages,
+            "page_p95": max(page["p95"] for page in pages.values()),
+        }
+
+
+_REGION = Region.box(10, 20, 300, 400, label="cup").to_dict()
+
+
+def fill(store: Store, picture_id: str, rows: int) -> None:
+    """Rows as people would make them, a tenth of them items to do."""
+    chance, start = random.Random(1), now() - timedelta(seconds=rows)
+    with store.write() as session:
+        for first in range(1, rows + 1, _AT_ONCE):
+            made = [
+                _row(chance, number, picture_id) for number in range(first, min(first + _AT_ONCE, rows + 1))
+            ]
+            for row in made:
+                row["created_at"] = row["updated_at"] = start + timedelta(seconds=row["id"])
+            done = [row for row in made if row["state"] != "todo"]
+            for table, some in (
+                (WorkItem, made),
+                (Correction, done),
+                (CorrectionRevision, done),
+                (WorkEntry, made),
+            ):
+                names = {column.key for column in table.__table__.columns}
+                session.execute(
+                    insert(table), [{name: row[name] for name in row if name in names} for row in some]
+                )
+        if store.shared:
+            for table in (WorkItem, Correction, CorrectionRevision, WorkEntry):
+                name, top = table.__tablename__, select(func.max(table.id)).scalar_subquery()
+                session.execute(select(func.setval(f"{name}_id_seq", top)))
+    if store.shared:
+        # A server does this by itself after a while.
+        with store.write() as session:
+            session.connection().exec_driver_sql("ANALYZE")
+
+
+def _row(chance: random.Random, number: int, picture_id: str) -> dict[str, Any]:
+    """The fields of all tables for one item and its correction, under one number."""
+    todo = chance.random() < 0.1
+    reward = None if todo or chance.random() < 0.1 else chance.uniform(-1, 1)
+    question = f"{' '.join(chance.choices(_WORDS, k=9))} {number}?"
+    return {
+        "id": number,
+        "item_id": number,
+        "correction_id": None if todo else number,
+        "picture_id": picture_id,
+        "question": question,
+        "question_sha256": f"{number:064d}",
+        "priority": 0,
+        "priority_key": -chance.randrange(5),
+        "wanted": int(todo),
+        "annotator": "" if todo else f"author {chance.randrange(40)}",
+        "author": "author",
+        "model": f"model {chance.randrange(4)}",
+        "answer_shown": _ANSWER,
+        "origin": "person",
+        "family": f"family {chance.randrange(20)}",
+        "revision": 1,
+        "regions": [_REGION, _REGION],
+        "corrected_answer": chance.choice(_WORDS),
+        "state": "todo" if todo else chance.choice(_STATES),
+        "comment": "",
+        "flagged": chance.random() < 0.02,
+        "reward": reward,
+        "reward_key": NO_REWARD if reward is None else reward,
+        "search_text": question,
+    }
+
+
+def _save(store: Store, picture_id: str) -> None:
+    store.add_correction(
+        picture_id=picture_id,
+        question=f"What is left of {uuid.uuid4().hex}?",
+        model="model 1",
+        adapter_id=None,
+        answer_shown=_ANSWER,
+        trace_id=None,
+        regions=[Region.box(10, 20, 300, 400), Region.box(30, 40, 50, 60)],
+        corrected_answer="blue",
+        author="author 1",
+        reward=0.5,
+    )
+
+
+def _page(store: Store, query: WorkQuery, chance: random.Random) -> None:
+    """A page somewhere in the list."""
+    place = {
+        "wrong": lambda: [chance.uniform(-1, 1), 0],
+        "queue": lambda: [-chance.randrange(5), 0],
+        "newest": lambda: [(now() - timedelta(seconds=chance.uniform(0, 100_000))).isoformat(), 0],
+    }[query.sort]()
+    store.list_work(query, after=json.dumps(place) if chance.random() < 0.5 else None)
+
+
+def _percentiles(action: Callable[[], object], repeats: int) -> dict[str, float]:
+    """Milliseconds of one call."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        action()
+        times.append(1000 * (time.perf_counter() - start))
+    return {f"p{share}": round(float(np.percentile(times, share)), 2) for share in (50, 95)}
