@@ -75,7 +75,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from sayo_app.core.scenes import KINDS
-    from sayo_app.mllm.families import load_model
+    from sayo_app.mllm.loading import load_model
     from training.card import model_card
     from training.evaluate import evaluate_scenes, table
 

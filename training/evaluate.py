@@ -16,7 +16,7 @@ from PIL import Image
 
 from sayo_app.core.metrics import pointing_game, region_energy
 from sayo_app.core.questions import FAMILIES, HELD_OUT_SEED
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from training.corrections import Sample, scene_sample
 from training.prompts import Batch, collate, encode
 from training.rewards import PARTS

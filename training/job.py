@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sayo_app.mllm.adapters import save_adapter
-from sayo_app.mllm.families import load_model
+from sayo_app.mllm.loading import load_model
 from sayo_app.settings import Settings
 from storage.records import AdapterRecord
 from storage.store import Store

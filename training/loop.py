@@ -30,7 +30,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sayo_app.errors import TrainingError
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from storage.records import RunConfig
 from training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from training.corrections import Sample

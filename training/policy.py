@@ -11,7 +11,7 @@ from peft import PeftModel
 from torch import nn
 
 from sayo_app.mllm.adapters import attach, load_adapter, lora_config, switch
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from storage.records import RunConfig
 
 POLICY = "policy"

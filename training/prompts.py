@@ -13,7 +13,8 @@ from torch import Tensor
 
 from sayo_app.core.grid import ImageGrid
 from sayo_app.core.region import region_mask
-from sayo_app.mllm.families import LoadedModel, base_model
+from sayo_app.mllm.families import base_model
+from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import build_inputs
 from training.corrections import Sample
 
@@ -40,6 +41,7 @@ class Batch:
         picture_features: what the vision tower made of the pictures. It is frozen, so every forward
             on this batch (rollout, scoring, reference, update) shares it.
         position_ids: explicit, since a forward on a cache cannot work them out.
+        text_inputs: what else the model is told about each prompt token.
         next_position: the position of the first completion token.
         image_columns: True where the prompt token is an image token; differs from row to row.
     """
@@ -48,9 +50,10 @@ class Batch:
     input_ids: Int[Tensor, "prompt length"]
     attention_mask: Bool[Tensor, "prompt length"]
     picture_features: Any
-    position_ids: Int[Tensor, "axis prompt length"]
+    position_ids: Int[Tensor, "*axis prompt length"]
     next_position: Int[Tensor, " prompt"]
     image_columns: Bool[Tensor, "prompt length"]
+    text_inputs: dict[str, Tensor]
 
 
 def encode(loaded: LoadedModel, sample: Sample) -> Prompt:
@@ -66,10 +69,12 @@ def encode(loaded: LoadedModel, sample: Sample) -> Prompt:
 def collate(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Batch:
     """Pad on the left to the longest prompt, encode the pictures and work out the positions.
 
-    Inputs shaped like `input_ids` are padded; all others (pixels, grids) are joined end to end.
+    Inputs shaped like `input_ids` are padded; all others (pixels, grids) are joined end to end, with zeros
+    after the pictures of fewer tiles.
     """
     longest = max(prompt.length for prompt in prompts)
-    joined: dict[str, Tensor] = {}
+    texts: dict[str, Tensor] = {}
+    pictures: dict[str, Tensor] = {}
     for name, first in prompts[0].inputs.items():
         parts = [prompt.inputs[name] for prompt in prompts]
         if first.shape == prompts[0].inputs["input_ids"].shape:
@@ -77,19 +82,31 @@ def collate(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Batch:
             parts = [
                 torch.nn.functional.pad(part, (longest - part.shape[1], 0), value=fill) for part in parts
             ]
-        joined[name] = torch.cat(parts)
-    position_ids, next_position = loaded.family.positions(loaded.model, joined)
+            texts[name] = torch.cat(parts)
+        else:
+            pictures[name] = _joined(parts)
+    position_ids, next_position = loaded.family.positions(loaded.model, texts | pictures)
     return Batch(
         prompts=tuple(prompts),
-        input_ids=joined["input_ids"],
-        attention_mask=joined["attention_mask"].bool(),
-        picture_features=base_model(loaded.model).get_image_features(
-            joined["pixel_values"], joined["image_grid_thw"], return_dict=True
-        ),
+        input_ids=texts["input_ids"],
+        attention_mask=texts["attention_mask"].bool(),
+        picture_features=base_model(loaded.model).get_image_features(**pictures, return_dict=True),
         position_ids=position_ids,
         next_position=next_position,
-        image_columns=loaded.image_columns(joined["input_ids"]),
+        image_columns=loaded.image_columns(texts["input_ids"]),
+        text_inputs={name: texts[name] for name in texts if name not in ("input_ids", "attention_mask")},
     )
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """Tensors end to end; those that are shorter along another axis end in zeros, as in the processors."""
+    longest = [max(part.shape[axis] for part in parts) for axis in range(1, parts[0].ndim)]
+    padded = []
+    for part in parts:
+        missing = [side - part.shape[axis] for axis, side in enumerate(longest, start=1)]
+        pads = [pad for side in reversed(missing) for pad in (0, side)]
+        padded.append(torch.nn.functional.pad(part, pads) if any(missing) else part)
+    return torch.cat(padded)
 
 
 def pad_id(loaded: LoadedModel) -> int:

@@ -12,7 +12,8 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from sayo_app.mllm.decode import end_token_ids
-from sayo_app.mllm.families import LoadedModel, base_model
+from sayo_app.mllm.families import base_model
+from sayo_app.mllm.loading import LoadedModel
 from training.prompts import Batch, pad_id
 
 
@@ -41,11 +42,14 @@ def prefill(
         attention_mask=batch.attention_mask,
         position_ids=batch.position_ids,
         mm_encoder_outputs={"image": batch.picture_features},
+        **batch.text_inputs,
         past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
     )
-    cache.batch_repeat_interleave(num_generations)
+    # Unlike batch_repeat_interleave it knows the states of linear attention too.
+    group: Any = torch.arange(len(batch.prompts), device=batch.input_ids.device)
+    cache.reorder_cache(group.repeat_interleave(num_generations))
     return cache, output.logits[:, -1].float().repeat_interleave(num_generations, dim=0)
 
 
@@ -69,7 +73,7 @@ def extend(
     output = model(
         input_ids=ids,
         attention_mask=torch.cat([prompt_mask, prompt_mask.new_ones(rows, start + queries)], dim=1),
-        position_ids=positions.expand(batch.position_ids.shape[0], -1, -1),
+        position_ids=positions.expand(*batch.position_ids.shape[:-2], -1, -1),
         past_key_values=cache,
         use_cache=True,
         **kwargs,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.decode import entropy
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from training.prompts import Batch
 from training.rollout import Completions, extend, prefill
 

@@ -21,7 +21,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sayo_app.errors import AdapterError
-from sayo_app.mllm.families import LoadedModel, base_model
+from sayo_app.mllm.families import base_model
+from sayo_app.mllm.loading import LoadedModel
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 # Every linear layer of the language model's blocks; the vision tower stays as it is.

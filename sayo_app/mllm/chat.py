@@ -19,7 +19,7 @@ from sayo_app.core.trace import AttentionTrace
 from sayo_app.mllm.bias import SteerRequest
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.decode import Sampling, decode
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import build_inputs
 from sayo_app.mllm.steer import Steering, steer_request
 

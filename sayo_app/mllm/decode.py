@@ -16,7 +16,8 @@ from torch import Tensor
 
 from sayo_app.mllm.bias import SteerRequest
 from sayo_app.mllm.capture import CaptureRequest
-from sayo_app.mllm.families import LoadedModel, base_model
+from sayo_app.mllm.families import base_model
+from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import never_sampled
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import BatchFeature
 
 from sayo_app.errors import ModelError, QuestionError
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 
 # Models that were not trained on the format are asked for it.
 FORMAT_INSTRUCTION = (
@@ -49,8 +49,8 @@ def prompt_text(loaded: LoadedModel, question: str, n_pictures: int = 1) -> str:
 def build_inputs(
     loaded: LoadedModel, pictures: Sequence[Image.Image], question: str, completion: str | None = None
 ) -> BatchFeature:
-    """A batch of one on the model's device: `input_ids`, `attention_mask`, `mm_token_type_ids`,
-    `pixel_values`, `image_grid_thw`.
+    """A batch of one on the model's device: `input_ids`, `attention_mask` and what the model's family calls
+    its pictures; numbers with a fraction are of the model's type.
 
     Args:
         completion: text that follows the prompt as it stands, special tokens included.
@@ -62,7 +62,10 @@ def build_inputs(
     text = prompt_text(loaded, question, len(pictures)) + (completion or "")
     try:
         images = [picture.convert("RGB") for picture in pictures]
-        inputs = loaded.processor(text=[text], images=images, return_tensors="pt")
+        # As in apply_chat_template: a template that writes the first token itself gets no second one.
+        first = loaded.tokenizer.bos_token
+        kwargs = {"add_special_tokens": False} if first and text.startswith(first) else {}
+        inputs = loaded.processor(text=[text], images=images, return_tensors="pt", **kwargs)
     except ValueError as error:
         raise ModelError(
             expected="a picture that this model can read",
@@ -70,7 +73,9 @@ def build_inputs(
             remedy="Crop or pad the picture and try again.",
         ) from error
     inputs = inputs.to(loaded.device)
-    inputs["pixel_values"] = inputs["pixel_values"].to(loaded.dtype)
+    for name, value in inputs.items():
+        if torch.is_floating_point(value):
+            inputs[name] = value.to(loaded.dtype)
     return inputs
 
 
@@ -87,10 +92,11 @@ def never_sampled(loaded: LoadedModel, vocabulary: int) -> torch.Tensor:
 
 def _without_special_tokens(loaded: LoadedModel, question: str) -> str:
     """A question cannot end the turn or claim a second picture: special tokens in it are dropped."""
+    names = ("image_token", "video_token")
     special = {
         *loaded.tokenizer.all_special_tokens,
-        loaded.processor.image_token,
-        loaded.processor.video_token,
+        *(token.content for token in loaded.tokenizer.added_tokens_decoder.values() if token.special),
+        *(token for name in names if (token := getattr(loaded.processor, name, None))),
     }
     while any(token in question for token in special):
         for token in special:

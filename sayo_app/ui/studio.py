@@ -22,7 +22,7 @@ from storage.store import Store
 
 if TYPE_CHECKING:
     from sayo_app.mllm.chat import Chunk
-    from sayo_app.mllm.families import LoadedModel
+    from sayo_app.mllm.loading import LoadedModel
 
 log = logging.getLogger(__name__)
 # One thing at a time on the model: every event that uses it names this.
@@ -82,7 +82,7 @@ class Studio:
     def _load(self) -> None:
         started = time.perf_counter()
         try:
-            from sayo_app.mllm.families import load_model
+            from sayo_app.mllm.loading import load_model
 
             self._model.set_result(load_model(self.settings))
             log.info("model %s ready after %.1f s", self.settings.model, time.perf_counter() - started)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from transformers import BatchFeature, Qwen3VLForConditionalGeneration
 
-from sayo_app.mllm.families import LoadedModel, load_model
+from sayo_app.mllm.loading import LoadedModel, load_model
 from sayo_app.mllm.prompt import prompt_text
 from sayo_app.settings import Settings
 from tests.mllm.helpers import QUESTIONS, SIZES_WH, noise

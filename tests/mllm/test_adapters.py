@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from sayo_app.errors import AdapterError
 from sayo_app.mllm import adapters
 from sayo_app.mllm.chat import answer
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import build_inputs
 from tests.mllm.helpers import noise
 

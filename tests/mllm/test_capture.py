@@ -13,7 +13,8 @@ from sayo_app.errors import CaptureError
 from sayo_app.mllm import capture
 from sayo_app.mllm.adapters import attach, lora_config
 from sayo_app.mllm.capture import CaptureRequest
-from sayo_app.mllm.families import LoadedModel, base_model
+from sayo_app.mllm.families import base_model
+from sayo_app.mllm.loading import LoadedModel
 from tests.mllm.helpers import reference_rows
 
 ALL = frozenset({0, 1, 2})

@@ -16,7 +16,7 @@ from sayo_app.errors import AdapterError, QuestionError
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.chat import Chunk, TokenText, answer
 from sayo_app.mllm.decode import Sampling, decode, entropy
-from sayo_app.mllm.families import LoadedModel, load_model
+from sayo_app.mllm.loading import LoadedModel, load_model
 from sayo_app.mllm.prompt import build_inputs
 from sayo_app.settings import Settings
 from tests.mllm.helpers import noise, reference_rows

@@ -16,8 +16,8 @@ import torch
 from transformers import BatchFeature
 
 from sayo_app.errors import ModelError, ModelLoadError
-from sayo_app.mllm import families
-from sayo_app.mllm.families import LoadedModel, load_model, pick_device
+from sayo_app.mllm import loading
+from sayo_app.mllm.loading import LoadedModel, load_model, pick_device
 from sayo_app.mllm.patch import PatchProduct, linear_patch_embed
 from sayo_app.mllm.prompt import build_inputs
 from sayo_app.settings import Settings
@@ -114,7 +114,7 @@ def test_devices() -> None:
 
 
 def test_a_model_that_stays_busy_is_reported(fresh: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(families, "LOCK_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(loading, "LOCK_TIMEOUT_S", 0.01)
     with fresh.exclusive(), pytest.raises(ModelError, match="still running"), fresh.exclusive():
         pass
     with fresh.exclusive():
@@ -167,7 +167,7 @@ def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(
             "huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}"
         )
-        monkeypatch.setattr(families, "HUB_TIMEOUT_S", 0.2)
+        monkeypatch.setattr(loading, "HUB_TIMEOUT_S", 0.2)
         yield
 
 
@@ -190,7 +190,7 @@ def test_an_unknown_name_fails_soon_without_a_hub(hub: str, request: pytest.Fixt
 
 @pytest.mark.parametrize("name", ["no such//name", "/no/such/folder", "./nothing"])
 def test_a_name_that_cannot_be_one_asks_no_hub(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(families, "is_offline_mode", lambda: True)
+    monkeypatch.setattr(loading, "is_offline_mode", lambda: True)
     with pytest.raises(ModelLoadError):
         load_model(Settings(model=name, device="cpu"))
 
@@ -204,7 +204,7 @@ def test_a_downloaded_model_needs_no_hub_and_no_torchvision(tiny_model_dir: Path
     (tmp_path / "models--somebody--tiny" / "refs" / "main").write_text("0123")
     code = (
         "import sys; sys.modules['torchvision'] = None;"
-        "from sayo_app.mllm.families import load_model; from sayo_app.settings import Settings;"
+        "from sayo_app.mllm.loading import load_model; from sayo_app.settings import Settings;"
         "print(load_model(Settings(model='somebody/tiny', device='cpu')).n_layers)"
     )
     environment = os.environ | {"HF_HUB_CACHE": str(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9"}

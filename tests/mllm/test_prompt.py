@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sayo_app.errors import ModelError, QuestionError
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import FORMAT_INSTRUCTION, build_inputs, check_question, prompt_text
 from tests.mllm.helpers import noise
 from training.bundled import SPECIAL_TOKENS

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sayo_app.core.region import Region
-from sayo_app.mllm.families import LoadedModel, load_model
+from sayo_app.mllm.loading import LoadedModel, load_model
 from sayo_app.settings import Settings
 from training.corrections import Sample
 

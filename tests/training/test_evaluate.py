@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sayo_app.core.questions import FAMILIES
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from training.corrections import Sample, scene_sample
 from training.evaluate import COLUMNS, Judged, _blanked, evaluate_scenes, judge, summary, table
 

@@ -16,7 +16,7 @@ import pytest
 from sayo_app.core.region import Region
 from sayo_app.errors import SayoError, TrainingError
 from sayo_app.mllm.adapters import active, load_adapter, switch
-from sayo_app.mllm.families import load_model
+from sayo_app.mllm.loading import load_model
 from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.records import RunConfig
 from storage.store import Store

@@ -12,7 +12,7 @@ import torch
 
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.adapters import save_adapter
-from sayo_app.mllm.families import load_model
+from sayo_app.mllm.loading import load_model
 from sayo_app.settings import Settings
 from storage.records import RunConfig
 from training import loop

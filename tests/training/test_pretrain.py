@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from sayo_app.core.scenes import COLOURS, KINDS, LETTERS, make_scene
-from sayo_app.mllm.families import load_model
+from sayo_app.mllm.loading import load_model
 from sayo_app.mllm.patch import linear_patch_embed
 from sayo_app.settings import Settings
 from training.bundled import MERGE, build_image_processor, build_model, build_tokenizer

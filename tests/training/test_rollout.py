@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from training.corrections import Sample
 from training.progress import Cancelled
 from training.prompts import collate, encode

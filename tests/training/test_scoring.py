@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sayo_app.mllm.capture import CaptureRequest
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from training.corrections import Sample
 from training.evaluate import judge_completions
 from training.prompts import Batch, collate, encode
