@@ -17,7 +17,7 @@ from sayo_app.errors import InputError
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.chat import TokenText
 from sayo_app.mllm.decode import feed, prefill
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import build_inputs
 
 SHARE = 0.1

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from sayo_app.errors import InputError, ModelError, RegionError, StorageError
 from sayo_app.mllm.bias import SteerRequest
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from sayo_app.settings import ASSETS_DIR, BUNDLED, Settings
 
 MAX_STRENGTH = 20.0

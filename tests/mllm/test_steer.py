@@ -14,7 +14,7 @@ from transformers import BatchFeature
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.errors import InputError, ModelError, RegionError, StorageError
 from sayo_app.mllm.chat import answer
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.steer import Found, Steering, found_path, found_steering, save_found, steer_request
 from sayo_app.settings import Settings
 

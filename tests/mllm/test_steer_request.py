@@ -9,7 +9,7 @@ from transformers import BatchFeature, DynamicCache
 from sayo_app.errors import CaptureError
 from sayo_app.mllm.bias import SteerRequest
 from sayo_app.mllm.capture import CaptureRequest, attention
-from sayo_app.mllm.families import LoadedModel
+from sayo_app.mllm.loading import LoadedModel
 
 ALL = frozenset({0, 1, 2})
 CLOSE = {"rtol": 0.0, "atol": 1e-5}
