@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +22,13 @@ RUN_STATES = ACTIVE_RUN_STATES + FINAL_RUN_STATES
 
 REWARDS = {
     "sayo": "Attention on the region (SAYO, as published)",
-    "sayo+answer": "Attention on the region and right answers",
+    "sayo+answer": "Attention on the region and right answers, as published",
+    "sayo-exact": "Attention on the region, exact gradient",
+    "sayo-exact+answer": "Attention on the region and right answers, exact gradient",
     "answer": "Right answers only",
 }
+ATTENTION_TOKENS = ("entropy", "sensitivity")
+CREDITS = ("answer", "token")
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,13 @@ class RunConfig:
 
     Attributes:
         reward: a key of `REWARDS`.
+        attention_weight: of the attention in the reward, beside answer and format of weight 1.
+        attention_layers: what the attention reward reads: `last`, the last layer with full attention;
+            `found`, the layers and heads found for the model by steering it; or layers, as in `2,3`.
+        tokens: which tokens it reads: those of the most entropy, or of entropy times visual sensitivity.
+        credit: how attention becomes advantages: `answer` gives a completion's reward to all its tokens,
+            `token` gives each token what its own row is worth.
+        gated: attention counts only in right answers.
         steps: optimiser steps.
         num_generations: completions a prompt (one group).
         prompts_per_step: groups a step.
@@ -157,6 +169,11 @@ class RunConfig:
     """
 
     reward: str = "sayo+answer"
+    attention_weight: float = 1.0
+    attention_layers: str = "last"
+    tokens: str = "entropy"
+    credit: str = "answer"
+    gated: bool = False
     steps: int = 60
     num_generations: int = 8
     prompts_per_step: int = 4
@@ -180,6 +197,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.reward not in REWARDS:
             raise _config_error("reward", f"one of {', '.join(REWARDS)}", self.reward)
+        for name, known in (("tokens", ATTENTION_TOKENS), ("credit", CREDITS)):
+            if getattr(self, name) not in known:
+                raise _config_error(name, f"one of {', '.join(known)}", getattr(self, name))
+        if not _LAYERS.fullmatch(self.attention_layers):
+            raise _config_error("attention_layers", "last, found or layers as in 2,3", self.attention_layers)
         for name, least in _AT_LEAST.items():
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= least):
@@ -218,7 +240,9 @@ class RunConfig:
         return cls(**{name: _typed(name, value, kinds[name]) for name, value in values.items()})
 
 
+_LAYERS = re.compile(r"last|found|\d+(,\d+)*")
 _AT_LEAST = {
+    "attention_weight": 0,
     "steps": 1,
     "num_generations": 2,
     "prompts_per_step": 1,

@@ -31,17 +31,19 @@ from torch import Tensor
 
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.loading import LoadedModel
+from sayo_app.mllm.steer import Steering
 from storage.records import RunConfig
 from training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from training.corrections import Sample
+from training.credit import advantages_of, attention_counts, is_exact, rewards_of
 from training.evaluate import Judged, judge, judge_completions, summary
-from training.objective import Loss, group_advantages, policy_loss
+from training.looks import Looks, attention_reward, looks_of
+from training.objective import Loss, policy_loss
 from training.policy import Policy, make_policy
 from training.progress import Cancelled, Progress, StopSignal
-from training.prompts import Batch, collate, encode
-from training.rewards import total_reward
+from training.prompts import Batch, blanked, collate, encode
 from training.rollout import Completions, generate, group_uniforms
-from training.scoring import Scorer, reward_layer
+from training.scoring import Scorer, divergence, make_reading
 
 # Logits that one forward may hold, rows x tokens x vocabulary: 2**28 are 1 GB in float32.
 LOGIT_BUDGET = 2**28
@@ -83,10 +85,10 @@ class Experience:
 
     batch: Batch
     completions: Completions
+    looks: Looks
     old_log_probs: Float[Tensor, "row token"]
     reference_log_probs: Float[Tensor, "row token"] | None
-    advantages: Float[Tensor, " row"]
-    rewards: list[float]
+    advantages: Float[Tensor, "row token"]
     judged: list[Judged]
 
 
@@ -99,6 +101,7 @@ def train(
     folder: Path,
     progress: Progress,
     base_adapter: Path | None = None,
+    found: Steering | None = None,
     stop: StopSignal | None = None,
 ) -> tuple[Policy, Outcome]:
     """Train an adapter on the training samples; go on from the folder's checkpoint if there is one.
@@ -107,13 +110,14 @@ def train(
         loaded: its model gets the adapter; its base weights stay as they are.
         folder: the run's own, for the checkpoint.
         base_adapter: the adapter to start from and be held to; None starts from the bare model.
+        found: the layers and heads where steering helps this model, where they are known.
         stop: asked at every place where the run can stop.
 
     Raises:
         Cancelled: after a checkpoint of the last finished step.
         TrainingError: settings that cannot work, or a gradient that is not finite.
     """
-    trainee = make_trainee(loaded, config, base_adapter)
+    trainee = make_trainee(loaded, config, base_adapter, found)
     stop = stop or StopSignal()
     # Several processes stop together between steps: one that left alone would leave the others waiting.
     check = stop.check if trainee.accelerator.num_processes == 1 else lambda: None
@@ -136,7 +140,7 @@ def train(
             experiences = [collect(trainee, part, check) for part in _parts(samples, config, loaded)]
             losses = update(trainee, experiences)
             done += 1
-            figures = _mean(gather_object([_figures(experiences, losses)]))
+            figures = _mean(gather_object([_figures(config, experiences, losses)]))
             progress.write("step", step=done, steps=config.steps, **figures, **clock.tick())
             if config.eval_every and done % config.eval_every == 0 and done < config.steps:
                 evaluation("during", done)
@@ -147,7 +151,9 @@ def train(
         raise
 
 
-def make_trainee(loaded: LoadedModel, config: RunConfig, base_adapter: Path | None) -> Trainee:
+def make_trainee(
+    loaded: LoadedModel, config: RunConfig, base_adapter: Path | None, found: Steering | None = None
+) -> Trainee:
     """A seeded adapter on the model, AdamW on the adapter alone, both wrapped by accelerate."""
     accelerator = Accelerator(cpu=loaded.device.type == "cpu")
     if config.prompts_per_step % accelerator.num_processes:
@@ -159,7 +165,7 @@ def make_trainee(loaded: LoadedModel, config: RunConfig, base_adapter: Path | No
     torch.manual_seed(config.seed)
     policy = make_policy(loaded, config, base_adapter)
     optimiser = torch.optim.AdamW(policy.trainable, config.learning_rate, weight_decay=config.weight_decay)
-    scorer = Scorer(policy.model, reward_layer(loaded))
+    scorer = Scorer(policy.model, make_reading(loaded, config.attention_layers, found))
     wrapped, optimiser = accelerator.prepare(scorer, optimiser)
     return Trainee(loaded, config, policy, scorer, accelerator, wrapped, optimiser)
 
@@ -204,42 +210,50 @@ def collect(trainee: Trainee, samples: Sequence[tuple[int, Sample]], check: Call
     )
     with torch.no_grad():
         scores = scorer(batch, completions, config.temperature)
+        weights = scores.entropies
+        if config.tokens == "sensitivity":
+            weights = weights * divergence(scores.logits, scorer(blanked(loaded, batch), completions).logits)
         reference = None
         if config.beta:
             with trainee.policy.reference():
                 reference = scorer(batch, completions, config.temperature).log_probs
     check()
-    judged = judge_completions(batch, completions, scores)
-    rewards = [total_reward(config.reward, one.parts) for one in judged]
-    advantages = group_advantages(torch.tensor(rewards).view(len(samples), group))
+    looks = looks_of(loaded, batch, completions, weights)
+    judged = judge_completions(batch, completions, scores.rows, looks)
     return Experience(
         batch=batch,
         completions=completions,
+        looks=looks,
         old_log_probs=scores.log_probs,
         reference_log_probs=reference,
-        advantages=advantages.flatten().to(scores.log_probs),
-        rewards=rewards,
+        advantages=advantages_of(config, judged, scores.rows, looks, completions.ids.shape[1]),
         judged=judged,
     )
 
 
 def update(trainee: Trainee, experiences: Sequence[Experience]) -> list[Loss]:
-    """One AdamW step on the mean loss of the experiences, the gradient clipped to `max_grad_norm`."""
+    """One AdamW step on the mean loss of the prompts, the gradient clipped to `max_grad_norm`."""
     config, optimiser = trainee.config, trainee.optimiser
     optimiser.zero_grad()
-    losses = []
+    losses, prompts = [], sum(len(experience.batch.prompts) for experience in experiences)
     for experience in experiences:
         completions = experience.completions
+        scores = trainee.wrapped(experience.batch, completions, config.temperature)
         loss = policy_loss(
-            trainee.wrapped(experience.batch, completions, config.temperature).log_probs,
+            scores.log_probs,
             experience.old_log_probs,
             experience.reference_log_probs,
             experience.advantages,
             completions.mask,
             epsilon=config.epsilon,
             beta=config.beta,
+            summed=is_exact(config),
         )
-        trainee.accelerator.backward(loss.total / len(experiences))
+        if is_exact(config):
+            counts = attention_counts(config, experience.judged).to(scores.rows)
+            gain = (counts * attention_reward(scores.rows, experience.looks)).mean()
+            loss = Loss(loss.total - config.attention_weight * gain, loss.kl)
+        trainee.accelerator.backward(loss.total * (len(experience.batch.prompts) / prompts))
         losses.append(loss)
     norm = trainee.accelerator.clip_grad_norm_(trainee.policy.trainable, config.max_grad_norm)
     if not torch.isfinite(norm):
@@ -261,10 +275,12 @@ def _parts(
     return [samples[start : start + size] for start in range(0, len(samples), size)]
 
 
-def _figures(experiences: Sequence[Experience], losses: Sequence[Loss]) -> dict[str, float | None]:
+def _figures(
+    config: RunConfig, experiences: Sequence[Experience], losses: Sequence[Loss]
+) -> dict[str, float | None]:
     """One process's means for the log; None where no completion could be scored."""
-    means = summary([one for experience in experiences for one in experience.judged])
-    rewards = [reward for experience in experiences for reward in experience.rewards]
+    judged = [one for experience in experiences for one in experience.judged]
+    means, rewards = summary(judged), rewards_of(config, judged)
     return {
         "reward": sum(rewards) / len(rewards),
         "attention_reward": means["sayo_reward"],

@@ -1,4 +1,15 @@
-"""Group advantages and the clipped policy loss with a KL term: tensors in, tensors out."""
+"""Advantages, the clipped policy loss with a KL term, and the attention's own gradient.
+
+The reward r_theta(y) of a completion y reads the attention of the policy itself, so that
+
+    grad E[r_theta(y)] = E[r_theta(y) grad log pi_theta(y)] + E[grad r_theta(y)].
+
+- `sayo`, as published (arXiv 2602.08241, on GRPO): the first term alone, rewards scaled by their spread
+  within a group, tokens averaged within a completion.
+- `sayo-exact`: both terms. Rewards are compared with the mean of the *others* of their group and tokens are
+  summed, which makes the estimate unbiased for completions drawn from the policy (temperature 1, top-p 1).
+  The rows are differentiable in the update's own forward pass, so the second term costs no forward.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +37,35 @@ def group_advantages(rewards: Float[Tensor, "prompt generation"]) -> Float[Tenso
     return centred / (rewards.std(dim=1, keepdim=True) + ADVANTAGE_EPS)
 
 
+def leave_one_out_advantages(
+    rewards: Float[Tensor, "prompt generation"],
+) -> Float[Tensor, "prompt generation"]:
+    """r_i - mean of the group's other rewards: a baseline without bias (RLOO, arXiv 2402.14740)."""
+    others = rewards.shape[1] - 1
+    return (rewards - rewards.mean(dim=1, keepdim=True)) * (rewards.shape[1] / others)
+
+
+def token_advantages(
+    scores: Float[Tensor, "prompt generation token"], known: Bool[Tensor, "prompt generation token"]
+) -> Float[Tensor, "prompt generation token"]:
+    """(s - mean) / (std + 1e-4) over the known tokens of each prompt's group; 0 where nothing is known."""
+    count = known.sum(dim=(1, 2), keepdim=True)
+    kept = torch.where(known, scores, 0.0)
+    centred = torch.where(known, kept - kept.sum(dim=(1, 2), keepdim=True) / count.clamp(min=1), 0.0)
+    variance = centred.square().sum(dim=(1, 2), keepdim=True) / (count - 1).clamp(min=1)
+    return centred / (variance.sqrt() + ADVANTAGE_EPS)
+
+
 def policy_loss(
     log_probs: Float[Tensor, "row token"],
     old_log_probs: Float[Tensor, "row token"],
     reference_log_probs: Float[Tensor, "row token"] | None,
-    advantages: Float[Tensor, " row"],
+    advantages: Float[Tensor, "row token"],
     completion_mask: Bool[Tensor, "row token"],
     *,
     epsilon: float,
     beta: float,
+    summed: bool = False,
 ) -> Loss:
     """mean over rows of mean over tokens of -min(p A, clip(p, 1 - epsilon, 1 + epsilon) A) + beta KL.
 
@@ -43,18 +74,21 @@ def policy_loss(
 
     Args:
         reference_log_probs: None leaves the KL out (and reports 0).
+        summed: sum the gain over a row's tokens instead; the KL stays a mean.
     """
     ratio = torch.exp(log_probs - old_log_probs)
-    weight = advantages[:, None]
-    gain = torch.minimum(ratio * weight, ratio.clamp(1 - epsilon, 1 + epsilon) * weight)
+    gain = torch.minimum(ratio * advantages, ratio.clamp(1 - epsilon, 1 + epsilon) * advantages)
     kl = torch.zeros_like(gain)
     if reference_log_probs is not None:
         gap = reference_log_probs - log_probs
         kl = torch.exp(gap) - gap - 1
-    return Loss(
-        total=_row_mean(beta * kl - gain, completion_mask),
-        kl=_row_mean(kl, completion_mask).detach(),
-    )
+    mean_kl = _row_mean(kl, completion_mask)
+    gained = _row_sum(gain, completion_mask) if summed else _row_mean(gain, completion_mask)
+    return Loss(total=beta * mean_kl - gained, kl=mean_kl.detach())
+
+
+def _row_sum(values: Float[Tensor, "row token"], mask: Bool[Tensor, "row token"]) -> Float[Tensor, ""]:
+    return torch.where(mask, values, 0.0).sum(dim=1).mean()
 
 
 def _row_mean(values: Float[Tensor, "row token"], mask: Bool[Tensor, "row token"]) -> Float[Tensor, ""]:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
+from sayo_app.mllm.bias import SteerRequest
 from sayo_app.mllm.decode import end_token_ids
 from sayo_app.mllm.families import base_model
 from sayo_app.mllm.loading import LoadedModel
@@ -33,7 +34,7 @@ class Completions:
 
 
 def prefill(
-    model: torch.nn.Module, batch: Batch, num_generations: int
+    model: torch.nn.Module, batch: Batch, num_generations: int, **kwargs: Any
 ) -> tuple[DynamicCache, Float[Tensor, "row vocabulary"]]:
     """Encode each prompt once; its keys, values and next-token logits, repeated for its group."""
     cache = DynamicCache(config=base_model(model).config)
@@ -46,6 +47,7 @@ def prefill(
         past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
+        **kwargs,
     )
     # Unlike batch_repeat_interleave it knows the states of linear attention too.
     group: Any = torch.arange(len(batch.prompts), device=batch.input_ids.device)
@@ -127,6 +129,7 @@ def generate(
     uniforms: Float[Tensor, "row token"] | None = None,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    steer: SteerRequest | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Completions:
     """Complete every prompt `num_generations` times; greedy without uniform numbers.
@@ -134,10 +137,11 @@ def generate(
     Image tokens are never drawn: the next forward would look for their picture and fail.
 
     Args:
+        steer: a pull on attention while completing; its columns and queries are the batch's.
         check: called before every token; may raise to stop.
     """
     model, device = loaded.model, batch.input_ids.device
-    cache, logits = prefill(model, batch, num_generations)
+    cache, logits = prefill(model, batch, num_generations, sayo_steer=steer)
     rows = len(logits)
     ends = torch.tensor(end_token_ids(loaded), device=device)
     banned = list(loaded.family.never_sampled(loaded.config))
@@ -154,7 +158,7 @@ def generate(
         running = running & ~torch.isin(drawn, ends)
         if t + 1 == max_new_tokens or not running.any():
             break
-        logits = extend(model, batch, cache, ids[:, t : t + 1], num_generations, t)[:, -1]
+        logits = extend(model, batch, cache, ids[:, t : t + 1], num_generations, t, sayo_steer=steer)[:, -1]
     longest = int(mask.sum(dim=1).max())
     ids, mask = ids[:, :longest], mask[:, :longest]
     texts = loaded.tokenizer.batch_decode(

@@ -9,8 +9,8 @@ from PIL import Image
 
 from sayo_app.core.steps import split_steps
 from sayo_app.errors import InputError
-from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.heads import HeadCase, find_heads, heads_for_region, top_heads
+from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import build_inputs
 from tests.mllm.helpers import noise
 
