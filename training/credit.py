@@ -11,15 +11,8 @@ from torch import Tensor
 from storage.records import RunConfig
 from training.evaluate import Judged
 from training.looks import Looks, token_scores
-from training.objective import group_advantages, leave_one_out_advantages, token_advantages
+from training.objective import group_advantages, is_exact, leave_one_out_advantages, token_advantages
 from training.rewards import CHOICES, total_reward
-
-EXACT = ("sayo-exact", "sayo-exact+answer")
-
-
-def is_exact(config: RunConfig) -> bool:
-    """Whether the attention's own gradient is part of the objective."""
-    return config.reward in EXACT
 
 
 def attention_counts(config: RunConfig, judged: Sequence[Judged]) -> Bool[Tensor, " row"]:
@@ -49,7 +42,7 @@ def advantages_of(
     by_token = config.credit == "token" and "attention" in CHOICES[config.reward]
     weight = 0.0 if by_token else config.attention_weight
     rewards = [total_reward(config.reward, one.parts, weight, config.gated) for one in judged]
-    grouped = torch.tensor(rewards).view(-1, config.num_generations)
+    grouped = torch.tensor(rewards, dtype=rows.dtype).view(-1, config.num_generations)
     compared = leave_one_out_advantages(grouped) if is_exact(config) else group_advantages(grouped)
     advantages = compared.reshape(-1, 1).expand(-1, tokens).to(rows)
     if not by_token:

@@ -35,10 +35,10 @@ from sayo_app.mllm.steer import Steering
 from storage.records import RunConfig
 from training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from training.corrections import Sample
-from training.credit import advantages_of, attention_counts, is_exact, rewards_of
+from training.credit import advantages_of, attention_counts, rewards_of
 from training.evaluate import Judged, judge, judge_completions, summary
-from training.looks import Looks, attention_reward, looks_of
-from training.objective import Loss, policy_loss
+from training.looks import Looks, looks_of
+from training.objective import Loss, objective_loss
 from training.policy import Policy, make_policy
 from training.progress import Cancelled, Progress, StopSignal
 from training.prompts import Batch, blanked, collate, encode
@@ -239,20 +239,17 @@ def update(trainee: Trainee, experiences: Sequence[Experience]) -> list[Loss]:
     for experience in experiences:
         completions = experience.completions
         scores = trainee.wrapped(experience.batch, completions, config.temperature)
-        loss = policy_loss(
+        loss = objective_loss(
             scores.log_probs,
-            experience.old_log_probs,
-            experience.reference_log_probs,
-            experience.advantages,
-            completions.mask,
-            epsilon=config.epsilon,
-            beta=config.beta,
-            summed=is_exact(config),
+            scores.rows,
+            looks=experience.looks,
+            counted=attention_counts(config, experience.judged).to(scores.rows.device),
+            old_log_probs=experience.old_log_probs,
+            reference_log_probs=experience.reference_log_probs,
+            advantages=experience.advantages,
+            completion_mask=completions.mask,
+            config=config,
         )
-        if is_exact(config):
-            counts = attention_counts(config, experience.judged).to(scores.rows)
-            gain = (counts * attention_reward(scores.rows, experience.looks)).mean()
-            loss = Loss(loss.total - config.attention_weight * gain, loss.kl)
         trainee.accelerator.backward(loss.total * (len(experience.batch.prompts) / prompts))
         losses.append(loss)
     norm = trainee.accelerator.clip_grad_norm_(trainee.policy.trainable, config.max_grad_norm)

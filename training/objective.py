@@ -19,6 +19,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from storage.records import RunConfig
+from training.looks import Looks, attention_reward
+
+EXACT = ("sayo-exact", "sayo-exact+answer")
 # Keeps a group of nearly equal rewards from being blown up to unit variance.
 ADVANTAGE_EPS = 1e-4
 
@@ -85,6 +89,45 @@ def policy_loss(
     mean_kl = _row_mean(kl, completion_mask)
     gained = _row_sum(gain, completion_mask) if summed else _row_mean(gain, completion_mask)
     return Loss(total=beta * mean_kl - gained, kl=mean_kl.detach())
+
+
+def objective_loss(
+    log_probs: Float[Tensor, "row token"],
+    rows: Float[Tensor, "row query image"],
+    *,
+    looks: Looks,
+    counted: Bool[Tensor, " row"],
+    old_log_probs: Float[Tensor, "row token"],
+    reference_log_probs: Float[Tensor, "row token"] | None,
+    advantages: Float[Tensor, "row token"],
+    completion_mask: Bool[Tensor, "row token"],
+    config: RunConfig,
+) -> Loss:
+    """The policy loss of a run's objective, and for an exact one less weight x mean over rows of r_theta.
+
+    Args:
+        rows: of the forward that gave `log_probs`.
+        counted: completions whose attention is rewarded.
+    """
+    loss = policy_loss(
+        log_probs,
+        old_log_probs,
+        reference_log_probs,
+        advantages,
+        completion_mask,
+        epsilon=config.epsilon,
+        beta=config.beta,
+        summed=is_exact(config),
+    )
+    if not is_exact(config):
+        return loss
+    gain = (counted.to(rows) * attention_reward(rows, looks)).mean()
+    return Loss(loss.total - config.attention_weight * gain, loss.kl)
+
+
+def is_exact(config: RunConfig) -> bool:
+    """Whether the attention's own gradient is part of the objective."""
+    return config.reward in EXACT
 
 
 def _row_sum(values: Float[Tensor, "row token"], mask: Bool[Tensor, "row token"]) -> Float[Tensor, ""]:

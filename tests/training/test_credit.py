@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from storage.records import RunConfig
-from training.credit import advantages_of, attention_counts, is_exact
+from training.credit import advantages_of, attention_counts
 from training.evaluate import Judged
 from training.looks import Part, make_looks
 
@@ -43,7 +43,6 @@ def test_by_answer_all_tokens_get_what_the_completion_is_worth():
 def test_the_exact_form_compares_with_the_others_and_does_not_scale():
     found = advantages(replace(CONFIG, reward="sayo-exact+answer"))
     assert found == [pytest.approx([0.6] * 3), pytest.approx([-0.6] * 3)]
-    assert is_exact(replace(CONFIG, reward="sayo-exact")) and not is_exact(CONFIG)
 
 
 def test_by_token_each_row_is_compared_with_the_group():
