@@ -164,6 +164,7 @@ class RunConfig:
         epsilon: clip of the policy ratio.
         held_out_share: share of pictures kept out of training.
         eval_every: steps between evaluations on held-out corrections; 0 means only before and after.
+        gradient_checkpointing: compute activations twice rather than keep them: slower, less memory.
         base_adapter_id: adapter to go on from; None starts at the base model.
         name: name of the resulting adapter; empty means one is made up.
     """
@@ -190,6 +191,7 @@ class RunConfig:
     seed: int = 0
     held_out_share: float = 0.25
     eval_every: int = 20
+    gradient_checkpointing: bool = False
     base_adapter_id: int | None = None
     model: str = BUNDLED
     name: str = ""

@@ -42,7 +42,7 @@ from training.objective import Loss, objective_loss
 from training.policy import Policy, make_policy
 from training.progress import Cancelled, Progress, StopSignal
 from training.prompts import Batch, blanked, collate, encode
-from training.rollout import Completions, generate, group_uniforms
+from training.rollout import Completions, generate, group_uniforms, one_by_one
 from training.scoring import Scorer, divergence, make_reading
 
 # Logits that one forward may hold, rows x tokens x vocabulary: 2**28 are 1 GB in float32.
@@ -165,7 +165,8 @@ def make_trainee(
     torch.manual_seed(config.seed)
     policy = make_policy(loaded, config, base_adapter)
     optimiser = torch.optim.AdamW(policy.trainable, config.learning_rate, weight_decay=config.weight_decay)
-    scorer = Scorer(policy.model, make_reading(loaded, config.attention_layers, found))
+    reading = make_reading(loaded, config.attention_layers, found)
+    scorer = Scorer(policy.model, reading, checkpointed=config.gradient_checkpointing)
     wrapped, optimiser = accelerator.prepare(scorer, optimiser)
     return Trainee(loaded, config, policy, scorer, accelerator, wrapped, optimiser)
 
@@ -238,7 +239,10 @@ def update(trainee: Trainee, experiences: Sequence[Experience]) -> list[Loss]:
     losses, prompts = [], sum(len(experience.batch.prompts) for experience in experiences)
     for experience in experiences:
         completions = experience.completions
-        scores = trainee.wrapped(experience.batch, completions, config.temperature)
+        batch = experience.batch
+        if config.gradient_checkpointing:
+            batch, completions = one_by_one(trainee.loaded, batch, completions)
+        scores = trainee.wrapped(batch, completions, config.temperature)
         loss = objective_loss(
             scores.log_probs,
             scores.rows,

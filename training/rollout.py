@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from sayo_app.mllm.bias import SteerRequest
 from sayo_app.mllm.decode import end_token_ids
 from sayo_app.mllm.families import base_model
 from sayo_app.mllm.loading import LoadedModel
-from training.prompts import Batch, pad_id
+from training.prompts import Batch, collate, pad_id
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +81,32 @@ def extend(
         **kwargs,
     )
     return output.logits.float()
+
+
+def whole_pass(
+    model: torch.nn.Module, batch: Batch, ids: Int[Tensor, "row query"], **kwargs: Any
+) -> Float[Tensor, "row key vocabulary"]:
+    """Logits of prompts and completions in one forward without a cache; a completion for each prompt."""
+    new = ids.shape[1]
+    offsets = batch.next_position[:, None] + torch.arange(new, device=ids.device)
+    later = offsets.expand(*batch.position_ids.shape[:-2], -1, -1)
+    pad = torch.nn.functional.pad
+    output = model(
+        input_ids=torch.cat([batch.input_ids, ids], dim=1),
+        attention_mask=pad(batch.attention_mask, (0, new), value=True),
+        position_ids=torch.cat([batch.position_ids, later], dim=-1),
+        mm_encoder_outputs={"image": batch.picture_features},
+        **{name: pad(value, (0, new)) for name, value in batch.text_inputs.items()},
+        use_cache=False,
+        **kwargs,
+    )
+    return output.logits.float()
+
+
+def one_by_one(loaded: LoadedModel, batch: Batch, completions: Completions) -> tuple[Batch, Completions]:
+    """The same completions, each with a prompt of its own."""
+    prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
+    return collate(loaded, prompts), replace(completions, num_generations=1)
 
 
 def draw(

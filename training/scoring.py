@@ -17,7 +17,7 @@ from sayo_app.mllm.decode import entropy
 from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.steer import Steering
 from training.prompts import Batch
-from training.rollout import Completions, extend, prefill
+from training.rollout import Completions, extend, prefill, whole_pass
 
 LAST, FOUND = "last", "found"
 
@@ -96,10 +96,12 @@ class Scorer(nn.Module):
     of the image tokens in the padded prompt, row by row.
     """
 
-    def __init__(self, policy: nn.Module, reading: Reading) -> None:
+    def __init__(self, policy: nn.Module, reading: Reading, checkpointed: bool = False) -> None:
+        """Args: checkpointed: the policy keeps no activations for its gradient but computes them again."""
         super().__init__()
         self.policy = policy
         self.reading = reading
+        self.checkpointed = checkpointed
 
     def forward(
         self,
@@ -108,22 +110,51 @@ class Scorer(nn.Module):
         temperature: float = 1.0,
         steer: SteerRequest | None = None,
     ) -> Scores:
+        """Args: steer: a pull on attention; log-probabilities and rows are those under it.
+
+        A checkpointed policy that is to have a gradient cannot run on a cache, which would be filled twice:
+        it wants a row of the batch for each completion, see `one_by_one`.
+        """
+        if self.checkpointed and torch.is_grad_enabled():
+            logits, rows = self._whole(batch, completions)
+        else:
+            logits, rows = self._shared(batch, completions, steer)
+        return Scores(*_token_scores(logits, completions.ids, temperature), rows=rows, logits=logits)
+
+    def _whole(
+        self, batch: Batch, completions: Completions
+    ) -> tuple[Float[Tensor, "row token vocabulary"], Float[Tensor, "row query image"]]:
+        """Prompt and completion in one pass, without a cache."""
+        prompt, tokens = batch.input_ids.shape[1], completions.ids.shape[1]
+        request = self._request(batch, slice(prompt, prompt + tokens - 1))
+        # Transformers checkpoints in training mode only; there is no dropout, so nothing else changes.
+        self.policy.train()
+        try:
+            output = whole_pass(self.policy, batch, completions.ids[:, :-1], sayo_capture=request)
+        finally:
+            self.policy.eval()
+        return output[:, prompt - 1 :], self._rows(request)
+
+    def _shared(
+        self, batch: Batch, completions: Completions, steer: SteerRequest | None
+    ) -> tuple[Float[Tensor, "row token vocabulary"], Float[Tensor, "row query image"]]:
+        """The prompt once a group, then the completions on its cache."""
         group = completions.num_generations
         cache, first = prefill(self.policy, batch, group, sayo_steer=steer)
         # The last token predicts nothing that is scored and its row is never read.
         queries = completions.ids[:, :-1]
         if queries.shape[1] == 0:
-            rows = first.new_zeros(len(first), 0, int(batch.image_columns.sum(dim=1).max()))
-            logits = first[:, None]
-        else:
-            layers, heads = self.reading.layers, self.reading.heads
-            request = CaptureRequest(frozenset(layers), batch.image_columns, heads=heads)
-            later = extend(
-                self.policy, batch, cache, queries, group, 0, sayo_capture=request, sayo_steer=steer
-            )
-            rows = torch.stack([request.rows[layer] for layer in layers]).mean(dim=0)
-            logits = torch.cat([first[:, None], later], dim=1)
-        return Scores(*_token_scores(logits, completions.ids, temperature), rows=rows, logits=logits)
+            return first[:, None], first.new_zeros(len(first), 0, int(batch.image_columns.sum(dim=1).max()))
+        request = self._request(batch)
+        later = extend(self.policy, batch, cache, queries, group, 0, sayo_capture=request, sayo_steer=steer)
+        return torch.cat([first[:, None], later], dim=1), self._rows(request)
+
+    def _request(self, batch: Batch, queries: slice | None = None) -> CaptureRequest:
+        layers, heads = frozenset(self.reading.layers), self.reading.heads
+        return CaptureRequest(layers, batch.image_columns, queries=queries, heads=heads)
+
+    def _rows(self, request: CaptureRequest) -> Float[Tensor, "row query image"]:
+        return torch.stack([request.rows[layer] for layer in self.reading.layers]).mean(dim=0)
 
 
 def _token_scores(

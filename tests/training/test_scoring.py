@@ -17,8 +17,8 @@ from training.corrections import Sample
 from training.evaluate import Judged, judge_completions
 from training.looks import looks_of
 from training.prompts import MEAN_GREY, Batch, blanked, collate, encode
-from training.rollout import Completions, generate, group_uniforms
-from training.scoring import Reading, Scorer, divergence, entropy, make_reading, reward_view
+from training.rollout import Completions, generate, group_uniforms, one_by_one
+from training.scoring import Reading, Scorer, Scores, divergence, entropy, make_reading, reward_view
 
 
 def judged(loaded: LoadedModel, batch: Batch, completions: Completions) -> list[Judged]:
@@ -166,3 +166,31 @@ def test_visual_sensitivity_is_nought_on_a_picture_that_is_grey_already(
         found = divergence(*logits) * completions.mask
     assert found[:2].max() > 1e-3
     assert found[2:].max() < 1e-6
+
+
+def test_a_checkpointed_pass_gives_the_same_scores_and_gradients(loaded: LoadedModel, samples: list[Sample]):
+    """One pass without a cache, activations computed twice, against the shared prompt: rows and gradients."""
+    batch, completions = rollout(loaded, samples[:3])
+    weights = [layer.self_attn.q_proj.weight for layer in loaded.model.model.language_model.layers]
+
+    def scored(scorer: Scorer, *given) -> tuple[Scores, list[torch.Tensor]]:
+        scores = scorer(*given)
+        total = (scores.log_probs * completions.mask).sum() + 50 * (scores.rows[:, :4] ** 2).sum()
+        return scores, list(torch.autograd.grad(total, weights))
+
+    reading = Reading((1, 2))
+    plain, expected = scored(Scorer(loaded.model, reading), batch, completions)
+    loaded.model.activation_checkpointing_enable({"use_reentrant": False})
+    calls = []
+    loaded.model.model.language_model.layers[0].mlp.register_forward_pre_hook(lambda *_: calls.append(1))
+    alone = one_by_one(loaded, batch, completions)
+    again, found = scored(Scorer(loaded.model, reading, checkpointed=True), *alone)
+    assert len(calls) == 2, "activations were kept"
+    width = plain.rows.shape[2]
+    for row, length in enumerate(completions.mask.sum(dim=1).tolist()):
+        torch.testing.assert_close(
+            again.log_probs[row, :length], plain.log_probs[row, :length], atol=2e-5, rtol=0
+        )
+        rows = again.rows[row, : length - 1, :width], plain.rows[row, : length - 1]
+        torch.testing.assert_close(*rows, atol=2e-6, rtol=0)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
