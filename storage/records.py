@@ -157,6 +157,11 @@ class RunConfig:
         credit: how attention becomes advantages: `answer` gives a completion's reward to all its tokens,
             `token` gives each token what its own row is worth.
         gated: attention counts only in right answers.
+        steered_share: part of a group that is sampled with the attention pulled towards the region.
+        distil: weight of the distance to the policy whose attention is pulled towards the region.
+        patience: evaluations during the run that may pass without a better one before it stops and goes
+            back to the best; 0 never stops early.
+        max_kl: nats a token, beyond which the policy counts as collapsed and the run stops; 0 is no bound.
         steps: optimiser steps.
         num_generations: completions a prompt (one group).
         prompts_per_step: groups a step.
@@ -175,6 +180,10 @@ class RunConfig:
     tokens: str = "entropy"
     credit: str = "answer"
     gated: bool = False
+    steered_share: float = 0.0
+    distil: float = 0.0
+    patience: int = 0
+    max_kl: float = 2.0
     steps: int = 60
     num_generations: int = 8
     prompts_per_step: int = 4
@@ -215,6 +224,8 @@ class RunConfig:
                 raise _config_error(name, "above 0", getattr(self, name))
         if not 0 < self.top_p <= 1:
             raise _config_error("top_p", "above 0 and at most 1", self.top_p)
+        if self.steered_share > 1:
+            raise _config_error("steered_share", "at most 1", self.steered_share)
         if not 0 < self.held_out_share < 1:
             raise _config_error("held_out_share", "between 0 and 1", self.held_out_share)
 
@@ -245,6 +256,10 @@ class RunConfig:
 _LAYERS = re.compile(r"last|found|\d+(,\d+)*")
 _AT_LEAST = {
     "attention_weight": 0,
+    "steered_share": 0,
+    "distil": 0,
+    "patience": 0,
+    "max_kl": 0,
     "steps": 1,
     "num_generations": 2,
     "prompts_per_step": 1,

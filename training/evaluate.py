@@ -18,6 +18,8 @@ from torch import Tensor
 from sayo_app.core.metrics import pointing_game, region_energy
 from sayo_app.core.questions import FAMILIES, HELD_OUT_SEED
 from sayo_app.mllm.loading import LoadedModel
+from sayo_app.mllm.steer import Steering
+from training import teacher
 from training.corrections import Sample, scene_sample
 from training.looks import Looks, attention_reward, looks_of
 from training.prompts import Batch, collate, encode, grey
@@ -35,6 +37,7 @@ class Judged:
         energy: share of the attention on the picture that lies in the region, last full-attention
             layer, all rows.
         pointing: 1 where the strongest cell of that map is in the region, else 0.
+        length: in tokens, with the end token.
     """
 
     family: str
@@ -44,6 +47,7 @@ class Judged:
     format: float | None
     energy: float | None
     pointing: float | None
+    length: int = 0
 
     @property
     def parts(self) -> dict[str, float | None]:
@@ -80,6 +84,7 @@ def judge_completions(
                 format=format_reward(text),
                 energy=energy,
                 pointing=pointing,
+                length=lengths[i],
             )
         )
     return judged
@@ -91,11 +96,13 @@ def judge(
     *,
     max_new_tokens: int,
     batch_size: int = 32,
+    steering: Steering | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> list[Judged]:
     """Answer each sample greedily and judge the answers, in the order of the samples.
 
     Args:
+        steering: a pull towards the regions while answering; rows are then those under it.
         check: called between batches and tokens; may raise to stop.
     """
     scorer = Scorer(loaded.model, reward_view(loaded))
@@ -104,9 +111,10 @@ def judge(
         check()
         prompts = [encode(loaded, sample) for sample in samples[start : start + batch_size]]
         batch = collate(loaded, prompts)
-        completions = generate(loaded, batch, max_new_tokens=max_new_tokens, check=check)
+        pull = None if steering is None else teacher.pull(loaded, batch, steering)
+        completions = generate(loaded, batch, max_new_tokens=max_new_tokens, steer=pull, check=check)
         with torch.no_grad():
-            scores = scorer(batch, completions)
+            scores = scorer(batch, completions, steer=pull)
         looks = looks_of(loaded, batch, completions, scores.entropies)
         judged += judge_completions(batch, completions, scores.rows, looks)
     return judged
@@ -121,6 +129,7 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
         "sayo_reward": _mean(one.attention for one in judged),
         "energy": _mean(one.energy for one in judged),
         "pointing": _mean(one.pointing for one in judged),
+        "length": _mean(float(one.length) for one in judged),
     }
 
 

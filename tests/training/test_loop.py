@@ -219,7 +219,7 @@ def test_a_gradient_that_is_not_finite_ends_the_run_with_a_remedy(
     make_run, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(objective, "attention_reward", lambda rows, looks: rows.sum(dim=(1, 2)) * torch.nan)
-    with pytest.raises(TrainingError, match="lower learning rate"):
+    with pytest.raises(TrainingError, match="a lower learning rate"):
         make_run().train(samples, replace(CONFIG, reward="sayo-exact"))
 
 
