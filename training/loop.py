@@ -91,57 +91,46 @@ def train(
     """Train an adapter on the training samples; go on from the folder's checkpoint if there is one.
 
     Args:
-        loaded: its model gets the adapter; its base weights stay as they are.
-        folder: the run's own, for the checkpoint.
         base_adapter: the adapter to start from and be held to; None starts from the bare model.
         found: the layers and heads where steering helps this model, where they are known.
-        stop: asked at every place where the run can stop.
 
     Raises:
         Cancelled: after a checkpoint of the last finished step.
-        TrainingError: settings that cannot work, a gradient that is not finite, or a policy that has
-            collapsed; the checkpoint is that of the last evaluation before it.
+        TrainingError: settings that cannot work, or a collapse; the last good checkpoint is kept.
     """
-    trainee = make_trainee(loaded, config, base_adapter, found)
-    stop = stop or StopSignal()
+    trainee, stop = make_trainee(loaded, config, base_adapter, found), stop or StopSignal()
     # Several processes stop together between steps: one that left alone would leave the others waiting.
     check = stop.check if trainee.accelerator.num_processes == 1 else lambda: None
 
     def evaluation(when: str, step: int) -> dict[str, Any]:
-        found = judge(loaded, trainee.mine(held_out), max_new_tokens=config.max_new_tokens, check=check)
-        result = summary(gather_object(found))
+        judged = judge(loaded, trainee.mine(held_out), max_new_tokens=config.max_new_tokens, check=check)
+        result = summary(gather_object(judged))
         progress.write("evaluation", when=when, step=step, split="held_out", **result)
         return result
 
     resumed = resume(trainee, folder)
     before = resumed.before if resumed else evaluation("before", 0)
-    done, best = (resumed.step, resumed.best) if resumed else (0, None)
-    if config.patience and best is None:
-        best = Best.first(trainee.policy, before)
+    done, best = (resumed.step, resumed.best) if resumed else (0, Best.first(trainee.policy, before))
+    best = best if config.patience else None
     clock = Clock(config.steps - done)
     try:
         while done < config.steps and not (best and best.waited >= config.patience):
             if any(gather_object([stop.asked])):
                 raise Cancelled
             samples = trainee.mine(step_samples(training, config, done))
-            experiences, losses = take_step(trainee, samples, progress, check)
+            judged, losses = take_step(trainee, samples, progress, check)
             done += 1
-            judged = [one for experience in experiences for one in experience.judged]
             figures = mean_figures(gather_object([step_figures(config, judged, losses)]))
             progress.write("step", step=done, steps=config.steps, **figures, **clock.tick())
             check_bounds(figures, before, config.max_kl)
             if config.eval_every and done % config.eval_every == 0 and done < config.steps:
-                result = evaluation("during", done)
-                if best:
-                    best.note(trainee.policy, result, done)
+                during = evaluation("during", done)
+                best = best and best.note(trainee.policy, during, done)
                 keep(trainee, folder, Progressed(done, before, best))
         after = evaluation("after", done)
-        if best:
-            best.note(trainee.policy, after, done)
-            if best.step < done:
-                best.restore(trainee.policy)
-                progress.write("status", message=f"Held-out answers were best after step {best.step}")
-                after = evaluation("after", best.step)
+        if best and best.note(trainee.policy, after, done).step < done:
+            best.restore(trainee.policy)
+            after = evaluation("after", best.step)
         return trainee.policy, Outcome(before, after)
     except Cancelled:
         keep(trainee, folder, Progressed(done, before, best))
@@ -165,12 +154,13 @@ def take_step(
     samples: Sequence[tuple[int, Sample]],
     progress: Progress,
     check: Callable[[], None],
-) -> tuple[list[Experience], list[Loss]]:
+) -> tuple[list[Judged], list[Loss]]:
     """Collect and update, in smaller parts whenever memory runs out."""
     while True:
         try:
             experiences = [collect(trainee, part, check) for part in trainee.at_once.parts(samples)]
-            return experiences, update(trainee, experiences)
+            losses = update(trainee, experiences)
+            return [one for experience in experiences for one in experience.judged], losses
         except (RuntimeError, MemoryError) as error:
             trainee.at_once.halve(error, progress)
 

@@ -34,13 +34,14 @@ class Best:
         """The adapter before the first step: a run that never improves changes nothing."""
         return cls(score_of(before), 0, 0, _weights(policy))
 
-    def note(self, policy: Policy, result: dict[str, Any], step: int) -> None:
+    def note(self, policy: Policy, result: dict[str, Any], step: int) -> Best:
         """Keep the policy's weights if it is the best so far."""
         score = score_of(result)
         if score > self.score:
             self.score, self.step, self.waited, self.weights = score, step, 0, _weights(policy)
         else:
             self.waited += 1
+        return self
 
     def restore(self, policy: Policy) -> None:
         set_peft_model_state_dict(policy.model, self.weights, adapter_name=POLICY)

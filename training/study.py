@@ -34,7 +34,14 @@ from training.prompts import collate, encode
 from training.rollout import generate
 from training.scoring import Scorer, reward_view
 from training.stopping import Best
-from training.study_data import StudyData, find_mistakes, find_pull, stepped, study_data
+from training.study_data import (
+    StudyData,
+    answered_right,
+    find_mistakes,
+    find_pull,
+    stepped,
+    study_data,
+)
 from training.study_table import arm_of, rows
 
 BATCH = 64
@@ -52,15 +59,18 @@ class Arm:
         kind: `base` and `steered` train nothing, `supervised` imitates answers, `reward` is the loop.
         changes: to the run's configuration.
         stepped: with a region for each reasoning step.
+        confirmed: on as many right answers, confirmed by a person, as on corrections.
     """
 
     kind: str
     says: str
     changes: dict[str, Any] = field(default_factory=dict)
     stepped: bool = False
+    confirmed: bool = False
 
 
 EXACT = {"reward": "sayo-exact+answer"}
+GENTLE = {"learning_rate": 1e-4, "beta": 0.05}
 ARMS: dict[str, Arm] = {
     "base": Arm("base", "no training"),
     "steering": Arm("steered", "told the region when it answers: the ceiling"),
@@ -83,6 +93,14 @@ ARMS: dict[str, Arm] = {
     "light": Arm(
         "reward", "(v) a tenth of the attention, early stop", EXACT | {"attention_weight": 0.1, "patience": 2}
     ),
+}
+
+
+ARMS |= {
+    "gentle": Arm("reward", "exact and answers, a fifth of the rate, more KL", EXACT | GENTLE),
+    "confirmed": Arm("reward", "exact and answers, right answers confirmed too", EXACT, confirmed=True),
+    "confirmed, answer": Arm("reward", "answers only, the same", {"reward": "answer"}, confirmed=True),
+    "confirmed, gentle": Arm("reward", "both of these", EXACT | GENTLE, confirmed=True),
 }
 
 
@@ -179,6 +197,8 @@ def measure(settings: Settings, plan: Plan, arm: Arm, seed: int, data: StudyData
         steps = imitate(loaded, config, data.train, data.shown, budget.going_on)
     elif arm.kind == "reward":
         samples = stepped(data.train) if arm.stepped else data.train
+        if arm.confirmed:
+            samples = samples + answered_right(loaded, data.confirmed, len(samples), tokens, BATCH)
         steps = _reinforce(loaded, plan, config, samples, data.validation, pull)
     seconds = time.process_time() - began
 

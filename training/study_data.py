@@ -39,6 +39,7 @@ class StudyData:
         train: corrections: questions that the model got wrong, with region and right answer.
         shown: what it had answered.
         validation: for early stopping; like `held_out`, questions as they come, right or wrong.
+        confirmed: more questions of the trained families, for arms that train on right answers too.
         untouched: families that no correction is about.
     """
 
@@ -46,6 +47,7 @@ class StudyData:
     shown: list[str]
     validation: list[Sample]
     held_out: list[Sample]
+    confirmed: list[Sample]
     untouched: list[Sample]
 
 
@@ -109,8 +111,17 @@ def study_data(mistakes: Sequence[dict[str, Any]], seed: int, held_out: int, oth
         shown=[one["shown"] for one in mistakes],
         validation=drawn(0, others // 2, TRAINED),
         held_out=drawn(1, held_out, TRAINED),
+        confirmed=drawn(3, len(mistakes) * 3 // 2, TRAINED),
         untouched=drawn(2, others, UNTOUCHED),
     )
+
+
+def answered_right(
+    loaded: LoadedModel, samples: Sequence[Sample], count: int, max_new_tokens: int, batch_size: int
+) -> list[Sample]:
+    """The first `count` samples that the model gets right: a person would confirm them."""
+    judged = judge(loaded, samples, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    return [sample for sample, one in zip(samples, judged, strict=True) if one.answer == 1][:count]
 
 
 def find_pull(loaded: LoadedModel, train: Sequence[Sample], max_new_tokens: int, batch_size: int) -> Steering:

@@ -112,8 +112,8 @@ def test_a_collapse_leaves_the_last_good_checkpoint(
 def test_a_run_with_patience_stops_and_goes_back_to_its_best(
     make_run, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ):
-    """Evaluations before, after steps 1 to 4: the second is the best, so it ends after the fourth."""
-    scores = iter([0.5, 0.8, 0.6, 0.7, 0.8])
+    """Evaluations before and after steps 1, 2, 3: the second is the best, two after it are not."""
+    scores = iter([0.5, 0.8, 0.6, 0.7, 0.6, 0.8])
     real = loop.summary
     monkeypatch.setattr(loop, "summary", lambda judged: real(judged) | {"accuracy": next(scores)})
     config = replace(CONFIG, steps=20, eval_every=1, patience=2)
