@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,9 +24,13 @@ RUN_STATES = ACTIVE_RUN_STATES + FINAL_RUN_STATES
 
 REWARDS = {
     "sayo": "Attention on the region (SAYO, as published)",
-    "sayo+answer": "Attention on the region and right answers",
+    "sayo+answer": "Attention on the region and right answers, as published",
+    "sayo-exact": "Attention on the region, exact gradient",
+    "sayo-exact+answer": "Attention on the region and right answers, exact gradient",
     "answer": "Right answers only",
 }
+ATTENTION_TOKENS = ("entropy", "sensitivity")
+CREDITS = ("answer", "token")
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,18 @@ class RunConfig:
 
     Attributes:
         reward: a key of `REWARDS`.
+        attention_weight: of the attention in the reward, beside answer and format of weight 1.
+        attention_layers: what the attention reward reads: `last`, the last layer with full attention;
+            `found`, the layers and heads found for the model by steering it; or layers, as in `2,3`.
+        tokens: which tokens it reads: those of the most entropy, or of entropy times visual sensitivity.
+        credit: how attention becomes advantages: `answer` gives a completion's reward to all its tokens,
+            `token` gives each token what its own row is worth.
+        gated: attention counts only in right answers.
+        steered_share: part of a group that is sampled with the attention pulled towards the region.
+        distil: weight of the distance to the policy whose attention is pulled towards the region.
+        patience: evaluations during the run that may pass without a better one before it stops and goes
+            back to the best; 0 never stops early.
+        max_kl: nats a token, beyond which the policy counts as collapsed and the run stops; 0 is no bound.
         steps: optimiser steps.
         num_generations: completions a prompt (one group).
         prompts_per_step: groups a step.
@@ -168,11 +185,21 @@ class RunConfig:
         epsilon: clip of the policy ratio.
         held_out_share: share of pictures kept out of training.
         eval_every: steps between evaluations on held-out corrections; 0 means only before and after.
+        gradient_checkpointing: compute activations twice rather than keep them: slower, less memory.
         base_adapter_id: adapter to go on from; None starts at the base model.
         name: name of the resulting adapter; empty means one is made up.
     """
 
     reward: str = "sayo+answer"
+    attention_weight: float = 1.0
+    attention_layers: str = "last"
+    tokens: str = "entropy"
+    credit: str = "answer"
+    gated: bool = False
+    steered_share: float = 0.0
+    distil: float = 0.0
+    patience: int = 0
+    max_kl: float = 2.0
     steps: int = 60
     num_generations: int = 8
     prompts_per_step: int = 4
@@ -189,6 +216,7 @@ class RunConfig:
     seed: int = 0
     held_out_share: float = 0.25
     eval_every: int = 20
+    gradient_checkpointing: bool = False
     base_adapter_id: int | None = None
     model: str = BUNDLED
     name: str = ""
@@ -196,6 +224,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.reward not in REWARDS:
             raise _config_error("reward", f"one of {', '.join(REWARDS)}", self.reward)
+        for name, known in (("tokens", ATTENTION_TOKENS), ("credit", CREDITS)):
+            if getattr(self, name) not in known:
+                raise _config_error(name, f"one of {', '.join(known)}", getattr(self, name))
+        if not _LAYERS.fullmatch(self.attention_layers):
+            raise _config_error("attention_layers", "last, found or layers as in 2,3", self.attention_layers)
         for name, least in _AT_LEAST.items():
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= least):
@@ -207,6 +240,8 @@ class RunConfig:
                 raise _config_error(name, "above 0", getattr(self, name))
         if not 0 < self.top_p <= 1:
             raise _config_error("top_p", "above 0 and at most 1", self.top_p)
+        if self.steered_share > 1:
+            raise _config_error("steered_share", "at most 1", self.steered_share)
         if not 0 < self.held_out_share < 1:
             raise _config_error("held_out_share", "between 0 and 1", self.held_out_share)
 
@@ -234,7 +269,13 @@ class RunConfig:
         return cls(**{name: _typed(name, value, kinds[name]) for name, value in values.items()})
 
 
+_LAYERS = re.compile(r"last|found|\d+(,\d+)*")
 _AT_LEAST = {
+    "attention_weight": 0,
+    "steered_share": 0,
+    "distil": 0,
+    "patience": 0,
+    "max_kl": 0,
     "steps": 1,
     "num_generations": 2,
     "prompts_per_step": 1,

@@ -1,4 +1,4 @@
-"""python -m training train | evaluate | pretrain
+"""python -m training train | evaluate | study | pretrain
 
 Heavy imports wait until the command is known: a signal that comes while they load must find its handler.
 """
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser(wanted: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="train | evaluate | pretrain")
+    commands = parser.add_subparsers(required=True, metavar="train | evaluate | study | pretrain")
 
     train = commands.add_parser("train", help="carry out a stored run")
     train.add_argument("--run", dest="run_id", type=int, required=True, help="the run's number in the store")
@@ -54,6 +54,21 @@ def _parser(wanted: list[str]) -> argparse.ArgumentParser:
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
     evaluate.add_argument("--card", type=Path, help="also write the model card to this file")
     evaluate.set_defaults(run=_evaluate)
+
+    study = commands.add_parser("study", help="which way of retraining helps, on corrections of own mistakes")
+    study.add_argument("--model", default=BUNDLED, help="bundled, or a model of its kind in a folder")
+    study.add_argument("--seeds", type=int, default=5)
+    study.add_argument("--arms", nargs="+", help="some of the arms only")
+    study.add_argument("--seconds", type=float, default=90.0, help="of one core, for each arm")
+    study.add_argument("--steps", type=int, help="equal steps for each arm in place of equal time")
+    study.add_argument("--corrections", type=int, default=64)
+    study.add_argument("--held-out", type=int, default=256)
+    study.add_argument("--others", type=int, default=192, help="pictures of the untouched families")
+    study.add_argument("--curve", nargs="*", metavar="ARM", help="these over 8, 32, 128, 512 corrections")
+    study.add_argument("--results", type=Path, default=Path("data/study.jsonl"), help="goes on from here")
+    study.add_argument("--out", type=Path, help="also write the JSON to this file")
+    study.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    study.set_defaults(run=_study)
 
     pretrain = commands.add_parser("pretrain", help="make the bundled model")
     if wanted == ["pretrain"]:
@@ -88,6 +103,16 @@ def _evaluate(options: argparse.Namespace) -> None:
         parameters = sum(parameter.numel() for parameter in loaded.model.parameters())
         options.card.write_text(model_card(result, parameters, len(KINDS)), encoding="utf-8")
     print(json.dumps(result, indent=2) if options.json else table(result))
+
+
+def _study(options: argparse.Namespace) -> None:
+    from training.study import study_report
+    from training.study_table import text
+
+    report = study_report(options)
+    if options.out:
+        options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(report, indent=2) if options.json else text(report["table"]))
 
 
 if __name__ == "__main__":

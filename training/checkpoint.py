@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from sayo_app.errors import TrainingError
 from training.policy import POLICY, Policy
+from training.stopping import Best
 
 FILE_NAME = "checkpoint.pt"
 
@@ -23,10 +24,12 @@ class Progressed:
     Attributes:
         step: steps done.
         before: the held-out evaluation from before the first step.
+        best: what an early stop goes back to; None in a run without.
     """
 
     step: int
     before: dict[str, Any]
+    best: Best | None = None
 
 
 def save_checkpoint(
@@ -37,6 +40,7 @@ def save_checkpoint(
         "config": config,
         "step": done.step,
         "before": done.before,
+        "best": None if done.best is None else vars(done.best),
         "adapter": get_peft_model_state_dict(policy.model, adapter_name=POLICY),
         "optimiser": optimiser.state_dict(),
         "random": torch.get_rng_state(),
@@ -78,4 +82,5 @@ def load_checkpoint(
     set_peft_model_state_dict(policy.model, state["adapter"], adapter_name=POLICY)
     optimiser.load_state_dict(state["optimiser"])
     torch.set_rng_state(state["random"])
-    return Progressed(state["step"], state["before"])
+    best = state["best"]
+    return Progressed(state["step"], state["before"], None if best is None else Best(**best))

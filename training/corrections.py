@@ -26,7 +26,7 @@ class Sample:
         picture_id: the same for samples on the same picture; the split is by it.
         open_picture: gives the RGB picture; opened when needed, so a set of any size fits in memory.
         answer: the right answer, or None where nobody said what it is.
-        regions: where to look, original pixels; empty where nobody drew.
+        regions: where to look and where not to, original pixels; empty where nobody drew.
         family: the question's family, "" where unknown.
     """
 
@@ -48,8 +48,7 @@ def load_samples(store: Store) -> list[Sample]:
         if correction.state not in TRAINED_STATES:
             continue
         answer = correction.corrected_answer or answer_text(correction.answer_shown)
-        regions = tuple(region for region in correction.regions if region.look)
-        if answer is None and not regions:
+        if answer is None and not correction.regions:
             continue
         samples.append(
             Sample(
@@ -57,7 +56,7 @@ def load_samples(store: Store) -> list[Sample]:
                 open_picture=partial(store.load_picture, correction.picture_id),
                 question=correction.question,
                 answer=answer,
-                regions=regions,
+                regions=correction.regions,
                 family=correction.family or "",
             )
         )

@@ -10,19 +10,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from jaxtyping import Float
+from torch import Tensor
 
 from sayo_app.core.metrics import pointing_game, region_energy
 from sayo_app.core.questions import FAMILIES, HELD_OUT_SEED
 from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.machine import machine
+from sayo_app.mllm.steer import Steering
+from training import teacher
 from training.corrections import Sample, scene_sample
-from training.prompts import Batch, collate, encode
-from training.rewards import PARTS
+from training.looks import Looks, attention_reward, looks_of
+from training.prompts import Batch, collate, encode, grey
+from training.rewards import PARTS, answer_reward, format_reward
 from training.rollout import Completions, generate
-from training.scoring import Scorer, Scores, reward_layer
-
-MEAN_GREY = (128, 128, 128)
+from training.scoring import Scorer, reward_view
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Judged:
         energy: share of the attention on the picture that lies in the region, last full-attention
             layer, all rows.
         pointing: 1 where the strongest cell of that map is in the region, else 0.
+        length: in tokens, with the end token.
     """
 
     family: str
@@ -43,6 +46,7 @@ class Judged:
     format: float | None
     energy: float | None
     pointing: float | None
+    length: int = 0
 
     @property
     def parts(self) -> dict[str, float | None]:
@@ -50,34 +54,36 @@ class Judged:
         return {name: getattr(self, name) for name in PARTS}
 
 
-def judge_completions(batch: Batch, completions: Completions, scores: Scores) -> list[Judged]:
-    """Figures of every completion of a batch, in the order of the rows."""
+def judge_completions(
+    batch: Batch, completions: Completions, rows: Float[Tensor, "row query image"], looks: Looks
+) -> list[Judged]:
+    """Figures of every completion of a batch, in the order of the rows.
+
+    Args:
+        rows: the attention to judge, and `looks` what it is judged against.
+    """
     prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
-    attention = scores.attention(batch, completions)
-    columns = {
-        "rows": [one.rows for one in attention],
-        "entropies": [one.entropies for one in attention],
-        "region_masks": [prompt.region_mask for prompt in prompts],
-        "answers": [prompt.sample.answer for prompt in prompts],
-    }
-    questions = [prompt.sample.question for prompt in prompts]
-    parts = {name: part(questions, completions.texts, **columns) for name, part in PARTS.items()}
+    attention = attention_reward(rows.detach(), looks).tolist()
+    wanted, lengths = looks.wanted.tolist(), completions.mask.sum(dim=1).tolist()
+    maps = rows.detach().float().cpu().numpy()
     judged = []
     for i, (prompt, text) in enumerate(zip(prompts, completions.texts, strict=True)):
         energy = pointing = None
         if prompt.region_mask is not None:
-            energy = pointing = 0.0
-            if len(attention[i].rows):
-                look = attention[i].rows.mean(axis=0)
-                energy = float(region_energy(look, prompt.region_mask))
-                pointing = float(pointing_game(look, prompt.region_mask, prompt.grid))
+            look = maps[i, : lengths[i] - 1, : prompt.grid.n_tokens].sum(axis=0)
+            energy = float(region_energy(look, prompt.region_mask))
+            pointing = float(pointing_game(look, prompt.region_mask, prompt.grid))
+        answer = prompt.sample.answer
         judged.append(
             Judged(
                 family=prompt.sample.family,
                 text=text,
+                attention=attention[i] if wanted[i] else None,
+                answer=None if answer is None else answer_reward(text, answer),
+                format=format_reward(text),
                 energy=energy,
                 pointing=pointing,
-                **{name: values[i] for name, values in parts.items()},
+                length=lengths[i],
             )
         )
     return judged
@@ -89,23 +95,27 @@ def judge(
     *,
     max_new_tokens: int,
     batch_size: int = 32,
+    steering: Steering | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> list[Judged]:
     """Answer each sample greedily and judge the answers, in the order of the samples.
 
     Args:
+        steering: a pull towards the regions while answering; rows are then those under it.
         check: called between batches and tokens; may raise to stop.
     """
-    scorer = Scorer(loaded.model, reward_layer(loaded))
+    scorer = Scorer(loaded.model, reward_view(loaded))
     judged: list[Judged] = []
     for start in range(0, len(samples), batch_size):
         check()
         prompts = [encode(loaded, sample) for sample in samples[start : start + batch_size]]
         batch = collate(loaded, prompts)
-        completions = generate(loaded, batch, max_new_tokens=max_new_tokens, check=check)
+        pull = None if steering is None else teacher.pull(loaded, batch, steering)
+        completions = generate(loaded, batch, max_new_tokens=max_new_tokens, steer=pull, check=check)
         with torch.no_grad():
-            scores = scorer(batch, completions)
-        judged += judge_completions(batch, completions, scores)
+            scores = scorer(batch, completions, steer=pull)
+        looks = looks_of(loaded, batch, completions, scores.entropies)
+        judged += judge_completions(batch, completions, scores.rows, looks)
     return judged
 
 
@@ -118,6 +128,7 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
         "sayo_reward": _mean(one.attention for one in judged),
         "energy": _mean(one.energy for one in judged),
         "pointing": _mean(one.pointing for one in judged),
+        "length": _mean(float(one.length) for one in judged),
     }
 
 
@@ -141,7 +152,7 @@ def evaluate_scenes(
     seen = judge(loaded, samples, max_new_tokens=max_new_tokens, batch_size=batch_size)
     blind = judge(
         loaded,
-        [replace(sample, open_picture=_blanked(sample)) for sample in samples],
+        [replace(sample, open_picture=grey(sample)) for sample in samples],
         max_new_tokens=max_new_tokens,
         batch_size=batch_size,
     )
@@ -166,10 +177,6 @@ def evaluate_scenes(
 
 def _row(seen: Sequence[Judged], blind: Sequence[Judged]) -> dict[str, Any]:
     return summary(seen) | {"blind_accuracy": _mean(one.answer for one in blind)}
-
-
-def _blanked(sample: Sample) -> Callable[[], Image.Image]:
-    return lambda: Image.new("RGB", sample.open_picture().size, MEAN_GREY)
 
 
 COLUMNS = ("accuracy", "blind_accuracy", "format", "sayo_reward", "energy", "pointing")

@@ -10,6 +10,7 @@ from typing import Any
 
 from sayo_app.mllm.adapters import save_adapter
 from sayo_app.mllm.loading import load_model
+from sayo_app.mllm.steer import found_steering
 from sayo_app.settings import Settings
 from storage.records import AdapterRecord
 from storage.store import Store
@@ -67,6 +68,7 @@ def _carry_out(
     device = settings.device if local_rank is None or settings.device == "cpu" else f"cuda:{local_rank}"
     loaded = load_model(replace(settings, model=config.model, device=device))
     base = None if config.base_adapter_id is None else store.get_adapter(config.base_adapter_id)
+    found = found_steering(loaded, settings)
     stop.check()
     progress.write("status", message=f"Training on {len(training)} corrections, {len(held_out)} are held out")
     policy, outcome = train(
@@ -77,6 +79,7 @@ def _carry_out(
         folder=run.folder,
         progress=progress,
         base_adapter=base.path if base else None,
+        found=found.steering if found else None,
         stop=stop,
     )
     if not first:

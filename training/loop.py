@@ -3,7 +3,8 @@
 Departures from the paper's code: attention columns are found by the real image-token positions of each
 left-padded row; the tokens read are never padding; the layer and the image token come from the model;
 the prompt is encoded once a group and its cache shared; one scoring forward gives log-probabilities,
-entropies and attention together; a right answer may be rewarded beside the look.
+entropies and attention together; a right answer may be rewarded beside the look; the exact objective has
+the attention's own gradient beside the published term.
 
     accelerate launch -m training train --run ID      # several GPUs; or plainly: python -m training train
 
@@ -12,39 +13,41 @@ A step:
     2. score them without gradient: log-probabilities, entropies, attention rows
     3. reward each; advantage = reward against its group
     4. clipped policy loss + KL to the reference (adapter off, or the previous adapter)
+       - the attention reward of the update's own rows, where the objective is exact
     5. clip the gradient, step AdamW on the adapter
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from accelerate.utils import gather_object
 from jaxtyping import Float
 from torch import Tensor
 
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.loading import LoadedModel
+from sayo_app.mllm.steer import Steering
 from storage.records import RunConfig
-from training.checkpoint import Progressed, load_checkpoint, save_checkpoint
+from training import teacher
+from training.checkpoint import Progressed
 from training.corrections import Sample
+from training.credit import advantages_of, attention_counts
 from training.evaluate import Judged, judge, judge_completions, summary
-from training.objective import Loss, group_advantages, policy_loss
-from training.policy import Policy, make_policy
+from training.looks import Looks, looks_of
+from training.objective import Loss, objective_loss
+from training.policy import Policy
 from training.progress import Cancelled, Progress, StopSignal
-from training.prompts import Batch, collate, encode
-from training.rewards import total_reward
-from training.rollout import Completions, generate, group_uniforms
-from training.scoring import Scorer, reward_layer
-
-# Logits that one forward may hold, rows x tokens x vocabulary: 2**28 are 1 GB in float32.
-LOGIT_BUDGET = 2**28
+from training.prompts import Batch, blanked, collate, encode, pad_id
+from training.reporting import Clock, check_bounds, mean_figures, step_figures
+from training.rollout import Completions, generate, group_uniforms, one_by_one
+from training.scoring import divergence
+from training.stopping import Best
+from training.trainee import Trainee, keep, make_trainee, resume
 
 
 @dataclass(frozen=True)
@@ -56,37 +59,20 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
-class Trainee:
-    """The policy with what trains it.
+class Experience:
+    """A scored rollout: what the update needs, and the figures of each completion for the log.
 
     Attributes:
-        scorer: the policy's scoring forward, for passes without gradient.
-        wrapped: the same as accelerate has wrapped it, for the update.
+        teacher_logits: of the reference told where to look; None where nothing is distilled.
     """
-
-    loaded: LoadedModel
-    config: RunConfig
-    policy: Policy
-    scorer: Scorer
-    accelerator: Accelerator
-    wrapped: torch.nn.Module
-    optimiser: torch.optim.Optimizer
-
-    def mine(self, samples: Sequence[Any]) -> Sequence[Any]:
-        """This process's share of the samples."""
-        return samples[self.accelerator.process_index :: self.accelerator.num_processes]
-
-
-@dataclass(frozen=True, eq=False)
-class Experience:
-    """A scored rollout: what the update needs, and the figures of each completion for the log."""
 
     batch: Batch
     completions: Completions
+    looks: Looks
     old_log_probs: Float[Tensor, "row token"]
     reference_log_probs: Float[Tensor, "row token"] | None
-    advantages: Float[Tensor, " row"]
-    rewards: list[float]
+    teacher_logits: Float[Tensor, "row token vocabulary"] | None
+    advantages: Float[Tensor, "row token"]
     judged: list[Judged]
 
 
@@ -99,80 +85,56 @@ def train(
     folder: Path,
     progress: Progress,
     base_adapter: Path | None = None,
+    found: Steering | None = None,
     stop: StopSignal | None = None,
 ) -> tuple[Policy, Outcome]:
     """Train an adapter on the training samples; go on from the folder's checkpoint if there is one.
 
     Args:
-        loaded: its model gets the adapter; its base weights stay as they are.
-        folder: the run's own, for the checkpoint.
         base_adapter: the adapter to start from and be held to; None starts from the bare model.
-        stop: asked at every place where the run can stop.
+        found: the layers and heads where steering helps this model, where they are known.
 
     Raises:
         Cancelled: after a checkpoint of the last finished step.
-        TrainingError: settings that cannot work, or a gradient that is not finite.
+        TrainingError: settings that cannot work, or a collapse; the last good checkpoint is kept.
     """
-    trainee = make_trainee(loaded, config, base_adapter)
-    stop = stop or StopSignal()
+    trainee, stop = make_trainee(loaded, config, base_adapter, found), stop or StopSignal()
     # Several processes stop together between steps: one that left alone would leave the others waiting.
     check = stop.check if trainee.accelerator.num_processes == 1 else lambda: None
 
     def evaluation(when: str, step: int) -> dict[str, Any]:
-        found = judge(loaded, trainee.mine(held_out), max_new_tokens=config.max_new_tokens, check=check)
-        result = summary(gather_object(found))
+        judged = judge(loaded, trainee.mine(held_out), max_new_tokens=config.max_new_tokens, check=check)
+        result = summary(gather_object(judged))
         progress.write("evaluation", when=when, step=step, split="held_out", **result)
         return result
 
     resumed = resume(trainee, folder)
     before = resumed.before if resumed else evaluation("before", 0)
-    done = resumed.step if resumed else 0
-    clock = _Clock(config.steps - done)
+    done, best = (resumed.step, resumed.best) if resumed else (0, Best.first(trainee.policy, before))
+    best = best if config.patience else None
+    clock = Clock(config.steps - done)
     try:
-        while done < config.steps:
+        while done < config.steps and not (best and best.waited >= config.patience):
             if any(gather_object([stop.asked])):
                 raise Cancelled
             samples = trainee.mine(step_samples(training, config, done))
-            experiences = [collect(trainee, part, check) for part in _parts(samples, config, loaded)]
-            losses = update(trainee, experiences)
+            judged, losses = take_step(trainee, samples, progress, check)
             done += 1
-            figures = _mean(gather_object([_figures(experiences, losses)]))
+            figures = mean_figures(gather_object([step_figures(config, judged, losses)]))
             progress.write("step", step=done, steps=config.steps, **figures, **clock.tick())
+            check_bounds(figures, before, config.max_kl)
             if config.eval_every and done % config.eval_every == 0 and done < config.steps:
-                evaluation("during", done)
-                keep(trainee, folder, Progressed(done, before))
-        return trainee.policy, Outcome(before, evaluation("after", done))
+                during = evaluation("during", done)
+                best = best and best.note(trainee.policy, during, done)
+                keep(trainee, folder, Progressed(done, before, best))
+        after = evaluation("after", done)
+        if best and best.note(trainee.policy, after, done).step < done:
+            best.restore(trainee.policy)
+            after = evaluation("after", best.step)
+        return trainee.policy, Outcome(before, after)
     except Cancelled:
-        keep(trainee, folder, Progressed(done, before))
+        keep(trainee, folder, Progressed(done, before, best))
         raise
-
-
-def make_trainee(loaded: LoadedModel, config: RunConfig, base_adapter: Path | None) -> Trainee:
-    """A seeded adapter on the model, AdamW on the adapter alone, both wrapped by accelerate."""
-    accelerator = Accelerator(cpu=loaded.device.type == "cpu")
-    if config.prompts_per_step % accelerator.num_processes:
-        raise TrainingError(
-            expected=f"prompts a step to be a multiple of the {accelerator.num_processes} processes",
-            got=str(config.prompts_per_step),
-            remedy="Change prompts_per_step, or start another number of processes.",
-        )
-    torch.manual_seed(config.seed)
-    policy = make_policy(loaded, config, base_adapter)
-    optimiser = torch.optim.AdamW(policy.trainable, config.learning_rate, weight_decay=config.weight_decay)
-    scorer = Scorer(policy.model, reward_layer(loaded))
-    wrapped, optimiser = accelerator.prepare(scorer, optimiser)
-    return Trainee(loaded, config, policy, scorer, accelerator, wrapped, optimiser)
-
-
-def resume(trainee: Trainee, folder: Path) -> Progressed | None:
-    """Go on from the folder's checkpoint; None where there is none."""
-    return load_checkpoint(folder, trainee.policy, trainee.optimiser, trainee.config.to_dict())
-
-
-def keep(trainee: Trainee, folder: Path, done: Progressed) -> None:
-    """Write the folder's checkpoint, by the first process alone."""
-    if trainee.accelerator.is_main_process:
-        save_checkpoint(folder, trainee.policy, trainee.optimiser, trainee.config.to_dict(), done)
 
 
 def step_samples(training: Sequence[Sample], config: RunConfig, step: int) -> list[tuple[int, Sample]]:
@@ -187,114 +149,112 @@ def step_samples(training: Sequence[Sample], config: RunConfig, step: int) -> li
     return chosen
 
 
+def take_step(
+    trainee: Trainee,
+    samples: Sequence[tuple[int, Sample]],
+    progress: Progress,
+    check: Callable[[], None],
+) -> tuple[list[Judged], list[Loss]]:
+    """Collect and update, in smaller parts whenever memory runs out."""
+    while True:
+        try:
+            experiences = [collect(trainee, part, check) for part in trainee.at_once.parts(samples)]
+            losses = update(trainee, experiences)
+            return [one for experience in experiences for one in experience.judged], losses
+        except (RuntimeError, MemoryError) as error:
+            trainee.at_once.halve(error, progress)
+
+
 def collect(trainee: Trainee, samples: Sequence[tuple[int, Sample]], check: Callable[[], None]) -> Experience:
     """Sample a group for each prompt, score it once, reward it, and compare it with its group."""
-    loaded, config, scorer = trainee.loaded, trainee.config, trainee.scorer
+    loaded, config, scorer, told = trainee.loaded, trainee.config, trainee.scorer, None
     batch = collate(loaded, [encode(loaded, sample) for _, sample in samples])
-    group = config.num_generations
-    completions = generate(
-        loaded,
-        batch,
-        max_new_tokens=config.max_new_tokens,
-        num_generations=group,
-        uniforms=group_uniforms([(config.seed, place) for place, _ in samples], group, config.max_new_tokens),
-        temperature=config.temperature,
-        top_p=config.top_p,
-        check=check,
-    )
+    completions = roll_out(trainee, batch, [place for place, _ in samples], check)
     with torch.no_grad():
         scores = scorer(batch, completions, config.temperature)
+        weights = scores.entropies
+        if config.tokens == "sensitivity":
+            weights = weights * divergence(scores.logits, scorer(blanked(loaded, batch), completions).logits)
         reference = None
-        if config.beta:
-            with trainee.policy.reference():
+        with trainee.policy.reference():
+            if config.beta:
                 reference = scorer(batch, completions, config.temperature).log_probs
+            if config.distil and trainee.steering:
+                pull = teacher.pull(loaded, batch, trainee.steering)
+                told = scorer(batch, completions, steer=pull).logits
     check()
-    judged = judge_completions(batch, completions, scores)
-    rewards = [total_reward(config.reward, one.parts) for one in judged]
-    advantages = group_advantages(torch.tensor(rewards).view(len(samples), group))
+    looks = looks_of(loaded, batch, completions, weights)
+    judged = judge_completions(batch, completions, scores.rows, looks)
     return Experience(
         batch=batch,
         completions=completions,
+        looks=looks,
         old_log_probs=scores.log_probs,
         reference_log_probs=reference,
-        advantages=advantages.flatten().to(scores.log_probs),
-        rewards=rewards,
+        teacher_logits=told,
+        advantages=advantages_of(config, judged, scores.rows, looks, completions.ids.shape[1]),
         judged=judged,
     )
 
 
+def roll_out(trainee: Trainee, batch: Batch, places: Sequence[int], check: Callable[[], None]) -> Completions:
+    """A group for each prompt; part of it with the attention pulled towards the region, if asked for."""
+    loaded, config = trainee.loaded, trainee.config
+
+    def sample(count: int, *seed: int, **options: Any) -> Completions:
+        seeds = [(config.seed, place, *seed) for place in places]
+        return generate(
+            loaded,
+            batch,
+            max_new_tokens=config.max_new_tokens,
+            num_generations=count,
+            uniforms=group_uniforms(seeds, count, config.max_new_tokens),
+            temperature=config.temperature,
+            top_p=config.top_p,
+            check=check,
+            **options,
+        )
+
+    completions = sample(config.num_generations)
+    steered = round(config.steered_share * config.num_generations)
+    if steered and trainee.steering:
+        pulled = sample(steered, 1, steer=teacher.pull(loaded, batch, trainee.steering))
+        completions = teacher.mixed(completions, pulled, pad_id(loaded))
+    return completions
+
+
 def update(trainee: Trainee, experiences: Sequence[Experience]) -> list[Loss]:
-    """One AdamW step on the mean loss of the experiences, the gradient clipped to `max_grad_norm`."""
+    """One AdamW step on the mean loss of the prompts, the gradient clipped to `max_grad_norm`."""
     config, optimiser = trainee.config, trainee.optimiser
     optimiser.zero_grad()
-    losses = []
+    losses, prompts = [], sum(len(experience.batch.prompts) for experience in experiences)
     for experience in experiences:
-        completions = experience.completions
-        loss = policy_loss(
-            trainee.wrapped(experience.batch, completions, config.temperature).log_probs,
-            experience.old_log_probs,
-            experience.reference_log_probs,
-            experience.advantages,
-            completions.mask,
-            epsilon=config.epsilon,
-            beta=config.beta,
+        batch, completions = experience.batch, experience.completions
+        if config.gradient_checkpointing:
+            batch, completions = one_by_one(trainee.loaded, batch, completions)
+        scores = trainee.wrapped(batch, completions, config.temperature)
+        loss = objective_loss(
+            scores.log_probs,
+            scores.rows,
+            looks=experience.looks,
+            counted=attention_counts(config, experience.judged).to(scores.rows.device),
+            old_log_probs=experience.old_log_probs,
+            reference_log_probs=experience.reference_log_probs,
+            advantages=experience.advantages,
+            completion_mask=completions.mask,
+            config=config,
         )
-        trainee.accelerator.backward(loss.total / len(experiences))
+        if experience.teacher_logits is not None:
+            apart = teacher.distance(experience.teacher_logits, scores.logits, completions.mask)
+            loss = Loss(loss.total + config.distil * apart, loss.kl)
+        trainee.accelerator.backward(loss.total * (len(experience.batch.prompts) / prompts))
         losses.append(loss)
     norm = trainee.accelerator.clip_grad_norm_(trainee.policy.trainable, config.max_grad_norm)
     if not torch.isfinite(norm):
         raise TrainingError(
             expected="a finite gradient",
             got=f"a gradient of norm {float(norm)}",
-            remedy="Start again with a lower learning rate.",
+            remedy="The last good checkpoint is kept. Start again with a lower learning rate.",
         )
     optimiser.step()
     return losses
-
-
-def _parts(
-    samples: Sequence[tuple[int, Sample]], config: RunConfig, loaded: LoadedModel
-) -> list[Sequence[tuple[int, Sample]]]:
-    """The step's samples in parts whose logits fit into memory; the same on every process."""
-    logits = config.num_generations * config.max_new_tokens * loaded.config.get_text_config().vocab_size
-    size = max(1, LOGIT_BUDGET // logits)
-    return [samples[start : start + size] for start in range(0, len(samples), size)]
-
-
-def _figures(experiences: Sequence[Experience], losses: Sequence[Loss]) -> dict[str, float | None]:
-    """One process's means for the log; None where no completion could be scored."""
-    means = summary([one for experience in experiences for one in experience.judged])
-    rewards = [reward for experience in experiences for reward in experience.rewards]
-    return {
-        "reward": sum(rewards) / len(rewards),
-        "attention_reward": means["sayo_reward"],
-        "answer_accuracy": means["accuracy"],
-        "format": means["format"],
-        "energy": means["energy"],
-        "kl": float(torch.stack([loss.kl for loss in losses]).mean()),
-        "loss": float(torch.stack([loss.total.detach() for loss in losses]).mean()),
-    }
-
-
-def _mean(reports: Sequence[dict[str, float | None]]) -> dict[str, float | None]:
-    """The mean over processes, figure by figure."""
-    means: dict[str, float | None] = {}
-    for name in reports[0]:
-        known = [figure for report in reports if (figure := report[name]) is not None]
-        means[name] = sum(known) / len(known) if known else None
-    return means
-
-
-class _Clock:
-    """Seconds of a step, and of those left at the pace so far, evaluations among the steps included."""
-
-    def __init__(self, steps: int) -> None:
-        self._left, self._done = steps, 0
-        self._started = self._last = time.monotonic()
-
-    def tick(self) -> dict[str, float]:
-        now = time.monotonic()
-        self._done, self._left = self._done + 1, self._left - 1
-        seconds, self._last = now - self._last, now
-        pace = (now - self._started) / self._done
-        return {"seconds": round(seconds, 3), "remaining_s": round(pace * self._left, 1)}

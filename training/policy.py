@@ -11,6 +11,7 @@ from peft import PeftModel
 from torch import nn
 
 from sayo_app.mllm.adapters import attach, load_adapter, lora_config, switch
+from sayo_app.mllm.families import base_model
 from sayo_app.mllm.loading import LoadedModel
 from storage.records import RunConfig
 
@@ -54,4 +55,6 @@ def make_policy(loaded: LoadedModel, config: RunConfig, base_adapter: Path | Non
         load_adapter(loaded, base_adapter, POLICY, trainable=True)
         load_adapter(loaded, base_adapter, REFERENCE)
     switch(loaded, POLICY)
+    if config.gradient_checkpointing:
+        base_model(loaded.model).activation_checkpointing_enable({"use_reentrant": False})
     return Policy(loaded.model)

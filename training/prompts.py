@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Int
+from PIL import Image
 from torch import Tensor
 
 from sayo_app.core.grid import ImageGrid
@@ -18,10 +19,16 @@ from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import build_inputs
 from training.corrections import Sample
 
+MEAN_GREY = (128, 128, 128)
+
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """A sample as inputs for a batch of one, and its regions as cells of the picture's grid."""
+    """A sample as inputs for a batch of one.
+
+    Attributes:
+        region_mask: all its regions to look at as cells of the picture's grid; None without any.
+    """
 
     sample: Sample
     inputs: dict[str, Tensor]
@@ -61,7 +68,7 @@ def encode(loaded: LoadedModel, sample: Sample) -> Prompt:
     picture = sample.open_picture()
     inputs = build_inputs(loaded, [picture], sample.question)
     grid = loaded.image_grids(inputs, [picture.size])[0][0]
-    mask = region_mask(sample.regions, grid) if sample.regions else None
+    mask = region_mask(sample.regions, grid) if any(region.look for region in sample.regions) else None
     return Prompt(sample, dict(inputs), grid, mask)
 
 
@@ -96,6 +103,18 @@ def collate(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Batch:
         image_columns=loaded.image_columns(texts["input_ids"]),
         text_inputs={name: texts[name] for name in texts if name not in ("input_ids", "attention_mask")},
     )
+
+
+def blanked(loaded: LoadedModel, batch: Batch) -> Batch:
+    """The batch with grey pictures of the same sizes: what the model makes of the words alone."""
+    samples = [replace(prompt.sample, open_picture=grey(prompt.sample)) for prompt in batch.prompts]
+    prompts = [encode(loaded, sample) for sample in samples]
+    return replace(batch, picture_features=collate(loaded, prompts).picture_features)
+
+
+def grey(sample: Sample) -> Callable[[], Image.Image]:
+    """Opens a mean-grey picture of the sample's size."""
+    return lambda: Image.new("RGB", sample.open_picture().size, MEAN_GREY)
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

@@ -6,38 +6,17 @@ Plain functions for one completion, and callables with TRL's reward-function sig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+import torch
+from jaxtyping import Float
 
-from sayo_app.core import metrics
 from sayo_app.core.questions import answers_match
 from sayo_app.core.steps import answer_text, has_format
 from sayo_app.errors import TrainingError
-
-# tanh's lower end: a completion without a row to read must not be worth more than one that looks away.
-NOTHING_READ = -1.0
-
-
-def sayo_reward(
-    rows: Float[np.ndarray, "row image"],
-    entropies: Float[np.ndarray, " token"],
-    region_mask: Bool[np.ndarray, " image"],
-) -> float:
-    """tanh(log((mean of A over T and region + 1e-8) / (mean of A over T and image + 1e-8))).
-
-    T is the top 30 % of completion tokens by entropy, at least one, never the last (arXiv 2602.08241).
-
-    Args:
-        rows: A, the attention of each completion token but the last, as the query, to the image tokens.
-        entropies: one for each completion token; no padding.
-        region_mask: True where the model should look.
-    """
-    if len(rows) == 0:
-        return NOTHING_READ
-    return metrics.sayo_reward(rows, entropies, region_mask)
+from training.looks import NOTHING_READ, Part, attention_reward, make_looks
 
 
 def answer_reward(completion: str, answer: str) -> float:
@@ -51,7 +30,7 @@ def format_reward(completion: str) -> float:
 
 
 class RegionAttentionReward:
-    """`sayo_reward` for a list of completions; None where a sample has no region."""
+    """`looks.attention_reward` for a list of completions; None where a sample has no region."""
 
     __name__ = "attention"
 
@@ -62,13 +41,16 @@ class RegionAttentionReward:
         *,
         rows: Sequence[Float[np.ndarray, "_ _"]],
         entropies: Sequence[Float[np.ndarray, " _"]],
-        region_masks: Sequence[Bool[np.ndarray, " _"] | None],
+        parts: Sequence[Sequence[Part]],
         **columns: Any,
     ) -> list[float | None]:
-        return [
-            None if mask is None else sayo_reward(row, entropy, mask)
-            for row, entropy, mask in zip(rows, entropies, region_masks, strict=True)
-        ]
+        """Args: rows, entropies, parts: of each completion; a row for each token but the last."""
+        looks = make_looks(parts, entropies, [row.shape[1] for row in rows])
+        padded = torch.zeros(len(rows), looks.read.shape[2], looks.image.shape[1])
+        for i, row in enumerate(rows):
+            padded[i, : row.shape[0], : row.shape[1]] = torch.from_numpy(row)
+        rewards = attention_reward(padded, looks).tolist()
+        return [reward if has else None for reward, has in zip(rewards, looks.wanted.tolist(), strict=True)]
 
 
 class AnswerReward:
@@ -101,21 +83,25 @@ class FormatReward:
         return [format_reward(completion) for completion in completions]
 
 
-# Each is computed for every completion; the choice says which count. Every part has weight 1.
-PARTS: dict[str, Callable[..., list[float | None]]] = {
-    "attention": RegionAttentionReward(),
-    "answer": AnswerReward(),
-    "format": FormatReward(),
-}
+# The choice says which parts count; format and answer weigh 1, attention what the run says.
 CHOICES: dict[str, tuple[str, ...]] = {
     "sayo": ("attention", "format"),
     "sayo+answer": ("attention", "answer", "format"),
+    "sayo-exact": ("attention", "format"),
+    "sayo-exact+answer": ("attention", "answer", "format"),
     "answer": ("answer", "format"),
 }
+PARTS = ("attention", "answer", "format")
 
 
-def total_reward(choice: str, parts: Mapping[str, float | None]) -> float:
+def total_reward(
+    choice: str, parts: Mapping[str, float | None], attention_weight: float = 1.0, gated: bool = False
+) -> float:
     """The sum of the parts that the choice counts; a part that cannot be scored adds nothing.
+
+    Args:
+        gated: attention is worth its lowest where the answer is known and wrong, so that a wrong answer
+            is never worth more for where it looked.
 
     Raises:
         TrainingError: an unknown choice.
@@ -124,5 +110,8 @@ def total_reward(choice: str, parts: Mapping[str, float | None]) -> float:
         raise TrainingError(
             expected=f"one of the rewards {', '.join(CHOICES)}", got=choice, remedy="Choose one of them."
         )
-    values = (parts[name] for name in CHOICES[choice])
-    return sum(value for value in values if value is not None)
+    values = {name: value for name in CHOICES[choice] if (value := parts[name]) is not None}
+    if "attention" in values:
+        attention = NOTHING_READ if gated and parts["answer"] == 0 else values["attention"]
+        values["attention"] = attention_weight * attention
+    return sum(values.values())

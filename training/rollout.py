@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from sayo_app.mllm.bias import SteerRequest
 from sayo_app.mllm.cache import GraphCache
 from sayo_app.mllm.decode import end_token_ids
 from sayo_app.mllm.families import base_model
 from sayo_app.mllm.loading import LoadedModel
-from training.prompts import Batch, pad_id
+from training.prompts import Batch, collate, pad_id
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class Completions:
 
 
 def prefill(
-    model: torch.nn.Module, batch: Batch, num_generations: int
+    model: torch.nn.Module, batch: Batch, num_generations: int, **kwargs: Any
 ) -> tuple[GraphCache, Float[Tensor, "row vocabulary"]]:
     """Encode each prompt once; its keys, values and next-token logits, repeated for its group."""
     cache = GraphCache(config=base_model(model).config)
@@ -46,6 +47,7 @@ def prefill(
         past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
+        **kwargs,
     )
     # Unlike batch_repeat_interleave it knows the states of linear attention too.
     group: Any = torch.arange(len(batch.prompts), device=batch.input_ids.device)
@@ -79,6 +81,32 @@ def extend(
         **kwargs,
     )
     return output.logits.float()
+
+
+def whole_pass(
+    model: torch.nn.Module, batch: Batch, ids: Int[Tensor, "row query"], **kwargs: Any
+) -> Float[Tensor, "row key vocabulary"]:
+    """Logits of prompts and completions in one forward without a cache; a completion for each prompt."""
+    new = ids.shape[1]
+    offsets = batch.next_position[:, None] + torch.arange(new, device=ids.device)
+    later = offsets.expand(*batch.position_ids.shape[:-2], -1, -1)
+    pad = torch.nn.functional.pad
+    output = model(
+        input_ids=torch.cat([batch.input_ids, ids], dim=1),
+        attention_mask=pad(batch.attention_mask, (0, new), value=True),
+        position_ids=torch.cat([batch.position_ids, later], dim=-1),
+        mm_encoder_outputs={"image": batch.picture_features},
+        **{name: pad(value, (0, new)) for name, value in batch.text_inputs.items()},
+        use_cache=False,
+        **kwargs,
+    )
+    return output.logits.float()
+
+
+def one_by_one(loaded: LoadedModel, batch: Batch, completions: Completions) -> tuple[Batch, Completions]:
+    """The same completions, each with a prompt of its own."""
+    prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
+    return collate(loaded, prompts), replace(completions, num_generations=1)
 
 
 def draw(
@@ -127,6 +155,7 @@ def generate(
     uniforms: Float[Tensor, "row token"] | None = None,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    steer: SteerRequest | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Completions:
     """Complete every prompt `num_generations` times; greedy without uniform numbers.
@@ -134,10 +163,11 @@ def generate(
     Image tokens are never drawn: the next forward would look for their picture and fail.
 
     Args:
+        steer: a pull on attention while completing; its columns and queries are the batch's.
         check: called before every token; may raise to stop.
     """
     model, device = loaded.model, batch.input_ids.device
-    cache, logits = prefill(model, batch, num_generations)
+    cache, logits = prefill(model, batch, num_generations, sayo_steer=steer)
     rows = len(logits)
     ends = torch.tensor(end_token_ids(loaded), device=device)
     banned = list(loaded.family.never_sampled(loaded.config))
@@ -154,7 +184,7 @@ def generate(
         running = running & ~torch.isin(drawn, ends)
         if t + 1 == max_new_tokens or not running.any():
             break
-        logits = extend(model, batch, cache, ids[:, t : t + 1], num_generations, t)[:, -1]
+        logits = extend(model, batch, cache, ids[:, t : t + 1], num_generations, t, sayo_steer=steer)[:, -1]
     longest = int(mask.sum(dim=1).max())
     ids, mask = ids[:, :longest], mask[:, :longest]
     texts = loaded.tokenizer.batch_decode(

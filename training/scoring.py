@@ -2,18 +2,73 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from sayo_app.errors import TrainingError
+from sayo_app.mllm.bias import SteerRequest
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.decode import entropy
 from sayo_app.mllm.loading import LoadedModel
+from sayo_app.mllm.steer import Steering
 from training.prompts import Batch
-from training.rollout import Completions, extend, prefill
+from training.rollout import Completions, extend, prefill, whole_pass
+
+LAST, FOUND = "last", "found"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Which attention is read: the mean over the heads of each layer, then over the layers.
+
+    Attributes:
+        layers: decoder layers, ascending.
+        heads: of a layer; all of a layer that is not named.
+    """
+
+    layers: tuple[int, ...]
+    heads: Mapping[int, Sequence[int]] | None = None
+
+
+def reward_view(loaded: LoadedModel) -> Reading:
+    """What the published reward reads: the last layer with full attention."""
+    return Reading((loaded.attention_layers[-1],))
+
+
+def make_reading(loaded: LoadedModel, asked: str, found: Steering | None) -> Reading:
+    """What a run's `attention_layers` asks for.
+
+    Args:
+        asked: `last`; `found`, the layers and heads where steering turns answers right; or layers: `2,3`.
+        found: what was found for this model.
+
+    Raises:
+        TrainingError: nothing was found for this model, or a layer without attention to read.
+    """
+    if asked == LAST:
+        return reward_view(loaded)
+    if asked == FOUND:
+        if found is None:
+            raise TrainingError(
+                expected="layers and heads found for this model",
+                got="none",
+                remedy=f"Find them with `python -m sayo_app.mllm.steer_table`, or read the `{LAST}` layer.",
+            )
+        heads = {layer: chosen for layer, chosen in found.heads.items() if chosen is not None}
+        return Reading(tuple(sorted(found.heads)), heads)
+    layers = tuple(sorted({int(layer) for layer in asked.split(",")}))
+    if not set(layers) <= set(loaded.attention_layers):
+        raise TrainingError(
+            expected=f"layers out of {', '.join(map(str, loaded.attention_layers))}",
+            got=asked,
+            remedy="Change attention_layers.",
+        )
+    return Reading(layers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,30 +80,13 @@ class Scores:
         entropies: nats, of the distribution each token was drawn from, at temperature 1.
         rows: row i has completion token i as the query; no row for the last token. Columns are the
             image tokens of the row's prompt, in order, filled up with zeros on the right.
+        logits: of each completion token, temperature 1.
     """
 
     log_probs: Float[Tensor, "row token"]
     entropies: Float[Tensor, "row token"]
     rows: Float[Tensor, "row query image"]
-
-    def attention(self, batch: Batch, completions: Completions) -> list[Attention]:
-        """The scores of each completion without any padding, for the rewards."""
-        counts = batch.image_columns.sum(dim=1).repeat_interleave(completions.num_generations).tolist()
-        lengths = completions.mask.sum(dim=1).tolist()
-        rows = self.rows.detach().float().cpu().numpy()
-        entropies = self.entropies.float().cpu().numpy()
-        return [
-            Attention(rows[i, : length - 1, :count], entropies[i, :length])
-            for i, (length, count) in enumerate(zip(lengths, counts, strict=True))
-        ]
-
-
-@dataclass(frozen=True, eq=False)
-class Attention:
-    """One completion's rows on the image and its entropies: what a reward reads."""
-
-    rows: Float[np.ndarray, "row image"]
-    entropies: Float[np.ndarray, " token"]
+    logits: Float[Tensor, "row token vocabulary"]
 
 
 class Scorer(nn.Module):
@@ -58,24 +96,65 @@ class Scorer(nn.Module):
     of the image tokens in the padded prompt, row by row.
     """
 
-    def __init__(self, policy: nn.Module, layer: int) -> None:
-        """Args: layer: the decoder layer to read, the last full-attention one for the reward view."""
+    def __init__(self, policy: nn.Module, reading: Reading, checkpointed: bool = False) -> None:
+        """Args: checkpointed: the policy keeps no activations for its gradient but computes them again."""
         super().__init__()
         self.policy = policy
-        self.layer = layer
+        self.reading = reading
+        self.checkpointed = checkpointed
 
-    def forward(self, batch: Batch, completions: Completions, temperature: float = 1.0) -> Scores:
+    def forward(
+        self,
+        batch: Batch,
+        completions: Completions,
+        temperature: float = 1.0,
+        steer: SteerRequest | None = None,
+    ) -> Scores:
+        """Args: steer: a pull on attention; log-probabilities and rows are those under it.
+
+        A checkpointed policy that is to have a gradient cannot run on a cache, which would be filled twice:
+        it wants a row of the batch for each completion, see `one_by_one`.
+        """
+        if self.checkpointed and torch.is_grad_enabled():
+            logits, rows = self._whole(batch, completions)
+        else:
+            logits, rows = self._shared(batch, completions, steer)
+        return Scores(*_token_scores(logits, completions.ids, temperature), rows=rows, logits=logits)
+
+    def _whole(
+        self, batch: Batch, completions: Completions
+    ) -> tuple[Float[Tensor, "row token vocabulary"], Float[Tensor, "row query image"]]:
+        """Prompt and completion in one pass, without a cache."""
+        prompt, tokens = batch.input_ids.shape[1], completions.ids.shape[1]
+        request = self._request(batch, slice(prompt, prompt + tokens - 1))
+        # Transformers checkpoints in training mode only; there is no dropout, so nothing else changes.
+        self.policy.train()
+        try:
+            output = whole_pass(self.policy, batch, completions.ids[:, :-1], sayo_capture=request)
+        finally:
+            self.policy.eval()
+        return output[:, prompt - 1 :], self._rows(request)
+
+    def _shared(
+        self, batch: Batch, completions: Completions, steer: SteerRequest | None
+    ) -> tuple[Float[Tensor, "row token vocabulary"], Float[Tensor, "row query image"]]:
+        """The prompt once a group, then the completions on its cache."""
         group = completions.num_generations
-        cache, first = prefill(self.policy, batch, group)
+        cache, first = prefill(self.policy, batch, group, sayo_steer=steer)
         # The last token predicts nothing that is scored and its row is never read.
         queries = completions.ids[:, :-1]
         if queries.shape[1] == 0:
-            empty = first.new_zeros(len(first), 0, int(batch.image_columns.sum(dim=1).max()))
-            return Scores(*_token_scores(first[:, None], completions.ids, temperature), rows=empty)
-        request = CaptureRequest(frozenset({self.layer}), batch.image_columns)
-        later = extend(self.policy, batch, cache, queries, group, 0, sayo_capture=request)
-        logits = torch.cat([first[:, None], later], dim=1)
-        return Scores(*_token_scores(logits, completions.ids, temperature), rows=request.rows[self.layer])
+            return first[:, None], first.new_zeros(len(first), 0, int(batch.image_columns.sum(dim=1).max()))
+        request = self._request(batch)
+        later = extend(self.policy, batch, cache, queries, group, 0, sayo_capture=request, sayo_steer=steer)
+        return torch.cat([first[:, None], later], dim=1), self._rows(request)
+
+    def _request(self, batch: Batch, queries: slice | None = None) -> CaptureRequest:
+        layers, heads = frozenset(self.reading.layers), self.reading.heads
+        return CaptureRequest(layers, batch.image_columns, queries=queries, heads=heads)
+
+    def _rows(self, request: CaptureRequest) -> Float[Tensor, "row query image"]:
+        return torch.stack([request.rows[layer] for layer in self.reading.layers]).mean(dim=0)
 
 
 def _token_scores(
@@ -91,6 +170,17 @@ def _token_scores(
     return torch.stack(log_probs), torch.stack(entropies)
 
 
-def reward_layer(loaded: LoadedModel) -> int:
-    """The layer that the reward reads: the last with full attention."""
-    return loaded.attention_layers[-1]
+def divergence(
+    logits: Float[Tensor, "row token vocabulary"], others: Float[Tensor, "row token vocabulary"]
+) -> Float[Tensor, "row token"]:
+    """Jensen-Shannon divergence of each token's two distributions, nats: 0 if equal, log 2 if apart.
+
+    JSD(p, q) = H((p + q) / 2) - (H(p) + H(q)) / 2, row by row to save memory.
+    """
+
+    def of_row(mine: Tensor, theirs: Tensor) -> Tensor:
+        log_p, log_q = (row.log_softmax(dim=-1) for row in (mine, theirs))
+        log_mean = torch.logaddexp(log_p, log_q) - math.log(2)
+        return ((log_p.exp() * (log_p - log_mean)) + (log_q.exp() * (log_q - log_mean))).sum(dim=-1) / 2
+
+    return torch.stack([of_row(mine, theirs) for mine, theirs in zip(logits, others, strict=True)])

@@ -53,12 +53,12 @@ def test_drafts_rejected_and_deleted_corrections_are_left_out():
         assert found[0].open_picture().size == (40, 30)
 
 
-def test_regions_not_to_look_at_are_no_target():
+def test_regions_not_to_look_at_come_along():
     away = Region.box(0, 0, 10, 10, look=False)
     with Store(Settings.from_environment()) as store:
         add(store, regions=(away,))
         add(store, regions=(away,), answer_shown="no idea")
-        assert [sample.regions for sample in load_samples(store)] == [()]
+        assert [sample.regions for sample in load_samples(store)] == [(away,), (away,)]
 
 
 def test_a_scene_is_asked_about_what_its_boxes_show():

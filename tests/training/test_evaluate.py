@@ -11,7 +11,8 @@ import pytest
 from sayo_app.core.questions import FAMILIES
 from sayo_app.mllm.loading import LoadedModel
 from training.corrections import Sample, scene_sample
-from training.evaluate import COLUMNS, Judged, _blanked, evaluate_scenes, judge, summary, table
+from training.evaluate import COLUMNS, Judged, evaluate_scenes, judge, summary, table
+from training.prompts import grey
 
 
 def test_a_mean_leaves_out_what_could_not_be_scored():
@@ -24,6 +25,7 @@ def test_a_mean_leaves_out_what_could_not_be_scored():
         "sayo_reward": 0.5,
         "energy": 0.25,
         "pointing": 1.0,
+        "length": 0.0,
     }
     assert summary([]) == dict.fromkeys(summary([one]), None) | {"count": 0}
 
@@ -47,7 +49,7 @@ def test_a_sample_without_region_or_answer_has_no_such_figures(loaded: LoadedMod
 
 def test_a_blanked_picture_keeps_its_size_and_nothing_else():
     sample = scene_sample(5)
-    blank = _blanked(sample)()
+    blank = grey(sample)()
     assert blank.size == sample.open_picture().size
     assert np.unique(np.asarray(blank)).tolist() == [128]
 

@@ -156,7 +156,14 @@ def test_sigterm_cancels_and_keeps_a_checkpoint(settings: Settings, store: Store
 
 def test_two_processes_do_what_one_does(settings: Settings, store: Store):
     """Each takes half of a step's prompts and of the held-out ones; accelerate averages the gradients."""
-    config = config_of(settings, steps=3, learning_rate=1e-3, prompts_per_step=2, held_out_share=0.4)
+    config = config_of(
+        settings,
+        reward="sayo-exact+answer",
+        steps=3,
+        learning_rate=1e-3,
+        prompts_per_step=2,
+        held_out_share=0.4,
+    )
     alone = store.create_run(config)
     run_job(settings, alone.id, StopSignal())
     together = store.create_run(config)

@@ -15,8 +15,9 @@ from sayo_app.mllm.adapters import save_adapter
 from sayo_app.mllm.loading import load_model
 from sayo_app.settings import Settings
 from storage.records import RunConfig
-from training import loop
+from training import loop, objective
 from training.corrections import Sample
+from training.looks import attention_reward
 from training.loop import Outcome, collect, make_trainee, step_samples, train, update
 from training.policy import POLICY, Policy, make_policy
 from training.progress import Cancelled, Progress, StopSignal
@@ -195,7 +196,7 @@ def test_an_update_makes_the_better_of_a_group_likelier(make_run, samples: list[
     with torch.no_grad():
         after = trainee.scorer(experience.batch, experience.completions).log_probs
     change = ((after - experience.old_log_probs) * experience.completions.mask).sum(dim=1)
-    assert float((change * experience.advantages).sum()) > 0.01
+    assert float((change * experience.advantages[:, 0]).sum()) > 0.01
 
 
 def test_a_group_does_not_depend_on_the_other_prompts_of_the_step(make_run, samples: list[Sample]):
@@ -205,7 +206,8 @@ def test_a_group_does_not_depend_on_the_other_prompts_of_the_step(make_run, samp
     whole = collect(trainee, chosen, lambda: None)
     parts = [collect(trainee, part, lambda: None) for part in (chosen[:2], chosen[2:])]
     assert [one.text for one in whole.judged] == [one.text for part in parts for one in part.judged]
-    assert whole.rewards == pytest.approx([reward for part in parts for reward in part.rewards], abs=1e-5)
+    expected = [one.attention for part in parts for one in part.judged]
+    assert [one.attention for one in whole.judged] == pytest.approx(expected, abs=1e-5)
 
 
 def test_every_pass_shows_each_sample_once_in_another_order(samples: list[Sample]):
@@ -219,9 +221,9 @@ def test_every_pass_shows_each_sample_once_in_another_order(samples: list[Sample
 def test_a_gradient_that_is_not_finite_ends_the_run_with_a_remedy(
     make_run, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(loop, "group_advantages", lambda rewards: rewards * torch.nan)
-    with pytest.raises(TrainingError, match="lower learning rate"):
-        make_run().train(samples)
+    monkeypatch.setattr(objective, "attention_reward", lambda rows, looks: rows.sum(dim=(1, 2)) * torch.nan)
+    with pytest.raises(TrainingError, match="a lower learning rate"):
+        make_run().train(samples, replace(CONFIG, reward="sayo-exact"))
 
 
 def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(make_run, samples: list[Sample]):
@@ -232,3 +234,20 @@ def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(make_run, sa
     (run.folder / "checkpoint.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(TrainingError, match="readable checkpoint"):
         make_run().train(samples, config)
+
+
+@pytest.mark.parametrize(("reward", "moved"), [("sayo-exact", True), ("sayo", False)])
+def test_only_the_exact_form_pulls_attention_where_all_completions_are_worth_the_same(
+    make_run, samples: list[Sample], reward: str, moved: bool
+):
+    config = replace(CONFIG, reward=reward, beta=0.0, learning_rate=1e-2)
+    trainee = make_trainee(make_run().loaded, config, None)
+    experience = collect(trainee, step_samples(samples, config, 0), lambda: None)
+    alike = replace(experience, advantages=torch.zeros_like(experience.advantages))
+    for _ in range(3):
+        update(trainee, [alike])
+    with torch.no_grad():
+        rows = trainee.scorer(alike.batch, alike.completions).rows
+    gained = attention_reward(rows, alike.looks).mean() - sum(one.attention for one in alike.judged) / 6
+    assert (float(gained) > 0.02) == moved
+    assert moved or float(gained) == pytest.approx(0, abs=1e-5)

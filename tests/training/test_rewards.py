@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from sayo_app.errors import TrainingError
 from storage.records import REWARDS
 from training import rewards
+from training.looks import Part
 
-GOLDEN = Path(__file__).parent.parent / "data" / "sayo_reward_golden.json"
-CASES = json.loads(GOLDEN.read_text(encoding="utf-8"))["cases"]
 RIGHT = "The dog is at the left. <answer>red</answer>"
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['completion_length']} tokens")
-def test_sayo_reward_has_the_reference_formulas_figures(case: dict):
-    rows = np.array(case["head_mean_image_rows"])
-    region = np.zeros(rows.shape[1], dtype=bool)
-    region[case["region_cells"]] = True
-    reward = rewards.sayo_reward(rows, np.array(case["entropies"]), region)
-    assert reward == pytest.approx(case["reward"], abs=1e-5)
-
-
-def test_a_completion_of_one_token_gets_the_lowest_attention_reward():
-    rows, region = np.zeros((0, 4), dtype=np.float32), np.array([True, False, False, False])
-    assert rewards.sayo_reward(rows, np.array([0.5], dtype=np.float32), region) == -1.0
 
 
 @pytest.mark.parametrize(
@@ -59,27 +41,43 @@ def test_format_reward_wants_reasoning_and_one_answer(completion: str, expected:
 
 
 def test_callables_take_lists_and_leave_out_what_cannot_be_scored():
-    rows = np.array([[0.9, 0.1]])
+    rows = np.array([[0.9, 0.1]], dtype=np.float32)
+    part = Part(np.array([True, True]), look=np.array([True, False]), away=None)
     columns = {
         "rows": [rows, rows],
-        "entropies": [np.array([1.0, 0.5])] * 2,
-        "region_masks": [np.array([True, False]), None],
+        "entropies": [np.array([1.0, 0.5], dtype=np.float32)] * 2,
+        "parts": [[part], []],
         "answers": [None, "red"],
     }
-    scored = {name: part(["q", "q"], [RIGHT, RIGHT], **columns) for name, part in rewards.PARTS.items()}
+    callables = rewards.RegionAttentionReward(), rewards.AnswerReward(), rewards.FormatReward()
+    scored = {each.__name__: each(["q", "q"], [RIGHT, RIGHT], **columns) for each in callables}
     # tanh(log(0.9 / 0.5)) = (1.8^2 - 1) / (1.8^2 + 1) = 2.24 / 4.24
     assert scored["attention"] == [pytest.approx(2.24 / 4.24), None]
     assert scored["answer"] == [None, 1.0]
     assert scored["format"] == [1.0, 1.0]
 
 
-@pytest.mark.parametrize(("choice", "expected"), [("sayo", 1.5), ("sayo+answer", 2.5), ("answer", 2.0)])
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [("sayo", 1.5), ("sayo-exact", 1.5), ("sayo+answer", 2.5), ("sayo-exact+answer", 2.5), ("answer", 2.0)],
+)
 def test_the_choice_says_which_parts_count(choice: str, expected: float):
     assert rewards.total_reward(choice, {"attention": 0.5, "answer": 1.0, "format": 1.0}) == expected
 
 
 def test_a_part_that_cannot_be_scored_adds_nothing():
     assert rewards.total_reward("sayo+answer", {"attention": None, "answer": None, "format": 1.0}) == 1.0
+
+
+def test_attention_weighs_what_the_run_says():
+    parts = {"attention": 0.5, "answer": 1.0, "format": 1.0}
+    assert rewards.total_reward("sayo+answer", parts, attention_weight=0.1) == pytest.approx(2.05)
+
+
+@pytest.mark.parametrize(("answer", "expected"), [(1.0, 2.5), (0.0, 0.0), (None, 1.5)])
+def test_gated_attention_is_worth_its_lowest_in_a_wrong_answer(answer: float | None, expected: float):
+    parts = {"attention": 0.5, "answer": answer, "format": 1.0}
+    assert rewards.total_reward("sayo+answer", parts, gated=True) == expected
 
 
 def test_every_choice_of_the_page_has_its_parts():

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from sayo_app.errors import TrainingError
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.loading import LoadedModel
+from sayo_app.mllm.steer import Steering
 from training.corrections import Sample
-from training.evaluate import judge_completions
-from training.prompts import Batch, Prompt, collate, encode
-from training.rollout import Completions, generate, group_uniforms
-from training.scoring import Scorer, entropy, reward_layer
+from training.evaluate import Judged, judge_completions
+from training.looks import looks_of
+from training.prompts import MEAN_GREY, Batch, Prompt, blanked, collate, encode
+from training.rollout import Completions, generate, group_uniforms, one_by_one
+from training.scoring import Reading, Scorer, Scores, divergence, entropy, make_reading, reward_view
+
+
+def judged(loaded: LoadedModel, batch: Batch, completions: Completions) -> list[Judged]:
+    scores = Scorer(loaded.model, reward_view(loaded))(batch, completions)
+    return judge_completions(
+        batch, completions, scores.rows, looks_of(loaded, batch, completions, scores.entropies)
+    )
 
 
 def rollout(loaded: LoadedModel, samples: list[Sample], tokens: int = 14) -> tuple[Batch, Completions]:
@@ -47,9 +59,9 @@ def test_scores_are_those_of_one_full_forward(
 ):
     """Shared prompt cache, left padding and explicit positions against a plain pass, row by row."""
     batch, completions = rollout(any_loaded, samples[:3])
-    layer = reward_layer(any_loaded)
+    layer = any_loaded.attention_layers[-1]
     with torch.no_grad():
-        scores = Scorer(any_loaded.model, layer)(batch, completions, temperature)
+        scores = Scorer(any_loaded.model, reward_view(any_loaded))(batch, completions, temperature)
     for row in range(6):
         prompt = batch.prompts[row // 2]
         length = int(completions.mask[row].sum())
@@ -69,13 +81,12 @@ def test_scores_are_those_of_one_full_forward(
 
 def test_a_left_padded_mixed_batch_is_rewarded_as_each_alone(loaded: LoadedModel, samples: list[Sample]):
     batch, completions = rollout(loaded, samples[:3])
-    scorer = Scorer(loaded.model, reward_layer(loaded))
-    together = judge_completions(batch, completions, scorer(batch, completions))
+    together = judged(loaded, batch, completions)
     rewards = []
     for i in range(3):
         alone_batch, alone = rollout(loaded, [samples[i]])
         assert alone_batch.input_ids.shape[1] <= batch.input_ids.shape[1]
-        rewards += judge_completions(alone_batch, alone, scorer(alone_batch, alone))
+        rewards += judged(loaded, alone_batch, alone)
     assert [one.attention for one in together] == pytest.approx([one.attention for one in rewards], abs=1e-5)
     assert [one.energy for one in together] == pytest.approx([one.energy for one in rewards], abs=1e-5)
 
@@ -84,20 +95,19 @@ def test_tokens_after_the_end_do_not_change_the_reward(loaded: LoadedModel, samp
     batch, completions = rollout(loaded, samples[:1])
     cut = completions.mask.clone()
     cut[0, 5:] = False
-    scorer = Scorer(loaded.model, reward_layer(loaded))
     texts, group = completions.texts, completions.num_generations
     padded = Completions(completions.ids, cut, texts, group)
     short = Completions(completions.ids[:, :5], cut[:, :5], texts, group)
-    first, second = (judge_completions(batch, one, scorer(batch, one))[0] for one in (padded, short))
+    first, second = (judged(loaded, batch, one)[0] for one in (padded, short))
     assert first.attention == pytest.approx(second.attention, abs=1e-6)
 
 
 def test_one_token_completions_have_scores_and_no_rows(loaded: LoadedModel, samples: list[Sample]):
     batch, completions = rollout(loaded, samples[:2], tokens=1)
-    scores = Scorer(loaded.model, reward_layer(loaded))(batch, completions)
+    scores = Scorer(loaded.model, reward_view(loaded))(batch, completions)
     assert scores.log_probs.shape == (4, 1)
     assert scores.rows.shape[:2] == (4, 0)
-    assert {one.attention for one in judge_completions(batch, completions, scores)} == {-1.0}
+    assert {one.attention for one in judged(loaded, batch, completions)} == {-1.0}
 
 
 def test_gradients_reach_the_shared_prompt(any_loaded: LoadedModel, samples: list[Sample]):
@@ -105,7 +115,7 @@ def test_gradients_reach_the_shared_prompt(any_loaded: LoadedModel, samples: lis
     batch, completions = rollout(any_loaded, samples[:1])
     first: Any = any_loaded.family.decoder_layers(any_loaded.model)[any_loaded.attention_layers[0]]
     weight = first.self_attn.k_proj.weight
-    scores = Scorer(any_loaded.model, reward_layer(any_loaded))(batch, completions)
+    scores = Scorer(any_loaded.model, reward_view(any_loaded))(batch, completions)
     scores.log_probs[completions.mask].sum().backward()
     shared = weight.grad.clone()
     weight.grad = None
@@ -116,3 +126,77 @@ def test_gradients_reach_the_shared_prompt(any_loaded: LoadedModel, samples: lis
         logits = any_loaded.model(**inputs).logits[0, prompt.length - 1 : -1]
         torch.log_softmax(logits, dim=-1).gather(1, ids[0][:, None]).sum().backward()
     torch.testing.assert_close(shared, weight.grad, rtol=1e-3, atol=1e-4)
+
+
+def test_a_reading_of_several_layers_and_heads_is_the_mean_of_each(
+    loaded: LoadedModel, samples: list[Sample]
+):
+    batch, completions = rollout(loaded, samples[:2])
+    with torch.no_grad():
+        both = Scorer(loaded.model, Reading((0, 2), {2: (1, 3)}))(batch, completions).rows
+        first = Scorer(loaded.model, Reading((0,)))(batch, completions).rows
+        heads = [
+            Scorer(loaded.model, Reading((2,), {2: (head,)}))(batch, completions).rows for head in (1, 3)
+        ]
+    torch.testing.assert_close(both, (first + (heads[0] + heads[1]) / 2) / 2)
+
+
+def test_a_run_reads_the_layers_that_it_asks_for(loaded: LoadedModel):
+    found = Steering({1: (0, 2), 2: None}, 2.0)
+    assert make_reading(loaded, "last", found) == Reading((2,))
+    assert make_reading(loaded, "found", found) == Reading((1, 2), {1: (0, 2)})
+    assert make_reading(loaded, "2,0", None) == Reading((0, 2))
+    with pytest.raises(TrainingError, match="steer_table"):
+        make_reading(loaded, "found", None)
+    with pytest.raises(TrainingError, match="0, 1, 2"):
+        make_reading(loaded, "1,5", None)
+
+
+def test_divergence_by_hand():
+    # p = (1/2, 1/2), q = (1, 0): m = (3/4, 1/4). JSD = H(m) - (log 2 + 0) / 2.
+    apart = torch.tensor([[[0.0, -1e4], [0.0, 0.0]]])
+    other = torch.tensor([[[-1e4, 0.0], [0.0, -1e4]]])
+    half = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25)) - np.log(2) / 2
+    assert divergence(apart, other)[0].tolist() == pytest.approx([np.log(2), half], abs=1e-6)
+    assert divergence(other, other)[0].tolist() == pytest.approx([0, 0], abs=1e-7)
+
+
+def test_visual_sensitivity_is_nought_on_a_picture_that_is_grey_already(
+    loaded: LoadedModel, samples: list[Sample]
+):
+    grey = replace(samples[0], open_picture=lambda: Image.new("RGB", (96, 64), MEAN_GREY))
+    batch, completions = rollout(loaded, [samples[0], grey])
+    scorer = Scorer(loaded.model, reward_view(loaded))
+    with torch.no_grad():
+        logits = (scorer(one, completions).logits for one in (batch, blanked(loaded, batch)))
+        found = divergence(*logits) * completions.mask
+    assert found[:2].max() > 1e-3
+    assert found[2:].max() < 1e-6
+
+
+def test_a_checkpointed_pass_gives_the_same_scores_and_gradients(loaded: LoadedModel, samples: list[Sample]):
+    """One pass without a cache, activations computed twice, against the shared prompt: rows and gradients."""
+    batch, completions = rollout(loaded, samples[:3])
+    weights = [layer.self_attn.q_proj.weight for layer in loaded.model.model.language_model.layers]
+
+    def scored(scorer: Scorer, *given) -> tuple[Scores, list[torch.Tensor]]:
+        scores = scorer(*given)
+        total = (scores.log_probs * completions.mask).sum() + 50 * (scores.rows[:, :4] ** 2).sum()
+        return scores, list(torch.autograd.grad(total, weights))
+
+    reading = Reading((1, 2))
+    plain, expected = scored(Scorer(loaded.model, reading), batch, completions)
+    loaded.model.activation_checkpointing_enable({"use_reentrant": False})
+    calls = []
+    loaded.model.model.language_model.layers[0].mlp.register_forward_pre_hook(lambda *_: calls.append(1))
+    alone = one_by_one(loaded, batch, completions)
+    again, found = scored(Scorer(loaded.model, reading, checkpointed=True), *alone)
+    assert len(calls) == 2, "activations were kept"
+    width = plain.rows.shape[2]
+    for row, length in enumerate(completions.mask.sum(dim=1).tolist()):
+        torch.testing.assert_close(
+            again.log_probs[row, :length], plain.log_probs[row, :length], atol=2e-5, rtol=0
+        )
+        rows = again.rows[row, : length - 1, :width], plain.rows[row, : length - 1]
+        torch.testing.assert_close(*rows, atol=2e-6, rtol=0)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)

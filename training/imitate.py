@@ -1,0 +1,83 @@
+"""Supervised fine-tuning on corrected answers: what the reward has to beat.
+
+A correction has the answer and no reasoning, so the target is the answer shown with the right answer put
+into its `<answer>` block, and only the tokens from the block on are learnt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from sayo_app.core.steps import ANSWER
+from sayo_app.mllm.decode import end_token_ids
+from sayo_app.mllm.loading import LoadedModel
+from storage.records import RunConfig
+from training.corrections import Sample
+from training.policy import make_policy
+from training.prompts import collate, encode, pad_id
+from training.rollout import Completions
+from training.scoring import Scorer, reward_view
+
+
+def target(shown: str, answer: str) -> tuple[str, str]:
+    """The reasoning that was shown, and the block that is learnt after it."""
+    return shown.partition(ANSWER)[0], f"{ANSWER}{answer}</answer>"
+
+
+def imitate(
+    loaded: LoadedModel,
+    config: RunConfig,
+    samples: Sequence[Sample],
+    shown: Sequence[str],
+    going_on: Callable[[int], bool],
+) -> int:
+    """Train a fresh adapter to give the samples' answers; returns the steps taken.
+
+    Each step has as many corrections as a run's step has completions.
+
+    Args:
+        shown: the answer that each sample's correction was made on.
+        going_on: asked before each step with the steps done.
+    """
+    torch.manual_seed(config.seed)
+    policy = make_policy(loaded, config, None)
+    optimiser = torch.optim.AdamW(policy.trainable, config.learning_rate, weight_decay=config.weight_decay)
+    scorer = Scorer(policy.model, reward_view(loaded))
+    encoded = [encode(loaded, sample) for sample in samples]
+    texts = [target(text, sample.answer or "") for text, sample in zip(shown, samples, strict=True)]
+    shuffle, done = torch.Generator().manual_seed(config.seed), 0
+    size = min(len(samples), config.prompts_per_step * config.num_generations)
+    while going_on(done):
+        chosen = torch.randperm(len(samples), generator=shuffle)[:size].tolist()
+        ids, learnt = _lay_out(loaded, [texts[i] for i in chosen])
+        batch = collate(loaded, [encoded[i] for i in chosen])
+        log_probs = scorer(batch, Completions(ids, learnt, (), 1)).log_probs
+        loss = -((log_probs * learnt).sum(dim=1) / learnt.sum(dim=1)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(policy.trainable, config.max_grad_norm)
+        optimiser.step()
+        done += 1
+    return done
+
+
+def _lay_out(
+    loaded: LoadedModel, texts: Sequence[tuple[str, str]]
+) -> tuple[Int[Tensor, "row token"], Bool[Tensor, "row token"]]:
+    """Token ids padded on the right, and True on the tokens that are learnt, the end token among them."""
+    end = end_token_ids(loaded)[-1]
+    both = [
+        [loaded.tokenizer(text, add_special_tokens=False).input_ids for text in pair if text]
+        for pair in texts
+    ]
+    rows = [[*(token for part in parts for token in part), end] for parts in both]
+    ids = torch.full((len(rows), max(map(len, rows))), pad_id(loaded), device=loaded.device)
+    learnt = torch.zeros_like(ids, dtype=torch.bool)
+    for row, (tokens, parts) in enumerate(zip(rows, both, strict=True)):
+        ids[row, : len(tokens)] = torch.tensor(tokens, device=loaded.device)
+        learnt[row, len(tokens) - 1 - len(parts[-1]) : len(tokens)] = True
+    return ids, learnt
