@@ -76,9 +76,7 @@ def _pictures(store: Store, repair: bool) -> Iterator[Finding]:
 
 def _traces(store: Store, repair: bool) -> Iterator[Finding]:
     with store.read() as session:
-        named = sorted(
-            set(session.scalars(select(Correction.trace_id).where(Correction.trace_id.is_not(None))))
-        )
+        named = [name for name in session.scalars(select(Correction.trace_id).distinct()) if name is not None]
     for identity in named:
         try:
             store.load_trace(identity)

@@ -57,7 +57,7 @@ class WorkListStore(CorrectionStore):
         if after is not None:
             entries = entries.where(_beyond(sort, *_read_place(sort, after)))
         limit = min(max(1, limit), MAX_PAGE)
-        rows = self._first(entries.order_by(*_order(sort)), query, limit + 1)
+        rows = self._first(entries, query, limit + 1)
         page = rows[:limit]
         return WorkPage(
             entries=tuple(_record(row) for row in page),
@@ -82,7 +82,7 @@ class WorkListStore(CorrectionStore):
                 raise not_found("entry of the work list", entry_id)
             value = getattr(here, sort.key.key)
         entries = _filtered(select(WorkEntry.id), query).where(_beyond(sort, value, entry_id, back))
-        rows = self._first(entries.order_by(*_order(sort, back)), query, 1)
+        rows = self._first(entries, query, 1, back)
         return _record(rows[0]) if rows else None
 
     def item_entries(self, item_id: int) -> list[work_records.WorkEntry]:
@@ -110,19 +110,25 @@ class WorkListStore(CorrectionStore):
                 for column in (WorkEntry.annotator, WorkEntry.model, WorkEntry.family)
             }
 
-    def _first(self, entries: Select[int], query: WorkQuery, count: int) -> Sequence[Row[*tuple[Any, ...]]]:
+    def _first(
+        self, entries: Select[int], query: WorkQuery, count: int, back: bool = False
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
         """The first entries in order whose text holds the words."""
-        texts = _texts(query)
-        if not texts:
-            return self._entries(entries.limit(count))
+        sort = SORTS[query.sort]
+        ordered = entries.order_by(*_order(sort.key, WorkEntry.id, sort.descending != back))
+        if not query.text.strip():
+            return self._entries(ordered.limit(count))
         # A common word is soon found in the order of an index. For a rare one, all texts are read once,
         # in the order in which they lie, which is many times as fast as in that of an index.
-        near = entries.limit(_NEAR).subquery()
-        rows = self._entries(entries.where(WorkEntry.id.in_(select(near.c.id)), *texts).limit(count))
+        near = ordered.add_columns(sort.key, WorkEntry.search_text).limit(_NEAR).subquery().c
+        held = select(near.id).where(*_texts(query, near.search_text))
+        rows = self._entries(
+            held.order_by(*_order(near[sort.key.key], near.id, sort.descending != back)).limit(count)
+        )
         if len(rows) == count:
             return rows
-        found = select(WorkEntry.id).where(*texts).cte("found").prefix_with("MATERIALIZED")
-        return self._entries(entries.where(WorkEntry.id.in_(select(found.c.id))).limit(count))
+        found = select(WorkEntry.id).where(*_texts(query)).cte("found").prefix_with("MATERIALIZED")
+        return self._entries(ordered.where(WorkEntry.id.in_(select(found.c.id))).limit(count))
 
     def _entries(self, identities: Select[int]) -> Sequence[Row[*tuple[Any, ...]]]:
         """Narrow rows are filtered and sorted first; only the page's are joined with what they show."""
@@ -169,9 +175,10 @@ def _filtered(entries: Select[*tuple[Any, ...]], query: WorkQuery) -> Select[*tu
     return entries
 
 
-def _texts(query: WorkQuery) -> list[ColumnElement[bool]]:
-    words = clean(query.text).casefold().split()
-    return [_Position(WorkEntry.search_text, word) > 0 for word in words]
+def _texts(
+    query: WorkQuery, column: ColumnElement[str] | InstrumentedAttribute[str] = WorkEntry.search_text
+) -> list[ColumnElement[bool]]:
+    return [_Position(column, word) > 0 for word in clean(query.text).casefold().split()]
 
 
 class _Position(GenericFunction[int]):
@@ -191,9 +198,12 @@ def _strpos(element: _Position, compiler: SQLCompiler, **options: Any) -> str:
     return f"strpos({compiler.process(element.clauses, **options)})"
 
 
-def _order(sort: _Sort, back: bool = False) -> list[ColumnElement[Any]]:
-    columns = (sort.key, WorkEntry.id)
-    return [column.desc() if sort.descending != back else column.asc() for column in columns]
+def _order(
+    key: ColumnElement[Any] | InstrumentedAttribute[Any],
+    identity: ColumnElement[int] | InstrumentedAttribute[int],
+    descending: bool,
+) -> list[ColumnElement[Any]]:
+    return [column.desc() if descending else column.asc() for column in (key, identity)]
 
 
 def _beyond(sort: _Sort, value: Any, entry_id: int, back: bool = False) -> ColumnElement[bool]:
