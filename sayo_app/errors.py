@@ -41,12 +41,28 @@ class QuestionError(InputError):
     """An empty or an overlong question."""
 
 
+class TraceFileError(InputError):
+    """Not an exported trace, a damaged one, or one over a limit."""
+
+
 class RegionError(InputError):
     """A region outside the picture or without area."""
 
 
 class CorrectionError(InputError):
     """A correction that lacks something it needs."""
+
+
+class ImportFileError(InputError):
+    """A file that cannot be imported; nothing of it was stored."""
+
+
+class ImportRowError(InputError):
+    """A row of a file that cannot be used; the other rows can."""
+
+
+class ExportFileError(InputError):
+    """A file that cannot be written where it was asked for."""
 
 
 class ModelError(SayoError):
@@ -79,6 +95,10 @@ class StoreVersionError(StorageError):
 
 class NotFoundError(StorageError):
     """No row or file of that name."""
+
+
+class ConflictError(StorageError):
+    """Somebody else, or another tab, changed it in the meantime; the message says who and when."""
 
 
 class JobError(SayoError):

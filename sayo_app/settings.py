@@ -24,9 +24,12 @@ class Settings:
         database_url: SQLAlchemy URL; None means SQLite in `data_dir`.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         host, port: where the page is served; port 0 takes a free one.
-        max_file_bytes: largest upload.
+        max_file_bytes: largest picture that is uploaded.
+        max_trace_bytes: largest saved answer that is opened, packed and unpacked.
         max_picture_pixels: largest width x height that is decoded.
         max_question_chars: longest question.
+        max_import_bytes: largest file that is imported, pictures beside it not counted.
+        max_import_rows: most rows in it.
         max_new_tokens: longest answer, in tokens.
         trust_remote_code: run code that comes with a model; only the operator turns it on.
     """
@@ -38,8 +41,11 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7860
     max_file_bytes: int = 20_000_000
+    max_trace_bytes: int = 300_000_000
     max_picture_pixels: int = 40_000_000
     max_question_chars: int = 2_000
+    max_import_bytes: int = 500_000_000
+    max_import_rows: int = 200_000
     max_new_tokens: int = 110
     trust_remote_code: bool = False
 

@@ -13,6 +13,18 @@ import tests.shapes
 # Shapes in signatures are checked under pytest only: the hook must come before the packages.
 install_import_hook(["sayo_app", "storage", "training"], f"{tests.shapes.__name__}.checked")
 
+# By name only: most tests need no model, and the classes take seconds to import.
+FAMILIES = (
+    "qwen3_vl",
+    "qwen2_5_vl",
+    "qwen3_5",
+    "internvl",
+    "idefics3",
+    "smolvlm",
+    "gemma3",
+    "llava_onevision",
+)
+
 # A busy machine is no failure, and the same code gives the same result.
 settings.register_profile("studio", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("studio")
@@ -32,3 +44,11 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tiny import build_tiny_model
 
     return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def any_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random model of each family in turn."""
+    from tests.families import build
+
+    return build(request.param, tmp_path_factory.mktemp("models") / request.param)

@@ -7,15 +7,17 @@ gradient goes the way it goes in a real model.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from training.bundled import CHAT_TEMPLATE, SPECIAL_TOKENS
 
 PIXELS_PER_TOKEN = 16
+EOS, PAD = "<|im_end|>", "<|endoftext|>"
 CORPUS = (
     "user\n assistant\n system\n <answer>cat</answer> <answer>red</answer> <answer>3</answer>",
     "What is left of the cat? What colour is the tag on the dog? Which object carries the letter K?",
@@ -25,24 +27,38 @@ CORPUS = (
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level BPE of a few hundred tokens: any text goes in and comes out unchanged."""
+    return trained_tokenizer(SPECIAL_TOKENS, CHAT_TEMPLATE, additional_special_tokens=list(SPECIAL_TOKENS))
+
+
+def trained_tokenizer(special: tuple[str, ...], template: str, **kwargs: Any) -> PreTrainedTokenizerFast:
+    """Byte-level BPE of a few hundred tokens: any text goes in and comes out unchanged.
+
+    Args:
+        special: a family's tokens; those that begin and end turns are the same in all.
+        kwargs: for the tokenizer; `bos_token` is written before every text, too.
+    """
+    special = tuple(dict.fromkeys((PAD, "<|im_start|>", EOS, *special)))
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=400,
-        special_tokens=list(SPECIAL_TOKENS),
+        special_tokens=list(special),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(CORPUS, trainer)
+    if bos := kwargs.get("bos_token"):
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{bos} $A", special_tokens=[(bos, tokenizer.token_to_id(bos))]
+        )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=list(SPECIAL_TOKENS),
-        chat_template=CHAT_TEMPLATE,
+        eos_token=EOS,
+        pad_token=PAD,
+        chat_template=template,
         padding_side="left",
+        **kwargs,
     )
 
 

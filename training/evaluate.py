@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +16,7 @@ from torch import Tensor
 from sayo_app.core.metrics import pointing_game, region_energy
 from sayo_app.core.questions import FAMILIES, HELD_OUT_SEED
 from sayo_app.mllm.loading import LoadedModel
+from sayo_app.mllm.machine import machine
 from sayo_app.mllm.steer import Steering
 from training import teacher
 from training.corrections import Sample, scene_sample
@@ -171,24 +170,13 @@ def evaluate_scenes(
             if any(one.family == family for one in seen)
         },
         "seconds": round(time.monotonic() - started, 1),
-        "machine": machine(loaded),
+        "machine": machine(loaded.device),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "numpy")},
     }
 
 
 def _row(seen: Sequence[Judged], blind: Sequence[Judged]) -> dict[str, Any]:
     return summary(seen) | {"blind_accuracy": _mean(one.answer for one in blind)}
-
-
-def machine(loaded: LoadedModel) -> dict[str, Any]:
-    """What the figures were measured on."""
-    on_gpu = loaded.device.type == "cuda"
-    return {
-        "device": torch.cuda.get_device_name(loaded.device) if on_gpu else platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-    }
 
 
 COLUMNS = ("accuracy", "blind_accuracy", "format", "sayo_reward", "energy", "pointing")

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from transformers import DynamicCache
 
 from sayo_app.mllm.bias import SteerRequest
+from sayo_app.mllm.cache import GraphCache
 from sayo_app.mllm.decode import end_token_ids
 from sayo_app.mllm.families import base_model
 from sayo_app.mllm.loading import LoadedModel
@@ -35,9 +35,9 @@ class Completions:
 
 def prefill(
     model: torch.nn.Module, batch: Batch, num_generations: int, **kwargs: Any
-) -> tuple[DynamicCache, Float[Tensor, "row vocabulary"]]:
+) -> tuple[GraphCache, Float[Tensor, "row vocabulary"]]:
     """Encode each prompt once; its keys, values and next-token logits, repeated for its group."""
-    cache = DynamicCache(config=base_model(model).config)
+    cache = GraphCache(config=base_model(model).config)
     output = model(
         input_ids=batch.input_ids,
         attention_mask=batch.attention_mask,
@@ -58,7 +58,7 @@ def prefill(
 def extend(
     model: torch.nn.Module,
     batch: Batch,
-    cache: DynamicCache,
+    cache: GraphCache,
     ids: Int[Tensor, "row query"],
     num_generations: int,
     start: int,

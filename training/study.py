@@ -19,13 +19,14 @@ from typing import Any
 import torch
 
 from sayo_app.mllm.loading import LoadedModel, load_model
+from sayo_app.mllm.machine import machine
 from sayo_app.mllm.steer import Steering
 from sayo_app.settings import Settings
 from storage.records import RunConfig
 from training import teacher
 from training.checkpoint import FILE_NAME
 from training.corrections import Sample
-from training.evaluate import judge, machine
+from training.evaluate import judge
 from training.imitate import imitate
 from training.loop import train
 from training.policy import Policy
@@ -160,7 +161,7 @@ def study_report(options: argparse.Namespace) -> dict[str, Any]:
         curve[count] = rows(run_study(settings, curve_plan, options.curve, options.seeds, options.results))
     return {
         "command": " ".join(["python -m training", *sys.argv[1:]]),
-        "machine": machine(load_model(settings)),
+        "machine": machine(load_model(settings).device),
         "plan": {name: value for name, value in vars(plan).items() if name != "config"},
         "arms": {arm_of(one): ARMS[arm_of(one)].says for one in results},
         "table": rows(results),

@@ -17,9 +17,10 @@
   });
 
   sayo.RegionEditor = class {
-    constructor(layer, onChange) {
+    constructor(layer, onChange, onSpot) {
       this.layer = layer;
       this.onChange = onChange; // (committed: boolean) after every change of boxes or selection
+      this.onSpot = onSpot; // (x, y) after a click where no box is
       this.enabled = true;
       this.size = { width: 0, height: 0 };
       this.reset([]);
@@ -114,8 +115,9 @@
     }
 
     down(event) {
-      if (!this.enabled || event.button !== 0 || !this.size.width || this.drag) return;
+      if (event.button !== 0 || !this.size.width || this.drag) return;
       const start = this.point(event);
+      if (!this.enabled) return this.onSpot(...start);
       const current = this.regions[this.selected];
       const handle = event.target.dataset?.handle;
       const inside = current && this.hit(start) >= 0 && within(start, current.box_xyxy);
@@ -138,7 +140,12 @@
       const box = this.dragged(this.point(event));
       const far = Math.hypot(event.clientX - screen[0], event.clientY - screen[1]);
       this.drag = null;
-      if (far < CLICK_SLACK) return this.select(this.hit(start));
+      if (far < CLICK_SLACK) {
+        const index = this.hit(start);
+        this.select(index);
+        if (index < 0) this.onSpot(...start);
+        return;
+      }
       if (box[2] <= box[0] || box[3] <= box[1]) return this.draw(); // a line has no area
       if (kind === "draw") {
         const region = { kind: "box", box_xyxy: box, points_xy: [], label: "", step: null, look: true };

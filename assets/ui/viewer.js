@@ -1,43 +1,45 @@
-/* The viewer: a picture with an attention overlay, its answer as tokens and steps, and boxes.
+/* The viewer: pictures with an attention overlay, the answer as tokens and steps, and boxes.
  *
  * props.value:   what to show (see sayo_app/ui/viewer.py for its fields); sent once an answer.
  * props.numbers: the server's figures for the boxes; sent after every change of them.
- * options:       {id, editable, group, chart, methods, waiting}. Viewers of one group step together; those
- *                that show the same answer share its boxes too.
+ * props.maps:    the maps of one more view {id, view, data | reason}, sent when it was asked for.
+ * props.heads:   figures of every layer and head {id, ...}, sent when they were asked for.
+ * options:       {id, editable, inspect, narrow, group, chart, methods, waiting}. Viewers of one group step together;
+ *                those that show the same answer share its boxes too.
+ * events:        names of the events {regions, view, model, heads}.
  * Stepping, blending and drawing never ask the server.
  */
 (() => {
   const sayo = (window.sayo ??= {});
-  const el = sayo.el;
   sayo.groups ??= {};
   sayo.viewers ??= {};
   const PLAY_MS = 350;
+  let revisions = 0;
 
-  sayo.viewer = ({ element, props, trigger, watch }, options) => {
-    const viewer = new Viewer(element.querySelector(".sv"), options, trigger);
+  sayo.viewer = ({ element, props, trigger, watch }, options, events) => {
+    const viewer = new Viewer(element.querySelector(".sv"), options, (name, detail) => trigger(events[name], detail));
     sayo.viewers[options.id] = viewer;
     watch("value", () => viewer.show(props.value || {}));
     watch("numbers", () => viewer.showNumbers(props.numbers));
+    watch("maps", () => viewer.showMaps(props.maps));
+    watch("heads", () => viewer.showHeads(props.heads));
     viewer.show(props.value || {});
   };
 
-  /* The boxes and the selection of a viewer, for a handler's js (read at the moment of the click). */
-  sayo.regionsOf = (id) => {
-    const viewer = sayo.viewers[id];
-    return JSON.stringify({ id: viewer?.value.id || "", regions: viewer?.editor.regions || [] });
-  };
+  /* The boxes and what is shown, for a handler's js (read at the moment of the click). */
+  sayo.regionsOf = (id) => JSON.stringify(sayo.viewers[id]?.state() || { id: "", regions: [] });
 
   class Viewer {
     constructor(root, options, trigger) {
-      Object.assign(this, { root, options, trigger, value: {}, maps: {}, revision: 0 });
-      this.method = "centred";
-      this.strength = 0.75;
+      Object.assign(this, { root, options, trigger, value: {}, views: {}, waiting: null, wanted: null });
+      Object.assign(this, { view: "centred", strength: 0.75, picture: 0, colour: "none", spot: null, numbers: null });
       this.selection = { kind: "answer", index: 0 };
-      this.flags = { overlay: true, truth: false, draw: !matchMedia("(pointer: coarse)").matches };
+      this.flags = { overlay: true, truth: false, sinks: false, draw: !matchMedia("(pointer: coarse)").matches };
       this.parts = sayo.viewerParts(this);
       root.dataset.viewer = options.id;
+      root.classList.toggle("is-narrow", options.narrow);
       root.replaceChildren(...this.parts.tops);
-      this.editor = new sayo.RegionEditor(this.parts.layer, (committed) => this.edited(committed));
+      this.editor = new sayo.RegionEditor(this.parts.layer, (committed) => this.edited(committed), (x, y) => this.look(x, y));
       this.editor.enabled = options.editable && this.flags.draw;
       root.addEventListener("keydown", (event) => sayo.viewerKey(this, event));
       window.addEventListener("sayo:sync", (event) => this.synced(event.detail));
@@ -48,35 +50,50 @@
     show(value) {
       const before = this.value;
       this.value = value;
-      const picture = value.picture;
-      this.root.classList.toggle("is-empty", !picture);
+      const fresh = value.id !== before.id;
+      this.root.classList.toggle("is-empty", !value.pictures?.length);
       this.root.classList.toggle("is-streaming", value.status === "streaming");
-      this.parts.empty.textContent = picture ? "" : value.hint || "";
-      if (picture && picture.src !== before.picture?.src) this.parts.image.src = picture.src;
-      if (picture) this.parts.stage.style.setProperty("--ratio", picture.width / picture.height);
-      this.editor.size = { width: picture?.width || 0, height: picture?.height || 0 };
-      if (value.id !== before.id) this.startAnswer(before);
+      this.root.classList.toggle("has-answer", Boolean(value.tokens?.length));
+      this.parts.empty.textContent = value.pictures?.length ? "" : value.hint || "";
+      if (fresh) this.startAnswer(before);
+      // Boxes that come with a finished answer and not with its first words.
+      else if (value.status !== before.status && !this.options.editable) this.takeRegions(value.regions || []);
       if (value.status === "streaming" && before.status !== "streaming") this.bringIntoView();
-      this.maps = {};
-      for (const [name, maps] of Object.entries(value.maps || {})) this.maps[name] = new sayo.Maps(maps);
-      sayo.fillTokens(this);
-      this.drawTruth();
+      if (fresh || value.status !== before.status) this.takeViews();
+      sayo.fillPictures(this, before);
+      sayo.fillTokens(this, fresh ? {} : before);
+      sayo.fillMethods(this);
       this.draw();
+      if (fresh || value.status !== before.status) this.measure();
     }
 
     startAnswer(before) {
       this.stop();
+      const samePicture = before.pictures?.[0] && before.pictures[0].id === this.value.pictures?.[0]?.id;
+      if (!samePicture) this.picture = 0;
+      Object.assign(this, { spot: null, heads: null, numbers: null, waiting: null, wanted: null });
       this.selection = { kind: "answer", index: 0 };
       const shared = sayo.groups[this.options.group];
-      const samePicture = before.picture && before.picture.id === this.value.picture?.id;
       let regions = this.value.regions || [];
       if (this.options.group && shared?.id === this.value.id && this.options.editable) regions = shared.regions;
       // Boxes drawn before the question was asked stay; boxes of an earlier answer go with it.
-      else if (!regions.length && samePicture && !before.tokens?.length) regions = this.editor.regions;
-      this.editor.reset(regions);
-      this.numbers = this.value.numbers || null;
-      this.revision += 1;
-      if (regions.length && this.options.editable) this.tell();
+      else if (!regions.length && samePicture && !before.tokens?.length) regions = this.allRegions();
+      this.takeRegions(regions);
+    }
+
+    /* regions: of all pictures, each with its picture's number where that is not 0. */
+    takeRegions(regions) {
+      this.others = {};
+      for (const { picture = 0, ...region } of regions) (this.others[picture] ??= []).push(region);
+      this.editor.size = this.size;
+      this.editor.reset(this.others[this.picture] || []);
+    }
+
+    takeViews() {
+      this.views = {};
+      this.layouts = (this.value.pictures || []).map((it) => (it.grid ? new sayo.Layout(it) : null));
+      for (const [name, data] of Object.entries(this.value.views || {})) this.views[name] = new sayo.View(data, this.nImages);
+      if (!this.views[this.view]) this.view = this.options.methods[0].name;
     }
 
     bringIntoView() {
@@ -87,26 +104,98 @@
     showNumbers(numbers) {
       if (!numbers || numbers.id !== this.value.id || numbers.revision !== this.revision) return;
       this.numbers = numbers;
+      this.sync({ numbers });
       sayo.fillNumbers(this);
+      sayo.colourTokens(this);
+    }
+
+    showMaps(reply) {
+      if (!reply || reply.id !== this.value.id) return;
+      this.waiting = null;
+      if (reply.data) this.views[reply.view] = new sayo.View(reply.data, this.nImages);
+      else if (this.wanted === reply.view) this.wanted = null;
+      const next = this.wanted;
+      if (next && next !== reply.view) return this.choose(next);
+      if (next) {
+        this.wanted = null;
+        this.setView(next);
+      } else sayo.fillMethods(this);
+    }
+
+    askHeads() {
+      sayo.askHeads(this);
+    }
+
+    showHeads(heads) {
+      if (!heads || heads.id !== this.value.id || heads.revision !== this.headsAsked) return;
+      this.heads = heads;
+      sayo.fillHeads(this);
     }
 
     // ---- what the person does
 
     edited(committed) {
       if (committed) {
-        this.revision += 1;
-        this.numbers = null;
-        this.tell();
-        this.sync({ regions: this.editor.regions });
+        this.others[this.picture] = this.editor.regions;
+        this.measure();
+        this.sync({ regions: this.allRegions() });
       }
       sayo.fillRegions(this);
       sayo.fillNumbers(this);
     }
 
-    tell() {
+    /* Ask for the figures of the boxes in the view that is shown. */
+    measure() {
+      this.numbers = null;
+      this.revision = ++revisions;
       const { id } = this.value;
-      sayo.groups[this.options.group] = { id, regions: this.editor.regions };
-      this.trigger("regions", { id, revision: this.revision, regions: this.editor.regions });
+      const regions = this.editor.regions;
+      if (this.options.editable) sayo.groups[this.options.group] = { id, regions: this.allRegions() };
+      if (!this.rows || !this.views[this.view]) return;
+      if (this.value.measured) return (this.numbers = this.value.measured[this.view]); // saved with a page
+      this.trigger("regions", { id, revision: this.revision, view: this.view, picture: this.picture, regions });
+    }
+
+    allRegions() {
+      return Object.entries(this.others || {}).flatMap(([picture, regions]) =>
+        regions.map((region) => (Number(picture) ? { ...region, picture: Number(picture) } : region)),
+      );
+    }
+
+    state() {
+      const { value, view, selection, strength, picture } = this;
+      return { id: value.id || "", regions: this.editor.regions, all: this.allRegions(), view, selection, strength, picture };
+    }
+
+    /* Show a view; the server is asked for its maps where they are not here yet, one at a time. */
+    choose(name) {
+      if (this.reason(name)) return;
+      if (this.views[name]) {
+        this.wanted = null;
+        return this.setView(name);
+      }
+      this.wanted = name;
+      sayo.fillMethods(this);
+      if (this.waiting) return;
+      this.waiting = name;
+      const method = this.options.methods.find((it) => it.name === name);
+      const needsModel = method ? method.needs === "model" : name.startsWith("head:");
+      this.trigger(needsModel ? "model" : "view", { id: this.value.id, view: name });
+    }
+
+    setView(name) {
+      this.view = name;
+      sayo.fillMethods(this);
+      sayo.drawSteps(this);
+      this.draw();
+      this.measure();
+      if (this.spot) sayo.fillSpot(this);
+      sayo.colourTokens(this);
+      sayo.fillHeads(this);
+    }
+
+    reason(name) {
+      return this.value.unavailable?.[name] || "";
     }
 
     select(kind, index, quiet = false) {
@@ -146,12 +235,42 @@
       sayo.fillState(this);
     }
 
+    /* Reverse look-up: which tokens looked at this spot of the picture? */
+    look(x, y) {
+      if (!this.rows) return;
+      const layout = this.layouts[this.picture];
+      const { width, height } = this.size;
+      const cell = layout.at(Math.min(x, width - 1), Math.min(y, height - 1));
+      const before = this.layouts.slice(0, this.picture).reduce((sum, it) => sum + it.count, 0);
+      this.spot = { picture: this.picture, cell, column: before + cell };
+      this.colour = "spot";
+      sayo.fillSpot(this);
+      sayo.colourTokens(this);
+    }
+
+    forget() {
+      this.spot = null;
+      if (this.colour === "spot") this.colour = "none";
+      sayo.fillSpot(this);
+      sayo.colourTokens(this);
+    }
+
+    showPicture(index) {
+      this.others[this.picture] = this.editor.regions;
+      this.picture = index;
+      this.editor.size = this.size;
+      this.editor.reset(this.others[index] || []);
+      sayo.fillPictures(this, {});
+      this.draw();
+      this.measure();
+    }
+
     set(name, on) {
       this.flags[name] = on;
       this.editor.enabled = this.options.editable && this.flags.draw;
       this.parts.layer.classList.toggle("is-drawing", this.editor.enabled);
       this.editor.draw();
-      this.drawTruth();
+      sayo.fillPictures(this, this.value);
       this.draw();
     }
 
@@ -160,15 +279,19 @@
       window.dispatchEvent(new CustomEvent("sayo:sync", { detail }));
     }
 
-    synced({ source, group, id, selection, regions }) {
-      if (source === this || group !== this.options.group || !this.root.isConnected) return;
+    synced({ source, group, id, selection, regions, numbers }) {
+      if (source === this || !group || group !== this.options.group || !this.root.isConnected) return;
       if (selection) this.select(selection.kind, selection.index, true);
-      if (regions && id === this.value.id && this.options.editable) {
-        this.editor.reset(regions);
-        this.revision += 1;
+      if (id !== this.value.id || !this.options.editable) return;
+      if (regions) {
+        this.takeRegions(regions);
         this.numbers = null;
-        this.tell();
         sayo.fillRegions(this);
+        sayo.fillNumbers(this);
+      }
+      if (numbers && numbers.view === this.view && numbers.picture === this.picture) {
+        this.numbers = numbers;
+        sayo.fillNumbers(this);
       }
     }
 
@@ -179,33 +302,40 @@
     }
 
     get rows() {
-      return this.maps[this.method]?.count("token") || 0;
+      return this.value.status === "done" ? Math.max((this.value.tokens?.length || 0) - 1, 0) : 0;
+    }
+
+    /* Image tokens of all pictures together. */
+    get nImages() {
+      return this.layouts.reduce((sum, layout) => sum + (layout?.count || 0), 0);
+    }
+
+    get size() {
+      const { width = 0, height = 0 } = this.value.pictures?.[this.picture] || {};
+      return { width, height };
     }
 
     stepOf(token) {
       return this.steps.findIndex((step) => token >= step.start && token < step.stop);
     }
 
+    /* The map that is to be seen now: of the selection, or of the newest token while the answer is written. */
+    get values() {
+      if (this.value.live) return sayo.liveBytes(this.value.live);
+      return this.views[this.view]?.at(this.selection.kind, this.selection.index) || null;
+    }
+
     // ---- drawing
 
     draw() {
-      const maps = this.maps[this.method];
-      const values = maps?.at(this.selection.kind, this.selection.index);
-      const canvas = this.parts.canvas;
-      canvas.hidden = !values || !this.flags.overlay;
-      if (values) sayo.paint(canvas, values, maps.width, maps.height, this.strength);
+      const values = this.layouts?.every(Boolean) ? this.values : null;
+      const shown = values && this.flags.overlay;
+      for (const canvas of this.parts.canvases || []) canvas.hidden = !shown;
+      if (shown) sayo.paint(this.parts.canvases, this.layouts, values, this.strength);
       sayo.fillState(this);
       sayo.fillRegions(this);
       sayo.fillNumbers(this);
       sayo.markChart(this);
-    }
-
-    drawTruth() {
-      const { truth = [], picture } = this.value;
-      const shown = this.flags.truth && picture;
-      this.parts.truth.replaceChildren(
-        ...(shown ? truth.map((it) => sayo.boxNode(it.box_xyxy, this.editor.size, "sv-true", it.label)) : []),
-      );
     }
   }
 })();

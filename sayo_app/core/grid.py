@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from sayo_app.errors import CaptureError
 
@@ -92,12 +92,15 @@ class ImageGrid:
             return values.reshape(self.grid_hw)
         width, height = self.image_wh
         scale = min(1.0, PAINT_SIDE / max(width, height))
-        canvas = np.zeros((max(1, round(height * scale)), max(1, round(width * scale))))
+        rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
         shown = self.areas > 0
-        spread = canvas.size / shown.sum()
-        for value, cell in zip(values[shown], self.cells_xyxy[shown] * scale, strict=True):
-            x0, y0, x1, y1 = _pixel_span(cell, canvas.shape)
-            canvas[y0:y1, x0:x1] += value * spread / ((x1 - x0) * (y1 - y0))
+        x0, y0, x1, y1 = _pixel_spans(self.cells_xyxy[shown] * scale, (rows, columns))
+        added = values[shown] * (rows * columns / shown.sum()) / ((x1 - x0) * (y1 - y0))
+        # Rectangles by their corners, then summed up along both axes: thousands of cells cost what one does.
+        steps = np.zeros((rows + 1, columns + 1))
+        for y, x, sign in ((y0, x0, 1), (y0, x1, -1), (y1, x0, -1), (y1, x1, 1)):
+            np.add.at(steps, (y, x), sign * added)
+        canvas: Float[np.ndarray, "height width"] = steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1]
         return canvas
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,9 +143,13 @@ def _regular_cells(image_wh: tuple[int, int], grid_hw: tuple[int, int]) -> Float
     return np.stack([x0, y0, x1, y1], axis=-1).reshape(-1, 4)
 
 
-def _pixel_span(cell_xyxy: Float[np.ndarray, " 4"], shape_hw: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """A cell in whole canvas pixels: at least one, and inside the canvas."""
+def _pixel_spans(
+    cells_xyxy: Float[np.ndarray, "cell 4"], shape_hw: tuple[int, int]
+) -> Int[np.ndarray, "4 cell"]:
+    """Cells in whole canvas pixels: at least one each, and inside the canvas."""
     height, width = shape_hw
-    left, top, right, bottom = (round(float(edge)) for edge in cell_xyxy)
-    x0, y0 = min(max(left, 0), width - 1), min(max(top, 0), height - 1)
-    return x0, y0, max(min(right, width), x0 + 1), max(min(bottom, height), y0 + 1)
+    left, top, right, bottom = np.round(cells_xyxy.T).astype(np.int64)
+    x0, y0 = np.clip(left, 0, width - 1), np.clip(top, 0, height - 1)
+    return np.stack(
+        [x0, y0, np.maximum(np.minimum(right, width), x0 + 1), np.maximum(np.minimum(bottom, height), y0 + 1)]
+    )

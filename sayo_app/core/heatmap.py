@@ -5,6 +5,7 @@ A stands for attention weights: from a generated token t, at a layer l and head 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -151,7 +152,7 @@ def token_maps(trace: AttentionTrace, method: str = DEFAULT) -> Float[np.ndarray
         )
     if method == "reward":
         return np.asarray(trace.attention[:, -1, :], dtype=float)
-    maps = trace.attention[:, _middle_layers(trace), :].mean(axis=1, dtype=float)
+    maps = trace.attention[:, middle_layers(trace.layers, trace.depth), :].mean(axis=1, dtype=float)
     if method == "raw":
         return maps
     if method == "centred" and len(maps) > 1:
@@ -185,6 +186,19 @@ def layer_maps(trace: AttentionTrace, layer: int) -> Float[np.ndarray, "row imag
             remedy="Choose one of these.",
         )
     return np.asarray(trace.attention[:, trace.layers.index(layer), :], dtype=float)
+
+
+def middle_layers(layers: Sequence[int], depth: int) -> list[int]:
+    """Entries of `layers` at 50-75 % of the depth, or the nearest one where none lies there.
+
+    Args:
+        layers: decoder layers with a map, ascending.
+        depth: number of decoder layers in the model.
+    """
+    depths = [(layer + 1) / depth for layer in layers]
+    low, high = _BAND
+    inside = [i for i, depth in enumerate(depths) if low <= depth <= high]
+    return inside or [int(np.argmin([abs(depth - (low + high) / 2) for depth in depths]))]
 
 
 def relative_map(
@@ -277,11 +291,3 @@ def _method(name: str) -> Method:
 
 def _pooled(maps: Float[np.ndarray, "row image"]) -> Float[np.ndarray, " image"]:
     return maps.mean(axis=0) if len(maps) else np.zeros(maps.shape[1])
-
-
-def _middle_layers(trace: AttentionTrace) -> list[int]:
-    """Entries of axis 1 at 50-75 % of the depth, or the nearest one where none lies there."""
-    depths = [(layer + 1) / trace.depth for layer in trace.layers]
-    low, high = _BAND
-    inside = [i for i, depth in enumerate(depths) if low <= depth <= high]
-    return inside or [int(np.argmin([abs(depth - (low + high) / 2) for depth in depths]))]

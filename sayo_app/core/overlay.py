@@ -1,4 +1,4 @@
-"""A map laid over its picture."""
+"""A map laid over its picture, as the page shows it."""
 
 from __future__ import annotations
 
@@ -6,53 +6,59 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from sayo_app.core.colormap import TABLE
 from sayo_app.core.grid import ImageGrid
 from sayo_app.errors import InputError
 
-COLORMAPS: dict[str, int] = {
-    "turbo": cv2.COLORMAP_TURBO,
-    "viridis": cv2.COLORMAP_VIRIDIS,
-    "inferno": cv2.COLORMAP_INFERNO,
-    "hot": cv2.COLORMAP_HOT,
-}
+# The page's slider begins here.
+STRENGTH = 0.75
+# As in assets/ui/overlay.js: where the map is 0 a thin dark veil, so that bright pictures do not swallow it.
+VEIL = 0.3
 
 
 def overlay(
     picture: UInt8[np.ndarray, "height width 3"],
     values: Float[np.ndarray, " image"],
     grid: ImageGrid,
-    strength: float = 0.6,
-    colormap: str = "turbo",
+    strength: float = STRENGTH,
+    peak: float | None = None,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """A new RGB picture with the map over it, scaled to its highest value.
+    """A new RGB picture with the map over it: colour and opacity both follow the map.
 
-    Colour and opacity both follow the map: nothing lies over the picture where the map is 0 and
-    `strength` (0 to 1) is the opacity at its peak. The picture may be a resized copy of the grid's.
+    Opacity is `strength` (0 to 1) at the peak and `VEIL` times that where the map is 0. Each cell is
+    coloured first and colours are then blended from cell to cell, as a browser enlarges a canvas.
+
+    Args:
+        picture: may be a resized copy of the grid's.
+        values: >= 0.
+        peak: painted value that has the brightest colour; None for the map's own highest one. Several
+            pictures of one map share one (see `highest`), so that they can be compared.
 
     Raises:
-        InputError: no such colour map, or a strength out of range.
+        InputError: a strength out of range.
     """
-    if colormap not in COLORMAPS or not 0 <= strength <= 1:
+    if not 0 <= strength <= 1:
         raise InputError(
-            expected=f"a strength from 0 to 1 and a colour map out of {', '.join(COLORMAPS)}",
-            got=f"{strength} and {colormap!r}",
-            remedy="Choose one of these.",
+            expected="a strength from 0 to 1", got=str(strength), remedy="Choose one in between."
         )
-    heat = _heat(values, grid, (picture.shape[1], picture.shape[0]))
-    bgr = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), COLORMAPS[colormap])
-    alpha = (strength * heat)[..., None]
-    mixed = picture * (1 - alpha) + bgr[..., ::-1] * alpha
-    return np.round(mixed).astype(np.uint8)
+    painted = grid.paint(values)
+    most = float(painted.max()) if peak is None else peak
+    share = np.clip(painted / most, 0.0, 1.0) if most > 0 else np.zeros(painted.shape)
+    opacity = (strength * (VEIL + (1 - VEIL) * share))[..., None]
+    colours = TABLE[np.round(share * 255).astype(np.uint8)]
+    small = np.concatenate([colours * opacity, opacity], axis=-1).astype(np.float32)
+    large = cv2.resize(small, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.round(picture * (1 - large[..., 3:]) + large[..., :3]).clip(0, 255).astype(np.uint8)
 
 
-def _heat(
-    values: Float[np.ndarray, " image"], grid: ImageGrid, size_wh: tuple[int, int]
-) -> Float[np.ndarray, "height width"]:
-    """The map at the picture's size, from 0 to 1."""
-    small = grid.paint(values).astype(np.float32)
-    peak = float(small.max())
-    if not peak > 0:
-        return np.zeros((size_wh[1], size_wh[0]), dtype=np.float32)
-    # Cubic interpolation overshoots next to a peak.
-    large = cv2.resize(small / np.float32(peak), size_wh, interpolation=cv2.INTER_CUBIC)
-    return np.clip(large, 0.0, 1.0)
+def highest(values: Float[np.ndarray, " image"], grids: tuple[ImageGrid, ...]) -> float:
+    """The highest painted value of one map over all its pictures."""
+    return max(float(grid.paint(part).max()) for part, grid in parts(values, grids))
+
+
+def parts(
+    values: Float[np.ndarray, " image"], grids: tuple[ImageGrid, ...]
+) -> list[tuple[Float[np.ndarray, " part"], ImageGrid]]:
+    """A map cut into those of its pictures."""
+    cuts = np.cumsum([grid.n_tokens for grid in grids])[:-1]
+    return list(zip(np.split(values, cuts), grids, strict=True))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zipfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
+from sayo_app.core.files import whole_file
 from sayo_app.core.grid import ImageGrid
 from sayo_app.errors import CaptureError, NotFoundError, SayoError, StorageError
 
@@ -119,21 +118,8 @@ class AttentionTrace:
         }
         if self.sink_mask is not None:
             arrays["sink_mask"] = self.sink_mask
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    np.savez_compressed(file, **arrays, allow_pickle=False)
-                Path(temporary).replace(path)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
-        except OSError as error:
-            raise StorageError(
-                expected=f"to write {path.name}",
-                got=str(error),
-                remedy="Check that the data folder is writable and has room.",
-            ) from error
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays, allow_pickle=False)
 
     @classmethod
     def load(cls, path: Path) -> AttentionTrace:

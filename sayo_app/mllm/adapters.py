@@ -25,8 +25,9 @@ from sayo_app.mllm.families import base_model
 from sayo_app.mllm.loading import LoadedModel
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
-# Every linear layer of the language model's blocks; the vision tower stays as it is.
-TARGETS = r".*language_model\.layers\.\d+\..*_proj"
+# Every linear layer of the language model's blocks, linear attention's in_proj_qkv and its like included; the
+# vision tower stays as it is. Families call the language model by one of two names.
+TARGETS = r"(?:.*\.)?(?:language_model|text_model)\.layers\.\d+\.(?:.*_proj|.*\.in_proj_\w+)"
 _PREFIX = "base_model.model."
 
 

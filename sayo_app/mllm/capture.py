@@ -137,6 +137,18 @@ class CaptureRequest:
             )
         return self._joined()
 
+    @property
+    def newest(self) -> dict[int, Float[Tensor, "batch 1 image"]]:
+        """The last of `rows`: while decoding, those of the token that was fed last."""
+        last = {layer: parts[-1][..., -1:, :] for layer, parts in self._read.items()}
+        return {layer: kept.mean(dim=1) if self.per_head else kept for layer, kept in last.items()}
+
+    def take(self, layer: int) -> Float[Tensor, "batch query image"]:
+        """The layer's `rows`, which the request then forgets: a long answer is never held twice."""
+        parts = self._read.pop(layer)
+        kept = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-2)
+        return kept.mean(dim=1) if self.per_head else kept
+
     def _joined(self) -> dict[int, Tensor]:
         for layer, parts in self._read.items():
             if len(parts) > 1:

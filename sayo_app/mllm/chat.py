@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor, nn
 
+from sayo_app.core.grid import ImageGrid
+from sayo_app.core.heatmap import middle_layers
 from sayo_app.core.steps import split_steps
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.mllm.bias import SteerRequest
@@ -33,15 +36,21 @@ class Chunk:
     """The answer so far.
 
     Attributes:
-        text: all of it, without control tokens such as `<|im_end|>`.
+        text: all of it, without control tokens such as `<|im_end|>` or `<end_of_turn>`.
         tokens: one piece of text a token; joined, and without control tokens, they are `text`.
         done: True for the last chunk, the only one with a trace.
+        grids: one a picture, from the first chunk on.
+        live: gives the newest map there is, that of the token before the last (the last one has not
+            looked yet): mean over the layers at 50-75 % of the depth, sinks 0; None before the second
+            token. To be called before the next chunk is asked for.
     """
 
     text: str
     tokens: tuple[str, ...]
     done: bool
     trace: AttentionTrace | None = None
+    grids: tuple[ImageGrid, ...] = ()
+    live: Callable[[], Float[np.ndarray, " image"] | None] = lambda: None
 
 
 def answer(
@@ -72,23 +81,25 @@ def answer(
     Raises:
         QuestionError: an empty question; at once, as all but the last.
         ModelError: a picture of a shape that the model cannot read, or steered heads that it lacks.
+        CaptureError: a model of an unknown family whose image tokens lie nobody knows where.
         RegionError: `steering` without a region, or with masks that are not of these pictures.
         AdapterError: no adapter of that name is loaded; at the first chunk.
     """
     inputs = build_inputs(loaded, pictures, question)
+    # Now rather than after the answer: a layout that is not known is no reason to wait.
+    grids = loaded.image_grids(inputs, [picture.size for picture in pictures])[0]
     sampling = Sampling(temperature=temperature, seed=seed)
-    sizes_wh = [picture.size for picture in pictures]
     steer = None
     if steering is not None:
         mask = np.concatenate([np.zeros(0, dtype=bool), *region_masks])
         steer = steer_request(loaded, inputs["input_ids"], steering, [mask])
-    return _stream(loaded, inputs, sizes_wh, max_new_tokens, sampling, on_stop, adapter, steer)
+    return _stream(loaded, inputs, tuple(grids), max_new_tokens, sampling, on_stop, adapter, steer)
 
 
 def _stream(
     loaded: LoadedModel,
     inputs: Mapping[str, Any],
-    image_sizes_wh: Sequence[tuple[int, int]],
+    grids: tuple[ImageGrid, ...],
     max_new_tokens: int,
     sampling: Sampling,
     on_stop: Callable[[], bool] | None,
@@ -97,6 +108,8 @@ def _stream(
 ) -> Iterator[Chunk]:
     columns = loaded.image_columns(inputs["input_ids"])
     request = CaptureRequest(frozenset(loaded.attention_layers), columns, decoding=True)
+    layers = sorted(request.layers)
+    band = [layers[i] for i in middle_layers(layers, loaded.n_layers)]
     pieces = TokenText(loaded)
     entropies: list[float] = []
     steps = decode(
@@ -106,30 +119,43 @@ def _stream(
         for step in steps:
             pieces.add(int(step.token_ids[0]))
             entropies.append(float(step.entropies[0]))
-            yield Chunk(pieces.text, pieces.tokens, done=False)
+            live = partial(_live_map, request, band, sinks)
+            yield Chunk(pieces.text, pieces.tokens, done=False, grids=grids, live=live)
             if on_stop is not None and on_stop():
                 break
     pieces.finish()
     trace = AttentionTrace(
         tokens=pieces.tokens,
         token_ids=tuple(pieces.token_ids),
-        attention=_stacked(request, len(entropies) - 1),
+        attention=stacked_rows(request, len(entropies) - 1),
         layers=tuple(sorted(request.layers)),
         depth=loaded.n_layers,
         entropies=np.asarray(entropies, dtype=np.float32),
-        grids=tuple(loaded.image_grids(inputs, image_sizes_wh)[0]),
+        grids=grids,
         steps=split_steps(pieces.tokens),
         text=pieces.text,
         sink_mask=sinks.kept,
     )
-    yield Chunk(pieces.text, pieces.tokens, done=True, trace=trace)
+    yield Chunk(pieces.text, pieces.tokens, done=True, trace=trace, grids=grids)
 
 
-def _stacked(request: CaptureRequest, n_rows: int) -> Float[np.ndarray, "row layer image"]:
-    if n_rows == 0:
-        return np.zeros((0, len(request.layers), request.image_mask.shape[1]), dtype=np.float32)
-    rows = request.rows
-    return torch.stack([rows[layer][0] for layer in sorted(rows)], dim=1).cpu().numpy()
+def _live_map(
+    request: CaptureRequest, band: Sequence[int], sinks: _Sinks
+) -> Float[np.ndarray, " image"] | None:
+    newest = request.newest
+    if not newest:
+        return None
+    values = torch.stack([newest[layer][0, 0] for layer in band]).mean(dim=0).cpu().numpy()
+    return values if sinks.kept is None else values * sinks.kept
+
+
+def stacked_rows(request: CaptureRequest, n_rows: int) -> Float[np.ndarray, "row layer image"]:
+    """The rows of the first sequence of a decoding request, layers ascending; the request gives them up."""
+    layers = sorted(request.layers)
+    stacked = np.empty((n_rows, len(layers), request.image_mask.shape[1]), dtype=np.float32)
+    for index, layer in enumerate(layers if n_rows else ()):
+        stacked[:, index] = request.take(layer)[0].cpu().numpy()
+    return stacked
 
 
 class TokenText:
@@ -140,6 +166,8 @@ class TokenText:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._tokenizer = loaded.tokenizer
+        added = loaded.tokenizer.added_tokens_decoder
+        self._control = {token_id for token_id, token in added.items() if token.special}
         self.token_ids: list[int] = []
         self._pieces: list[str] = []
         self._done = ""
@@ -150,7 +178,9 @@ class TokenText:
 
     @property
     def text(self) -> str:
-        return _CONTROL.sub("", "".join(self._pieces)).strip()
+        pairs = zip(self._pieces, self.token_ids, strict=True)
+        shown = "".join(piece for piece, token_id in pairs if token_id not in self._control)
+        return _CONTROL.sub("", shown).strip()
 
     def add(self, token_id: int) -> None:
         self.token_ids.append(token_id)

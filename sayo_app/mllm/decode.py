@@ -7,6 +7,7 @@ only through a second thread. Greedy tokens are those of `generate`; a test hold
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sayo_app.mllm.bias import SteerRequest
+from sayo_app.mllm.cache import GraphCache
 from sayo_app.mllm.capture import CaptureRequest
 from sayo_app.mllm.families import base_model
 from sayo_app.mllm.loading import LoadedModel
@@ -52,6 +54,7 @@ def decode(
     sampling: Sampling | None = None,
     capture: CaptureRequest | None = None,
     steer: SteerRequest | None = None,
+    prefilled: tuple[Tensor, Any, Tensor] | None = None,
 ) -> Iterator[DecodeStep]:
     """Yield tokens until every sequence has ended or `max_new_tokens` are out.
 
@@ -60,6 +63,7 @@ def decode(
         capture: a request with `decoding=True`. After n tokens it holds n - 1 rows: row i has token i as
             the query, and the last token is never fed.
         steer: pulls the attention of every forward, the prompt's included where it says so.
+        prefilled: what `prefill` gave for these inputs, where it is known; its cache grows.
 
     Gradients are off within a step and untouched between steps, where the caller runs.
     """
@@ -67,7 +71,7 @@ def decode(
     generator = torch.Generator(device=loaded.device).manual_seed(sampling.seed)
     ends = torch.tensor(end_token_ids(loaded), device=loaded.device)
     pad = _pad_token_id(loaded)
-    logits, cache, next_position = prefill(loaded, inputs, sayo_steer=steer)
+    logits, cache, next_position = prefilled or prefill(loaded, inputs, sayo_steer=steer)
     mask = inputs["attention_mask"]
     suppressed = never_sampled(loaded, logits.shape[-1])
     finished = torch.zeros(logits.shape[0], dtype=torch.bool, device=loaded.device)
@@ -88,23 +92,29 @@ def decode(
                 cache,
                 sayo_capture=capture,
                 sayo_steer=steer,
-            )
+            )[:, -1]
 
 
 @torch.no_grad()
 def prefill(
     loaded: LoadedModel, inputs: Mapping[str, Any], **requests: Any
-) -> tuple[Float[Tensor, "batch vocabulary"], Any, Int[Tensor, " batch"]]:
+) -> tuple[Float[Tensor, "batch vocabulary"], GraphCache, Int[Tensor, " batch"]]:
     """Encode a prompt: the logits of the first token, the cache, and the first token's position.
 
     Args:
         requests: `sayo_capture` and `sayo_steer`; None where there is none.
     """
     position_ids, next_position = loaded.family.positions(loaded.model, inputs)
+    cache = GraphCache(config=base_model(loaded.model).config)
     output = loaded.model(
-        **inputs, position_ids=position_ids, use_cache=True, logits_to_keep=1, **_given(requests)
+        **inputs,
+        position_ids=position_ids,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+        **_given(requests),
     )
-    return output.logits[:, -1].float(), output.past_key_values, next_position
+    return output.logits[:, -1].float(), cache, next_position
 
 
 def feed(
@@ -113,9 +123,10 @@ def feed(
     mask: Int[Tensor, "sequence key"],
     first_position: Int[Tensor, " sequence"],
     cache: Any,
+    keep: int = 1,
     **requests: Any,
-) -> Float[Tensor, "sequence vocabulary"]:
-    """Put tokens behind what is in the cache; the logits after the last of them.
+) -> Float[Tensor, "sequence kept vocabulary"]:
+    """Put tokens behind what is in the cache; the logits after the last `keep` of them.
 
     Positions are explicit: the model's own memory of them is shared state.
 
@@ -130,10 +141,15 @@ def feed(
         position_ids=loaded.family.text_positions(first_position[:, None] + steps),
         past_key_values=cache,
         use_cache=True,
-        logits_to_keep=1,
+        logits_to_keep=keep,
         **_given(requests),
     )
-    return output.logits[:, -1].float()
+    return output.logits[:, -keep:].float()
+
+
+def changing_states() -> AbstractContextManager[Any]:
+    """For gradients through `feed`: hybrid models write the state of their linear layers in place."""
+    return torch.autograd.graph.allow_mutation_on_saved_tensors()
 
 
 def _given(requests: Mapping[str, Any]) -> dict[str, Any]:

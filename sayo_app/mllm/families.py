@@ -106,7 +106,8 @@ class Family:
             rows.append(row)
         cells = [sum(grid.n_tokens for grid in row) for row in rows]
         if cells != counts or next(rest, None) is not None:
-            raise unknown_layout(f"{counts} image tokens a prompt, {[grid.n_tokens for grid in grids]} cells")
+            of_pictures = " and ".join(str(grid.n_tokens) for grid in grids)
+            raise unknown_layout(f"{sum(counts)} image tokens for pictures of {of_pictures} cells")
         return rows
 
     def picture_grids(self, seen: Seen) -> list[ImageGrid]:
@@ -132,7 +133,7 @@ class Family:
         return cast(nn.ModuleList, decoder.layers)
 
     def prepare(self, model: PreTrainedModel) -> None:
-        """Make a freshly loaded model faster without changing its numbers."""
+        """See to a freshly loaded model: make it faster without changing its numbers."""
         linear_patch_embed(model)
 
 
@@ -152,18 +153,7 @@ class QwenVL(Family):
     def positions(
         self, model: nn.Module, inputs: Mapping[str, Any]
     ) -> tuple[Int[Tensor, "*axis batch key"], Int[Tensor, " batch"]]:
-        """Time, height and width position of each prompt token, and the position that follows each row.
-
-        The model would remember them between forwards; given explicitly, answers do not share that memory.
-        """
-        core: Any = base_model(model).model
-        position_ids, deltas = core.get_rope_index(
-            inputs["input_ids"],
-            mm_token_type_ids=inputs["mm_token_type_ids"],
-            image_grid_thw=inputs["image_grid_thw"],
-            attention_mask=inputs["attention_mask"],
-        )
-        return position_ids, inputs["attention_mask"].sum(dim=1) + deltas[:, 0]
+        return positions_on_three_axes(model, inputs)
 
     def text_positions(self, positions: Int[Tensor, "batch query"]) -> Int[Tensor, "*axis batch query"]:
         return positions[None].expand(3, -1, -1)
@@ -257,14 +247,10 @@ class Gemma3(Family):
     def _crops(self, processor: Any, image_wh: tuple[int, int]) -> list[layouts.Box]:
         """Where the processor's own pan-and-scan cuts, read off pictures of coordinates."""
         width, height = image_wh
-        names = [
-            f"pan_and_scan_{name}" for name in ("min_crop_size", "max_num_crops", "min_ratio_to_activate")
-        ]
-        images, defaults = processor.image_processor, processor.images_kwargs
-        settings = [
-            getattr(images, f"pan_and_scan_{name}", None) or defaults[f"pan_and_scan_{name}"]
-            for name in names
-        ]
+        names = ("min_crop_size", "max_num_crops", "min_ratio_to_activate")
+        images = processor.image_processor
+        settings = [processor.images_kwargs[f"pan_and_scan_{name}"] for name in names]
+        # Views of one row and one column: they take no memory.
         xs = images.pan_and_scan(np.broadcast_to(np.arange(width), (1, height, width)), *settings)
         ys = images.pan_and_scan(np.broadcast_to(np.arange(height)[:, None], (1, height, width)), *settings)
         return [
@@ -309,6 +295,23 @@ def _tiles_and_whole(image_wh: tuple[int, int], tiles_hw: tuple[int, int], side:
     """Tiles row by row and the whole picture after them; the whole alone where one tile holds it."""
     tiles = layouts.even_tiles(image_wh, tiles_hw) if max(tiles_hw) > 1 else []
     return layouts.squashed_crops(image_wh, [*tiles, layouts.whole(image_wh)], side)
+
+
+def positions_on_three_axes(
+    model: nn.Module, inputs: Mapping[str, Any]
+) -> tuple[Int[Tensor, "3 batch key"], Int[Tensor, " batch"]]:
+    """Time, height and width position of each prompt token, and the position that follows each row.
+
+    The model would remember them between forwards; given explicitly, answers do not share that memory.
+    """
+    core: Any = base_model(model).model
+    position_ids, deltas = core.get_rope_index(
+        inputs["input_ids"],
+        mm_token_type_ids=inputs["mm_token_type_ids"],
+        image_grid_thw=inputs["image_grid_thw"],
+        attention_mask=inputs["attention_mask"],
+    )
+    return position_ids, inputs["attention_mask"].sum(dim=1) + deltas[:, 0]
 
 
 def base_model(model: nn.Module) -> Any:

@@ -69,15 +69,13 @@ def overview_and_rows(
     resized_w = canvas_w if canvas_w / width == scale else min(math.ceil(width * scale), canvas_w)
     resized_h = canvas_h if canvas_h / height == scale else min(math.ceil(height * scale), canvas_h)
 
-    def spans(first: int, kept: int, shrunk: int, canvas: int, resized: int, length: int) -> _Spans:
-        edges = first + np.arange(shrunk + 1) * kept / shrunk
-        seen = np.stack(
-            [
-                _canvas_px(edges[:-1], side, tile_px, patch_px),
-                _canvas_end_px(edges[1:], side, tile_px, patch_px),
-            ]
-        )
-        return np.clip((seen - (canvas - resized) // 2) * length / resized, 0, length)
+    def spans(first: int, kept: int, shrunk: int, canvas: int, resized: int, length: int) -> np.ndarray:
+        """Where tokens begin and end along one side of the picture."""
+        # Of a strip nothing may be left between the padding.
+        edges = first + np.arange(shrunk + 1) * (kept / shrunk if shrunk else 0.0)
+        begin = _canvas_px(edges[:-1], side, tile_px, patch_px)
+        end = _canvas_end_px(edges[1:], side, tile_px, patch_px)
+        return np.clip((np.stack([begin, end]) - (canvas - resized) // 2) * length / resized, 0, length)
 
     ys = spans(first_row, kept_h, shrunk_h, canvas_h, resized_h, height)
     xs = spans(first_column, kept_w, shrunk_w, canvas_w, resized_w, width)
@@ -101,15 +99,14 @@ def padded_square(image_wh: tuple[int, int], tile_px: int, patch_px: int) -> Ima
     return ImageGrid(image_wh, np.concatenate([_cells(xs, ys), newline]), None)
 
 
-_Spans = Float[np.ndarray, "2 part"]
-
-
 def _cells(xs: Float[np.ndarray, " x"], ys: Float[np.ndarray, " y"]) -> Float[np.ndarray, "image 4"]:
     """Cells between the edges, row by row."""
     return _cells_of_spans(np.stack([xs[:-1], xs[1:]]), np.stack([ys[:-1], ys[1:]]))
 
 
-def _cells_of_spans(xs: _Spans, ys: _Spans) -> Float[np.ndarray, "image 4"]:
+def _cells_of_spans(
+    xs: Float[np.ndarray, "2 column"], ys: Float[np.ndarray, "2 row"]
+) -> Float[np.ndarray, "image 4"]:
     """Cells of spans that start at [0] and end at [1], row by row."""
     x0, y0 = np.meshgrid(xs[0], ys[0])
     x1, y1 = np.meshgrid(xs[1], ys[1])

@@ -122,6 +122,7 @@ def load_model(settings: Settings) -> LoadedModel:
     with _as_load_error(settings.model):
         config = AutoConfig.from_pretrained(source, **hub)
     family = _family(config, settings)
+    _check_config(config, family, settings.model)
     small = device.type == "cpu" or getattr(config, "sayo_bundled", False)
     dtype = torch.float32 if small else torch.bfloat16
     with _as_load_error(settings.model):
@@ -161,15 +162,25 @@ def _family(config: PreTrainedConfig, settings: Settings) -> Family:
     return Unknown(config.model_type)
 
 
+def _check_config(config: PreTrainedConfig, family: Family, name: str) -> None:
+    """What the configuration alone can tell, before any weights are read.
+
+    Raises:
+        ModelLoadError: no image token id, or no layer with full attention.
+    """
+    family.image_token_id(config)
+    if not family.attention_layers(config):
+        raise _unreadable(name, "no layer with full attention")
+
+
 @torch.no_grad()
 def _check_reach(loaded: LoadedModel) -> None:
     """Read the rows of two tokens: a model whose attention cannot be read says so now, not after an answer.
 
     Raises:
-        ModelLoadError: no image token id, no layer with full attention, or rows that do not come.
+        ModelLoadError: rows that do not come.
     """
-    token = loaded.image_token_id
-    text = torch.tensor([[0, 1] if token > 1 else [2, 3]], device=loaded.device)
+    text = torch.tensor([[0, 1] if loaded.image_token_id > 1 else [2, 3]], device=loaded.device)
     layers = frozenset(loaded.attention_layers)
     request = capture.CaptureRequest(layers, torch.tensor([[True, False]], device=loaded.device))
     reason = "no layer whose attention is computed through transformers' AttentionInterface"
@@ -178,15 +189,14 @@ def _check_reach(loaded: LoadedModel) -> None:
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
     missing = sorted(layers - set(request.rows))
-    if layers and not missing:
-        return
-    if request.rows:
-        reason = f"none from layers {missing}"
-    elif not layers:
-        reason = "no layer with full attention"
-    raise ModelLoadError(
-        expected=f"attention rows that can be read from {loaded.name!r}",
-        got=reason,
+    if missing:
+        raise _unreadable(loaded.name, f"none from layers {missing}" if request.rows else reason)
+
+
+def _unreadable(name: str, why: str) -> ModelLoadError:
+    return ModelLoadError(
+        expected=f"attention rows that can be read from {name!r}",
+        got=why,
         remedy=f"Choose a model of a supported family ({', '.join(FAMILIES)}).",
     )
 

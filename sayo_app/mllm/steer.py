@@ -86,17 +86,18 @@ class Steering:
             heads[int(layer)] = None if chosen is None else tuple(chosen)
         return cls(heads, float(strength), prompt)
 
-    def check(self, loaded: LoadedModel) -> None:
-        """Raises: ModelError: a layer without reachable attention, or a head that the model lacks."""
-        n_heads = int(loaded.config.get_text_config().num_attention_heads)
-        layers = loaded.attention_layers
-        for layer, chosen in self.heads.items():
-            if layer not in layers or max(chosen or (0,)) >= n_heads:
-                raise ModelError(
-                    expected=f"heads 0 to {n_heads - 1} of the layers {', '.join(map(str, layers))}",
-                    got=f"heads {chosen or 'all'} of layer {layer}",
-                    remedy="Choose heads of this model, or find its own anew.",
-                )
+
+def check_heads(loaded: LoadedModel, heads: Mapping[int, Sequence[int] | None]) -> None:
+    """Raises: ModelError: a layer without reachable attention, or a head that the model lacks."""
+    n_heads = int(loaded.config.get_text_config(decoder=True).num_attention_heads)
+    layers = loaded.attention_layers
+    for layer, chosen in heads.items():
+        if layer not in layers or not 0 <= max(chosen or (0,)) < n_heads:
+            raise ModelError(
+                expected=f"heads 0 to {n_heads - 1} of the layers {', '.join(map(str, layers))}",
+                got=f"{'all heads' if chosen is None else f'heads {list(chosen)}'} of layer {layer}",
+                remedy="Choose heads of this model, or find its own anew.",
+            )
 
 
 def steer_request(
@@ -114,7 +115,7 @@ def steer_request(
         ModelError: heads that the model lacks.
         RegionError: a mask without an image token, or not of the row's number of them.
     """
-    steering.check(loaded)
+    check_heads(loaded, steering.heads)
     image = loaded.image_columns(input_ids)
     columns = torch.zeros_like(image)
     for row, mask in enumerate(region_masks):
@@ -201,7 +202,7 @@ def found_steering(model: LoadedModel | str, settings: Settings) -> Found | None
             remedy="Delete it, or measure the model's heads again.",
         ) from error
     if not isinstance(model, str):
-        found.steering.check(model)
+        check_heads(model, found.steering.heads)
     return found
 
 

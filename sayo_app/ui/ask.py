@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,23 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from sayo_app.core.picture import open_picture
 from sayo_app.core.questions import HELD_OUT_SEED, SceneQuestion, make_question
 from sayo_app.core.scenes import Scene
+from sayo_app.errors import PictureError
+from sayo_app.ui import export, inspect, whatif
+from sayo_app.ui.answers import Answered
 from sayo_app.ui.cards import cards, cards_value, thumbnail
 from sayo_app.ui.charts import token_chart
-from sayo_app.ui.figures import region_numbers
 from sayo_app.ui.handlers import PRIVATE, guarded, say, typed
-from sayo_app.ui.studio import MODEL_QUEUE, Session, Studio, fitted
-from sayo_app.ui.viewer import answer_value, empty_value, picture_value, streaming_value, viewer
+from sayo_app.ui.streaming import streamed
+from sayo_app.ui.studio import MODEL_QUEUE, Session, Studio
+from sayo_app.ui.viewer import answer_value, empty_value, picture_value, pictures_value, viewer
 
 EMPTY_HINT = "Upload a picture, pick an example, or have a fresh scene drawn. Then ask about it."
 CORRECT_HINT = "Ask a question first: the answer then appears here, to be corrected."
 # One example of each question family, none of them seen in pretraining.
 _EXAMPLE_SEEDS = tuple(HELD_OUT_SEED + 5_000 + i for i in range(5))
-# The page is sent no more than this many states a second while an answer streams.
-_STREAM_SECONDS = 0.08
+MOST_PICTURES = 4
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
         with gr.Column(scale=1, min_width=300):
             question, ask, stop = _asking(studio)
     gr.Markdown("#### 3 · See where it looked", elem_classes="step-title")
-    shown = viewer("ask-viewer", hint=EMPTY_HINT, editable=True, group="current", chart="ask-chart")
+    shown = viewer(
+        "ask-viewer", hint=EMPTY_HINT, editable=True, inspect=True, group="current", chart="ask-chart"
+    )
     chart = gr.Plot(show_label=False, elem_id="ask-chart", visible=False)
     _wire_pictures(studio, session, sources, (shown, correct_viewer, question, chart))
 
@@ -75,22 +79,23 @@ def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
 
     stop.click(on_stop, session, None, queue=False, **PRIVATE)
 
-    @guarded
-    def on_regions(session: Session, event: gr.EventData) -> Any:
-        return numbers_update(session, event)
-
-    for component in (shown, correct_viewer):
-        component.regions(on_regions, session, component, trigger_mode="multiple", **PRIVATE)
+    whatif.build(studio, session, "ask-viewer")
+    export.build(studio, session, "ask-viewer", [shown, correct_viewer, question, chart])
+    inspect.wire(studio, session, shown, chart)
+    inspect.wire(studio, session, correct_viewer, chart)
     return AskTab(viewer=shown, question=question)
 
 
-def _sources() -> tuple[gr.UploadButton, gr.Button, gr.HTML]:
+def _sources() -> tuple[gr.UploadButton, gr.UploadButton, gr.Button, gr.HTML]:
     gr.Markdown("#### 1 · Choose a picture", elem_classes="step-title")
     with gr.Row(elem_classes="tight"):
-        upload = gr.UploadButton("Upload a picture", elem_id="ask-upload", type="filepath")
+        upload = gr.UploadButton(
+            "Upload a picture", elem_id="ask-upload", type="filepath", file_count="multiple"
+        )
+        add = gr.UploadButton("Add one more", elem_id="ask-add", type="filepath", file_count="multiple")
         fresh = gr.Button("Draw a fresh scene", elem_id="ask-fresh")
     gr.Markdown("or pick an example:", elem_classes="hint")
-    return upload, fresh, cards("ask-examples", examples_value(), strip=True)
+    return upload, add, fresh, cards("ask-examples", examples_value(), strip=True)
 
 
 def _asking(studio: Studio) -> tuple[gr.Textbox, gr.Button, gr.Button]:
@@ -119,37 +124,43 @@ def examples_value() -> dict[str, Any]:
     return cards_value(items, "")
 
 
-def numbers_update(session: Session, event: gr.EventData) -> Any:
-    """The figures for the boxes in a `regions` event, as an update of the viewer that sent it."""
-    if not event.regions or session.trace is None or event.id != session.answer_id:
-        return gr.skip()
-    picture, trace = session.answered(event.id)
-    numbers = region_numbers(trace, fitted(event.regions, picture))
-    return gr.HTML(numbers={"id": event.id, "revision": event.revision, **numbers})
-
-
 def _wire_pictures(
     studio: Studio, session: gr.State, sources: tuple[Any, ...], outputs: tuple[Any, ...]
 ) -> None:
-    upload, fresh, examples = sources
+    upload, add, fresh, examples = sources
     limits = studio.settings
 
-    @guarded
-    def on_upload(path: str | None, session: Session) -> Any:
-        if not path:
+    def look_at(session: Session, before: tuple[Image.Image, ...], paths: list[str] | None) -> Any:
+        if not paths:
             return gr.skip()
-        picture = open_picture(
-            Path(path), max_bytes=limits.max_file_bytes, max_pixels=limits.max_picture_pixels
-        )
-        value = picture_value(picture, uuid.uuid4().hex)
-        session.look_at(picture, value)
+        if len(before) + len(paths) > MOST_PICTURES:
+            raise PictureError(
+                expected=f"at most {MOST_PICTURES} pictures in a question",
+                got=str(len(before) + len(paths)),
+                remedy="Upload fewer.",
+            )
+        opened = [
+            open_picture(Path(path), max_bytes=limits.max_file_bytes, max_pixels=limits.max_picture_pixels)
+            for path in paths
+        ]
+        pictures = (*before, *opened)
+        value = pictures_value([(picture, uuid.uuid4().hex) for picture in pictures])
+        session.look_at(pictures, value)
         return value, empty_value(CORRECT_HINT), gr.skip(), gr.Plot(visible=False)
+
+    @guarded
+    def on_upload(paths: list[str] | None, session: Session) -> Any:
+        return look_at(session, (), paths)
+
+    @guarded
+    def on_add(paths: list[str] | None, session: Session) -> Any:
+        return look_at(session, session.pictures, paths)
 
     def scene(session: Session, text: str, made: tuple[Scene, SceneQuestion], picture_id: str) -> Any:
         drawn, asked = made
         truth = [(f"{it.colour} {it.letter} {it.kind}", it.box_xyxy) for it in drawn.objects]
         value = picture_value(drawn.picture, picture_id, truth)
-        session.look_at(drawn.picture, value)
+        session.look_at([drawn.picture], value)
         # A question that the person typed stays; an earlier suggestion gives way.
         own = bool(typed(text)) and text not in session.suggestions
         session.suggestions.add(asked.question)
@@ -167,6 +178,7 @@ def _wire_pictures(
 
     question = outputs[2]
     upload.upload(on_upload, [upload, session], list(outputs), **PRIVATE)
+    add.upload(on_add, [add, session], list(outputs), **PRIVATE)
     fresh.click(on_fresh, [session, question], list(outputs), **PRIVATE)
     examples.pick(on_pick, [session, question], list(outputs), **PRIVATE)
 
@@ -174,24 +186,25 @@ def _wire_pictures(
 def _answers(studio: Studio, session: Session, question: str) -> Iterator[Any]:
     """States of (viewer, viewer of Correct, chart) while the answer comes."""
     text = studio.check_question(question)
-    picture, shown = session.picture, session.shown
-    answer_id = f"answer-{uuid.uuid4().hex}"
+    pictures, shown = session.pictures, session.shown
     adapter_id = studio.active_id()
     session.stopping = False
     if studio.model_state[0] == "loading":
         say("The model is still being loaded. The answer comes as soon as it is there.")
-    last = 0.0
-    for chunk in studio.answer(picture, text, adapter_id, on_stop=lambda: session.stopping):
-        if session.picture is not picture:
+    answer_id = f"answer-{uuid.uuid4().hex}"
+    chunks = studio.answer(pictures, text, adapter_id, on_stop=lambda: session.stopping)
+    for value, trace in streamed(chunks, shown, answer_id):
+        if session.pictures is not pictures:
             return  # another picture was chosen meanwhile
-        if chunk.trace is not None:
-            session.answer_id, session.question = answer_id, text
-            session.adapter_id, session.trace, session.saved_id = adapter_id, chunk.trace, None
-            value = answer_value(shown, answer_id, chunk.trace)
-            yield value, value, gr.Plot(token_chart(chunk.trace), visible=True)
-        elif time.monotonic() - last >= _STREAM_SECONDS:
-            last = time.monotonic()
-            yield streaming_value(shown, answer_id, chunk.tokens), gr.skip(), gr.skip()
+        if trace is None:
+            yield value, gr.skip(), gr.skip()
+            continue
+        answered = session.answers.remember(
+            Answered(answer_id, pictures, text, trace, model=studio.settings.model, adapter_id=adapter_id)
+        )
+        session.current, session.saved_id = answer_id, None
+        value = answer_value(shown, answered)
+        yield value, value, gr.Plot(token_chart(trace), visible=True)
 
 
 def _world_note(studio: Studio) -> str:

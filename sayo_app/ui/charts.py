@@ -9,50 +9,117 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from sayo_app.core.metrics import image_share
+from sayo_app.core.metrics import image_share, top_entropy_tokens
 from sayo_app.core.trace import AttentionTrace
 
 _BLUE, _ORANGE, _GREEN, _RED = "#4f6bed", "#e8833a", "#2e9e6b", "#c44e6a"
 # In both colour schemes of the page readable without knowing which one is on.
+_BUTTONS = [
+    "zoom2d",
+    "pan2d",
+    "select2d",
+    "lasso2d",
+    "zoomIn2d",
+    "zoomOut2d",
+    "autoScale2d",
+    "resetScale2d",
+    "toImage",
+]
 _GRID, _TEXT = "rgba(128,128,128,0.25)", "#8a8f98"
 
 
-def token_chart(trace: AttentionTrace) -> go.Figure:
-    """Over the tokens: the share of attention that is on the image, and the entropy."""
+def token_chart(
+    trace: AttentionTrace, in_boxes: tuple[Sequence[float], Sequence[float]] | None = None
+) -> go.Figure:
+    """The timeline. Above, over the tokens: attention on the picture, entropy, and with boxes the part of
+    that attention that is in them. Below, with boxes: what each token would add to the SAYO reward.
+    The tokens that the reward reads are marked on the entropy line.
+
+    Args:
+        in_boxes: (energy in the boxes, SAYO contribution), one a row of the trace; see `views.timeline`.
+    """
     share = 100 * image_share(trace.attention[:, -1].astype(np.float64))
     numbers = list(range(1, len(trace.tokens) + 1))
     # Tokens are model text: they are shown as hover text, where Plotly would read tags.
     words = [_plain(token) for token in trace.tokens]
+    read = {*top_entropy_tokens(trace.entropies).tolist()}
     figure = go.Figure()
+
+    def line(name: str, values: Sequence[float], colour: str, unit: str, **more: Any) -> None:
+        figure.add_scatter(
+            x=numbers[: len(values)],
+            y=values,
+            customdata=words[: len(values)],
+            name=name,
+            mode="lines+markers",
+            hovertemplate=f"%{{customdata}}: %{{y:.2f}} {unit}<extra></extra>",
+            **{"line": {"color": colour, "width": 2}, "marker": {"size": 5}} | more,
+        )
+
     figure.add_bar(
         x=numbers[: len(share)],
         y=share,
         customdata=words[: len(share)],
-        name="attention on the image, %",
+        name="on the picture, %",
         marker_color=_BLUE,
         opacity=0.75,
         hovertemplate="%{customdata}: %{y:.1f} %<extra></extra>",
     )
-    figure.add_scatter(
-        x=numbers,
-        y=trace.entropies,
-        customdata=words,
-        name="entropy, nats",
+    sizes = [11 if i in read else 5 for i in range(len(numbers))]
+    symbols = ["diamond" if i in read else "circle" for i in range(len(numbers))]
+    line(
+        "entropy, nats (◆ read by the reward)",
+        trace.entropies.tolist(),
+        _ORANGE,
+        "nats",
         yaxis="y2",
-        mode="lines+markers",
-        line={"color": _ORANGE, "width": 2},
-        marker={"size": 5},
-        hovertemplate="%{customdata}: %{y:.2f} nats<extra></extra>",
+        marker={"size": sizes, "symbol": symbols},
     )
-    axis = {"gridcolor": _GRID, "zeroline": False, "rangemode": "tozero"}
-    figure.update_layout(
-        _layout(height=230),
-        xaxis=axis | {"title": {"text": "token"}},
-        yaxis=axis | {"title": {"text": "on the image, %"}},
-        yaxis2=axis
-        | {"title": {"text": "entropy, nats"}, "overlaying": "y", "side": "right", "showgrid": False},
-    )
+    if in_boxes is not None:
+        energy, contributions = in_boxes
+        line("of it in the boxes, %", [100 * it for it in energy], _GREEN, "%")
+        figure.add_bar(**_contributions(contributions, words, read))
+    _lay_out_timeline(figure, with_boxes=in_boxes is not None, revision=trace.text)
     return figure
+
+
+def _contributions(values: Sequence[float], words: Sequence[str], read: set[int]) -> dict[str, Any]:
+    """The bars below: strong where the reward reads the token, faint where it does not."""
+    return {
+        "x": list(range(1, len(values) + 1)),
+        "y": list(values),
+        "customdata": words[: len(values)],
+        "name": "SAYO reward of the token",
+        "yaxis": "y3",
+        "marker_color": [_RED if i in read else "rgba(196,78,106,0.4)" for i in range(len(values))],
+        "hovertemplate": "%{customdata}: %{y:.2f}<extra></extra>",
+    }
+
+
+def _lay_out_timeline(figure: go.Figure, *, with_boxes: bool, revision: str) -> None:
+    """Args: revision: while it stays, what the person zoomed to stays."""
+    axis = {"gridcolor": _GRID, "zeroline": False}
+    upper = [0.42, 1.0] if with_boxes else [0.0, 1.0]
+    figure.update_layout(
+        _layout(height=330 if with_boxes else 230),
+        uirevision=revision,
+        xaxis=axis | {"title": {"text": "token"}},
+        yaxis=axis | {"title": {"text": "per cent"}, "domain": upper, "rangemode": "tozero"},
+        yaxis2=axis
+        | {
+            "title": {"text": "entropy, nats"},
+            "overlaying": "y",
+            "side": "right",
+            "showgrid": False,
+            "rangemode": "tozero",
+        },
+    )
+    if with_boxes:
+        figure.update_layout(
+            xaxis={"anchor": "y3"},
+            yaxis3=axis
+            | {"title": {"text": "SAYO"}, "domain": [0.0, 0.32], "range": [-1, 1], "zeroline": True},
+        )
 
 
 _TICKS = 10
@@ -126,11 +193,13 @@ def _panel_title(title: str, suffix: str) -> dict[str, Any]:
 def _layout(*, height: int) -> dict[str, Any]:
     return {
         "height": height,
-        "margin": {"l": 50, "r": 50, "t": 44, "b": 40},
+        "margin": {"l": 50, "r": 50, "t": 24, "b": 40},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, sans-serif", "size": 12, "color": _TEXT},
-        "legend": {"orientation": "h", "y": 1.2, "x": 0},
+        "legend": {"orientation": "h", "y": -0.3, "yanchor": "top", "x": 0},
+        # Its buttons lie over the curves on a phone; drag zooms and a double click goes back without them.
+        "modebar": {"remove": _BUTTONS},
         "bargap": 0.25,
         "hovermode": "closest",
     }

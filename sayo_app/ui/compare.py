@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import gradio as gr
+from PIL import Image
 
 from sayo_app.core.region import Region
 from sayo_app.errors import CorrectionError
-from sayo_app.ui.figures import region_numbers
+from sayo_app.ui import inspect
+from sayo_app.ui.answers import Answered
 from sayo_app.ui.handlers import PRIVATE, guarded, say
+from sayo_app.ui.streaming import streamed
 from sayo_app.ui.studio import BASE_ID, BASE_LABEL, MODEL_QUEUE, Session, Studio
-from sayo_app.ui.viewer import answer_value, picture_value, streaming_value, viewer
+from sayo_app.ui.viewer import answer_value, picture_value, viewer
 from storage.records import AdapterRecord
 
 _FROM_ASK = "The picture of the Ask tab"
@@ -88,6 +91,9 @@ def build(
         **PRIVATE,
     )
 
+    for component in (parts.shown[1], parts.shown[3]):
+        inspect.wire(studio, session, component)
+
     @guarded
     def on_switch(chosen: int) -> Any:
         studio.switch(chosen or None)
@@ -116,7 +122,16 @@ def _lay_out() -> _Parts:
         for side in ("first", "second"):
             with gr.Column(min_width=320):
                 shown.append(gr.HTML("", elem_id=f"compare-{side}-title", apply_default_css=False))
-                shown.append(viewer(f"compare-{side}-viewer", hint=_HINT, editable=False, group="compare"))
+                shown.append(
+                    viewer(
+                        f"compare-{side}-viewer",
+                        hint=_HINT,
+                        editable=False,
+                        inspect=True,
+                        narrow=True,
+                        group="compare",
+                    )
+                )
     gr.Markdown("#### On held-out corrections", elem_classes="step-title")
     table = gr.HTML("", elem_id="compare-table", apply_default_css=False)
     gr.Markdown("#### The model that Ask uses", elem_classes="step-title")
@@ -157,10 +172,11 @@ def _compared(
     regions: tuple[Region, ...] = ()
     if source:
         record = studio.store.get_correction(source)
-        picture, regions = studio.store.load_picture(record.picture_id), record.regions
-        shown = picture_value(picture, record.picture_id)
-    elif session.picture is not None:
-        picture, shown = session.picture, session.shown
+        regions = record.regions
+        pictures: tuple[Image.Image, ...] = (studio.store.load_picture(record.picture_id),)
+        shown = picture_value(pictures[0], record.picture_id)
+    elif session.pictures:
+        pictures, shown = session.pictures, session.shown
     else:
         raise CorrectionError(
             expected="a picture to compare on",
@@ -172,14 +188,20 @@ def _compared(
     yield tuple(state)
     for side, adapter in enumerate(sides):
         answer_id = f"compare-{side}-{uuid.uuid4().hex}"
-        for chunk in studio.answer(picture, question, adapter or None):
-            if chunk.trace is None:
-                state[2 * side + 1] = streaming_value(shown, answer_id, chunk.tokens)
-            else:
-                value = answer_value(shown, answer_id, chunk.trace, regions)
-                if regions:
-                    value["numbers"] = {"id": answer_id, **region_numbers(chunk.trace, regions)}
-                state[2 * side + 1] = value
+        chunks = studio.answer(pictures, question, adapter or None)
+        for value, trace in streamed(chunks, shown, answer_id):
+            state[2 * side + 1] = value
+            if trace is not None:
+                answered = Answered(
+                    answer_id,
+                    pictures,
+                    question,
+                    trace,
+                    model=studio.settings.model,
+                    adapter_id=adapter or None,
+                )
+                session.answers.remember(answered)
+                state[2 * side + 1] = answer_value(shown, answered, regions)
             yield tuple(state)
 
 

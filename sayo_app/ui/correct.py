@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import gradio as gr
 
 from sayo_app.errors import CorrectionError
 from sayo_app.ui.handlers import PRIVATE, guarded, say, typed
-from sayo_app.ui.studio import Session, Studio, fitted
-
-# The boxes as they are on the page at the moment of the click, not as of the last event.
-READ_BOXES = "(boxes, ...rest) => [sayo.regionsOf('{viewer}'), ...rest]"
+from sayo_app.ui.page_state import READ_STATE, PageState
+from sayo_app.ui.studio import Session, Studio
 
 
 def build(studio: Studio, session: gr.State, shown: gr.HTML, changed: gr.State) -> None:
@@ -51,7 +48,7 @@ def build(studio: Studio, session: gr.State, shown: gr.HTML, changed: gr.State) 
         on_save,
         [boxes, answer, author, session, changed],
         [status, changed],
-        js=READ_BOXES.format(viewer="correct-viewer"),
+        js=READ_STATE.format(viewer="correct-viewer"),
         **PRIVATE,
     )
     # A new answer makes an old "saved" untrue.
@@ -68,9 +65,16 @@ def save_correction(
     Raises:
         CorrectionError, RegionError, StorageError
     """
-    answer_id, drawn = read_boxes(boxes)
-    picture, trace = session.answered(answer_id)
-    regions = fitted(drawn, picture)
+    state = PageState.read(boxes)
+    answered = session.answered(state.id)
+    if len(answered.pictures) > 1:
+        raise CorrectionError(
+            expected="an answer about one picture",
+            got=f"one about {len(answered.pictures)}",
+            remedy="Ask about one of them alone, then correct that answer.",
+        )
+    picture, trace = answered.pictures[0], answered.trace
+    [regions] = state.fitted(answered)
     right = typed(answer) or None
     if not regions and right is None:
         raise CorrectionError(
@@ -86,9 +90,9 @@ def save_correction(
         return session.saved_id, False
     record = store.add_correction(
         picture_id=store.add_picture(picture).id,
-        question=session.question,
-        model=studio.settings.model,
-        adapter_id=session.adapter_id,
+        question=answered.question,
+        model=answered.model or studio.settings.model,
+        adapter_id=answered.adapter_id,
         answer_shown=trace.text,
         trace_id=store.save_trace(trace),
         regions=tuple(regions),
@@ -97,21 +101,3 @@ def save_correction(
     )
     session.saved_id = record.id
     return record.id, True
-
-
-def read_boxes(text: str) -> tuple[str, list[dict[str, Any]]]:
-    """(answer id, regions) from what the page sent.
-
-    Raises:
-        CorrectionError: the page sent something else.
-    """
-    try:
-        sent = json.loads(text)
-        answer_id, regions = sent["id"], sent["regions"]
-        if isinstance(answer_id, str) and isinstance(regions, list):
-            return answer_id, regions
-    except (TypeError, KeyError, ValueError):
-        pass
-    raise CorrectionError(
-        expected="boxes from the page", got=repr(text)[:80], remedy="Reload the page and draw them again."
-    )

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from sayo_app.errors import CorrectionError, StorageError
+from sayo_app.ui import inspect
+from sayo_app.ui.answers import Answered, Answers
 from sayo_app.ui.cards import cards, cards_value, thumbnail
-from sayo_app.ui.correct import READ_BOXES, read_boxes
-from sayo_app.ui.figures import region_numbers
 from sayo_app.ui.handlers import PRIVATE, guarded, say, typed
-from sayo_app.ui.studio import Studio, counted, fitted, model_label
+from sayo_app.ui.page_state import READ_STATE, PageState
+from sayo_app.ui.studio import Session, Studio, counted, fitted, model_label
 from sayo_app.ui.viewer import answer_value, picture_value, viewer
 from storage.records import CorrectionRecord
 
@@ -20,6 +21,7 @@ _PAGE = 24
 _EMPTY = (
     "No corrections yet. Ask a question, then draw in the Correct tab where the model should have looked."
 )
+_OTHER_MODEL = "Another model gave this answer: start the app with that one."
 _ORIGINS = {"All": None, "Drawn by people": "person", "Generated": "generated"}
 
 
@@ -52,7 +54,7 @@ class _Detail(NamedTuple):
         return [self.box, self.title, self.viewer, self.answer, self.history, self.revision]
 
 
-def build(studio: Studio, changed: gr.State, tab: gr.Tab) -> None:
+def build(studio: Studio, session: gr.State, changed: gr.State, tab: gr.Tab) -> None:
     """Lay out the tab; `changed` counts changes of the store and refreshes the gallery."""
     listing = _lay_out_listing()
     opened = gr.State(None)
@@ -73,14 +75,14 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab) -> None:
     listing.older.click(turned(1), filters, listed, **PRIVATE)
 
     @guarded
-    def on_pick(event: gr.EventData) -> Any:
+    def on_pick(session: Session, event: gr.EventData) -> Any:
         record = studio.store.get_correction(int(event.id))
-        return record.id, *_detail_values(studio, record)
+        return record.id, *_detail_values(studio, session, record)
 
-    picked = listing.gallery.pick(on_pick, None, [opened, *detail.outputs], **PRIVATE)
+    picked = listing.gallery.pick(on_pick, session, [opened, *detail.outputs], **PRIVATE)
     picked.then(turned(0), filters, listed, **PRIVATE)
     detail.close.click(lambda: (None, gr.Column(visible=False)), None, [opened, detail.box], **PRIVATE)
-    _wire_detail(studio, detail, opened, changed)
+    _wire_detail(studio, session, detail, opened, changed)
 
 
 def _lay_out_listing() -> _Listing:
@@ -126,48 +128,55 @@ def _lay_out_detail() -> _Detail:
     return _Detail(box, title, shown, answer, author, save, delete, close, history, revision, restore)
 
 
-def _wire_detail(studio: Studio, detail: _Detail, opened: gr.State, changed: gr.State) -> None:
+def _wire_detail(
+    studio: Studio, session: gr.State, detail: _Detail, opened: gr.State, changed: gr.State
+) -> None:
     store = studio.store
 
     @guarded
-    def on_save(boxes: str, opened: int | None, answer: str | None, author: str | None, changed: int) -> Any:
+    def on_save(
+        boxes: str,
+        session: Session,
+        opened: int | None,
+        answer: str | None,
+        author: str | None,
+        changed: int,
+    ) -> Any:
         record = save_changes(studio, _opened(studio, opened), boxes, answer, author)
         say(f"Correction {record.id} saved as revision {record.revision}.")
-        return changed + 1, *_detail_values(studio, record)
+        return changed + 1, *_detail_values(studio, session, record)
 
     @guarded
-    def on_delete(opened: int | None, author: str | None, changed: int) -> Any:
+    def on_delete(session: Session, opened: int | None, author: str | None, changed: int) -> Any:
         record = store.delete_correction(_opened(studio, opened).id, author=typed(author))
         say(f"Correction {record.id} deleted. Its history is kept: show deleted ones to restore it.")
-        return changed + 1, *_detail_values(studio, record)
+        return changed + 1, *_detail_values(studio, session, record)
 
     @guarded
-    def on_restore(opened: int | None, revision: int | None, author: str | None, changed: int) -> Any:
+    def on_restore(
+        session: Session,
+        opened: int | None,
+        revision: int | None,
+        author: str | None,
+        changed: int,
+    ) -> Any:
         record = _opened(studio, opened)
         if revision is None:
             raise CorrectionError(expected="a revision", got="none", remedy="Choose one in the list first.")
         record = store.restore_correction(record.id, int(revision), author=typed(author))
         say(f"Correction {record.id} is as it was at revision {revision}.")
-        return changed + 1, *_detail_values(studio, record)
-
-    @guarded
-    def on_regions(opened: int | None, event: gr.EventData) -> Any:
-        record = _opened(studio, opened)
-        if record.trace_id is None or not event.regions:
-            return gr.skip()
-        regions = fitted(event.regions, store.load_picture(record.picture_id))
-        numbers = region_numbers(store.load_trace(record.trace_id), regions)
-        return gr.HTML(numbers={"id": event.id, "revision": event.revision, **numbers})
+        return changed + 1, *_detail_values(studio, session, record)
 
     boxes = gr.Textbox(visible="hidden")
     outputs = [changed, *detail.outputs]
-    read_boxes_js = READ_BOXES.format(viewer="corrections-viewer")
+    read_boxes_js = READ_STATE.format(viewer="corrections-viewer")
     fields = [detail.answer, detail.author, changed]
-    detail.save.click(on_save, [boxes, opened, *fields], outputs, js=read_boxes_js, **PRIVATE)
-    detail.delete.click(on_delete, [opened, detail.author, changed], outputs, **PRIVATE)
-    detail.restore.click(on_restore, [opened, detail.revision, detail.author, changed], outputs, **PRIVATE)
-    shown = detail.viewer
-    shown.regions(on_regions, opened, shown, trigger_mode="multiple", **PRIVATE)
+    detail.save.click(on_save, [boxes, session, opened, *fields], outputs, js=read_boxes_js, **PRIVATE)
+    detail.delete.click(on_delete, [session, opened, detail.author, changed], outputs, **PRIVATE)
+    detail.restore.click(
+        on_restore, [session, opened, detail.revision, detail.author, changed], outputs, **PRIVATE
+    )
+    inspect.wire(studio, session, detail.viewer)
 
 
 def save_changes(
@@ -178,8 +187,8 @@ def save_changes(
     Raises:
         CorrectionError, RegionError, StorageError
     """
-    shown_id, drawn = read_boxes(boxes)
-    if not shown_id.startswith(f"correction-{record.id}-"):
+    state = PageState.read(boxes)
+    if not state.id.startswith(f"correction-{record.id}-"):
         raise CorrectionError(
             expected=f"the boxes of correction {record.id}",
             got="those of another one",
@@ -189,12 +198,12 @@ def save_changes(
     return studio.store.revise_correction(
         record.id,
         author=typed(author),
-        regions=tuple(fitted(drawn, picture)),
+        regions=tuple(fitted([*state.regions], picture)),
         corrected_answer=typed(answer) or None,
     )
 
 
-def correction_value(studio: Studio, record: CorrectionRecord) -> dict[str, Any]:
+def correction_value(studio: Studio, answers: Answers, record: CorrectionRecord) -> dict[str, Any]:
     """What a viewer shows of a stored correction: with maps where its trace can still be read."""
     picture = studio.store.load_picture(record.picture_id)
     value = picture_value(picture, record.picture_id)
@@ -202,9 +211,18 @@ def correction_value(studio: Studio, record: CorrectionRecord) -> dict[str, Any]
     if record.trace_id is not None:
         try:
             trace = studio.store.load_trace(record.trace_id)
-            return answer_value(value, answer_id, trace, record.regions)
         except StorageError:
             pass  # a lost trace takes the overlay away, not the correction
+        else:
+            answered = Answered(
+                answer_id,
+                (picture,),
+                record.question,
+                trace,
+                adapter_id=record.adapter_id,
+                recorded=None if record.model == studio.settings.model else _OTHER_MODEL,
+            )
+            return answer_value(value, answers.remember(answered), record.regions)
     return value | {"id": answer_id, "regions": [region.to_dict() for region in record.regions]}
 
 
@@ -243,13 +261,13 @@ def _card(studio: Studio, record: CorrectionRecord, opened: int | None) -> dict[
     }  # fmt: skip
 
 
-def _detail_values(studio: Studio, record: CorrectionRecord) -> tuple[Any, ...]:
+def _detail_values(studio: Studio, session: Session, record: CorrectionRecord) -> tuple[Any, ...]:
     past = studio.store.correction_history(record.id)
     revisions = [it.revision for it in past]
     return (
         gr.Column(visible=True),
         _title(record),
-        correction_value(studio, record),
+        correction_value(studio, session.answers, record),
         record.corrected_answer or "",
         _history(past),
         gr.Dropdown(choices=[(f"Revision {number}", number) for number in revisions], value=None),

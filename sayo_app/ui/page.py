@@ -50,7 +50,7 @@ def build_page(studio: Studio) -> gr.Blocks:
             with gr.Tab("Correct", elem_id="tab-correct"):
                 correct.build(studio, session, correct_viewer, changed)
             with gr.Tab("Corrections", elem_id="tab-corrections") as corrections_tab:
-                corrections.build(studio, changed, corrections_tab)
+                corrections.build(studio, session, changed, corrections_tab)
             with gr.Tab("Retrain", elem_id="tab-retrain") as retrain_tab:
                 retrain.build(studio, changed, retrain_tab, timer)
             with gr.Tab("Compare", elem_id="tab-compare") as compare_tab:
@@ -87,7 +87,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
     return {
         "server_name": settings.host,
         "server_port": _port(settings.port),
-        "max_file_size": settings.max_file_bytes,
+        "max_file_size": max(settings.max_file_bytes, settings.max_trace_bytes),
         "theme": theme(),
         "head": head(),
         "allowed_paths": [],

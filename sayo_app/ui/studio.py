@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from sayo_app.core.region import Region
-from sayo_app.core.trace import AttentionTrace
-from sayo_app.errors import AdapterError, CorrectionError, PictureError, QuestionError, SayoError
+from sayo_app.errors import (
+    AdapterError,
+    CorrectionError,
+    PictureError,
+    QuestionError,
+    SayoError,
+)
 from sayo_app.settings import Settings
+from sayo_app.ui.answers import Answered, Answers
 from storage.records import AdapterRecord
 from storage.store import Store
 
@@ -34,36 +40,43 @@ BASE_ID = 0
 
 @dataclass
 class Session:
-    """What one browser tab is looking at; lives on the server, one a tab."""
+    """What one browser tab is looking at; lives on the server, one a tab.
 
-    picture: Image.Image | None = None
+    Attributes:
+        pictures: of the next question, in order.
+        shown: the viewer's value of these pictures.
+        current: id of the answer that Ask shows.
+        saved_id: the correction that this answer was stored as.
+        stopping: a person pressed Stop.
+    """
+
+    pictures: tuple[Image.Image, ...] = ()
     shown: dict[str, Any] = field(default_factory=dict)
-    answer_id: str = ""
-    question: str = ""
+    answers: Answers = field(default_factory=Answers)
+    current: str = ""
     suggestions: set[str] = field(default_factory=set)
-    adapter_id: int | None = None
-    trace: AttentionTrace | None = None
     saved_id: int | None = None
     stopping: bool = False
 
-    def look_at(self, picture: Image.Image, shown: dict[str, Any]) -> None:
-        """A new picture: the answer to the one before it is over."""
-        self.picture, self.shown = picture, shown
-        self.answer_id, self.question, self.trace, self.saved_id = "", "", None, None
+    def look_at(self, pictures: Sequence[Image.Image], shown: dict[str, Any]) -> None:
+        """New pictures: the answer to those before them is over."""
+        self.pictures, self.shown = tuple(pictures), shown
+        self.current, self.saved_id = "", None
 
-    def answered(self, answer_id: str) -> tuple[Image.Image, AttentionTrace]:
-        """The picture and trace of that answer.
+    def answered(self, answer_id: str) -> Answered:
+        """The answer that Ask shows, if it is the one of that id.
 
         Raises:
             CorrectionError: the server does not have that answer (any more).
         """
-        if self.picture is None or self.trace is None or answer_id != self.answer_id:
+        known = self.answers.get(self.current)
+        if known is None or answer_id != self.current:
             raise CorrectionError(
                 expected="an answer that the app still holds",
-                got="none" if self.trace is None else "an answer that was replaced by a newer one",
+                got="none" if known is None else "an answer that was replaced by a newer one",
                 remedy="Ask the question again in the Ask tab; drawn boxes can then be saved.",
             )
-        return self.picture, self.trace
+        return known
 
 
 class Studio:
@@ -147,18 +160,22 @@ class Studio:
 
     def answer(
         self,
-        picture: Image.Image | None,
+        pictures: Sequence[Image.Image],
         question: str,
         adapter_id: int | None,
         on_stop: Callable[[], bool] | None = None,
+        **steering: Any,
     ) -> Iterator[Chunk]:
         """Stream the answer of the base model (None) or of an adapter; see `mllm.chat.answer`.
+
+        Args:
+            steering: `steering` and `region_masks` of `mllm.chat.answer`: as if it had looked there.
 
         Raises:
             PictureError, QuestionError: nothing to ask about, or nothing asked.
             ModelError: the model or the adapter cannot be loaded, or cannot read the picture.
         """
-        if picture is None:
+        if not pictures:
             raise PictureError(
                 expected="a picture",
                 got="none",
@@ -166,11 +183,13 @@ class Studio:
             )
         text = self.check_question(question)
         loaded = self.loaded()
-        name = self._loaded_adapter(loaded, self.adapter(adapter_id))
+        name = self.loaded_adapter(loaded, self.adapter(adapter_id))
         from sayo_app.mllm.chat import answer
 
         limit = self.settings.max_new_tokens
-        yield from answer(loaded, [picture], text, max_new_tokens=limit, on_stop=on_stop, adapter=name)
+        yield from answer(
+            loaded, pictures, text, max_new_tokens=limit, on_stop=on_stop, adapter=name, **steering
+        )
 
     def switch(self, adapter_id: int | None) -> None:
         """Make Ask use that adapter from now on; the choice outlives the app.
@@ -181,7 +200,7 @@ class Studio:
         from sayo_app.mllm import adapters
 
         loaded = self.loaded()
-        adapters.switch(loaded, self._loaded_adapter(loaded, self.adapter(adapter_id)))
+        adapters.switch(loaded, self.loaded_adapter(loaded, self.adapter(adapter_id)))
         self.store.set_active_adapter(adapter_id)
 
     def active_id(self) -> int | None:
@@ -189,7 +208,7 @@ class Studio:
         record = self.store.active_adapter()
         return record.id if record is not None and record.base_model == self.settings.model else None
 
-    def _loaded_adapter(self, loaded: LoadedModel, record: AdapterRecord | None) -> str | None:
+    def loaded_adapter(self, loaded: LoadedModel, record: AdapterRecord | None) -> str | None:
         """The name under which the model has that adapter, loading it at first use."""
         from sayo_app.mllm import adapters
 

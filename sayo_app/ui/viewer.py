@@ -5,13 +5,18 @@ The value of a viewer is a plain dict (all text in it reaches the page through `
     id          of the answer; boxes and figures belong to it
     status      "empty" | "picture" | "streaming" | "done"
     hint        what to say while there is no picture
-    picture     {id, src (data URL), width, height}: original size, `src` may be smaller
+    pictures    [{id, src (data URL), width, height, grid}]: original size, `src` may be smaller; `grid` is
+                {grid_hw} or {cells_xyxy} once an answer has begun
     truth       [{label, box_xyxy}] of a drawn scene
     tokens      text pieces of the completion; steps [{start, stop, text, kind}]
-    maps        {method: {height, width, tokens, steps, answer}}: maps as base64 bytes, each scaled to
-                its own maximum
+    live        while it streams: where the newest token looked, bytes of one map
+    views       {name: maps}, see `views.view_data`; further ones are asked for by name
+    unavailable {name: why a view cannot be shown}
+    layers      decoder layers that have a map
+    sinks       for each picture its image tokens that are attention sinks; None if not known
     top         tokens that the reward reads; image_share and entropies one a token
     regions     boxes to begin with
+    measured    {view: figures for these boxes} in a saved page, which has no server to ask
 """
 
 from __future__ import annotations
@@ -24,24 +29,84 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from jaxtyping import Float
 from PIL import Image
 
-from sayo_app.core.heatmap import METHODS, TRACE_METHODS, answer_map, step_map, token_maps, unavailable
-from sayo_app.core.metrics import image_share, top_entropy_tokens
+from sayo_app.core.colormap import TABLE
+from sayo_app.core.grid import ImageGrid
+from sayo_app.core.heatmap import DEFAULT, METHODS
+from sayo_app.core.metrics import METRICS, image_share, top_entropy_tokens
 from sayo_app.core.region import Region
-from sayo_app.core.trace import AttentionTrace, Step
+from sayo_app.core.trace import AttentionTrace
 from sayo_app.settings import ASSETS_DIR
+from sayo_app.ui.answers import Answered
+from sayo_app.ui.views import scope_of, view_data
 
 UI_DIR = ASSETS_DIR / "ui"
-_SCRIPTS = ("regions.js", "overlay.js", "viewer_parts.js", "viewer.js")
+SCRIPTS = (
+    "regions.js",
+    "overlay.js",
+    "viewer_parts.js",
+    "viewer_tokens.js",
+    "viewer_numbers.js",
+    "viewer_heads.js",
+    "viewer_keys.js",
+    "viewer.js",
+)
+# Names of the component's events: boxes changed; a view of the recording, of the model; figures of heads.
+EVENTS = {"regions": "regions", "view": "viewmaps", "model": "modelmaps", "heads": "headfigures"}
 # The page needs no more than it can show; coordinates stay those of the original.
 _SHOWN_SIDE = 1280
 _PNG_PIXELS = 600 * 600
+# Sent with the answer; others are asked for, as an answer of a large model has many megabytes of them.
+_FIRST_VIEWS = (DEFAULT, "reward")
 
 _WAITING = "The answer appears here, word by word."
 
 Truth = Sequence[tuple[str, tuple[float, float, float, float]]]
+
+
+def viewer_options(
+    elem_id: str,
+    *,
+    editable: bool,
+    inspect: bool = False,
+    narrow: bool = False,
+    group: str | None = None,
+    chart: str | None = None,
+) -> dict[str, Any]:
+    """What a viewer is told once; see `viewer`."""
+    return {
+        "id": elem_id,
+        "editable": editable,
+        "inspect": inspect,
+        "narrow": narrow,
+        "group": group,
+        "chart": chart,
+        "methods": [
+            {
+                "name": it.name,
+                "label": it.label,
+                "description": it.description,
+                "formula": it.formula,
+                "needs": it.needs,
+            }
+            for it in METHODS.values()
+        ],
+        "metrics": [
+            {
+                "name": it.name,
+                "label": it.label,
+                "meaning": it.description,
+                "unit": _UNITS.get(it.name, "number"),
+            }
+            for it in METRICS.values()
+            if it.of_region
+        ],
+        "waiting": _WAITING if group else "",
+    }
+
+
+_UNITS = {"energy": "share", "otsu_iou": "share", "pointing": "flag"}
 
 
 def viewer(
@@ -49,33 +114,31 @@ def viewer(
     *,
     hint: str,
     editable: bool,
+    inspect: bool = False,
+    narrow: bool = False,
     group: str | None = None,
     chart: str | None = None,
     render: bool = True,
 ) -> gr.HTML:
-    """A viewer. `group`: viewers that step together; `chart`: elem_id of the Plotly chart to mark.
+    """A viewer; `inspect.wire` answers its events.
 
-    Its event `regions` carries {id, revision, regions}; figures are sent back as the prop `numbers`.
+    Args:
+        inspect: with layers and heads.
+        narrow: one column, for two viewers side by side.
+        group: viewers that step together.
+        chart: elem_id of the Plotly chart to mark.
     """
-    methods = [
-        {"name": name, "label": METHODS[name].label, "description": METHODS[name].description}
-        for name in TRACE_METHODS
-    ]
-    options = {
-        "id": elem_id,
-        "editable": editable,
-        "group": group,
-        "chart": chart,
-        "methods": methods,
-        "waiting": _WAITING if group else "",
-    }
+    options = viewer_options(
+        elem_id, editable=editable, inspect=inspect, narrow=narrow, group=group, chart=chart
+    )
     return gr.HTML(
         value=empty_value(hint),
         html_template='<div class="sv" tabindex="-1"></div>',
-        # The name of the event must stand in the script in quotes for Gradio to know it. Options are
+        # The names of the events must stand in the script in quotes for Gradio to know them. Options are
         # written into the script because a tab that is not open yet loses the component's props.
-        js_on_load=f'sayo.viewer({{ element, props, trigger, watch }}, {json.dumps(options)}, "regions");',
-        head=scripts(*_SCRIPTS),
+        js_on_load="sayo.viewer({ element, props, trigger, watch }, "
+        f"{json.dumps(options)}, {json.dumps(EVENTS)});",
+        head=scripts(*SCRIPTS),
         apply_default_css=False,
         elem_id=elem_id,
         render=render,
@@ -84,7 +147,14 @@ def viewer(
 
 def scripts(*names: str) -> str:
     """Our script files as one tag: Gradio runs it once a page, before the component's own line."""
-    return f"<script>{chr(10).join((UI_DIR / name).read_text('utf-8') for name in names)}</script>"
+    return f"<script>{script_text(*names)}</script>"
+
+
+def script_text(*names: str) -> str:
+    """Our script files one after the other, led by the colour map that page and files share."""
+    table = base64.b64encode(np.asarray(TABLE, dtype=np.uint8).tobytes()).decode()
+    colours = f'(window.sayo ??= {{}}).colourTable = "{table}";'
+    return "\n".join([colours, *((UI_DIR / name).read_text("utf-8") for name in names)])
 
 
 def empty_value(hint: str) -> dict[str, Any]:
@@ -93,48 +163,80 @@ def empty_value(hint: str) -> dict[str, Any]:
 
 def picture_value(picture: Image.Image, picture_id: str, truth: Truth = ()) -> dict[str, Any]:
     """A picture without an answer."""
+    return pictures_value([(picture, picture_id)], truth)
+
+
+def pictures_value(pictures: Sequence[tuple[Image.Image, str]], truth: Truth = ()) -> dict[str, Any]:
+    """Pictures (each with its id) without an answer; `truth` is of the first."""
     return {
-        "id": f"picture-{picture_id}",
+        "id": f"picture-{'-'.join(picture_id for _, picture_id in pictures)}",
         "status": "picture",
-        "picture": {
-            "id": picture_id,
-            "src": data_url(picture, _SHOWN_SIDE),
-            "width": picture.width,
-            "height": picture.height,
-        },
+        "pictures": [
+            {
+                "id": picture_id,
+                "src": data_url(picture, _SHOWN_SIDE),
+                "width": picture.width,
+                "height": picture.height,
+            }
+            for picture, picture_id in pictures
+        ],
         "truth": [{"label": label, "box_xyxy": list(box)} for label, box in truth],
     }
 
 
-def streaming_value(shown: dict[str, Any], answer_id: str, tokens: Sequence[str]) -> dict[str, Any]:
-    """The picture of `shown` with the tokens that have come so far."""
+def streaming_value(
+    shown: dict[str, Any],
+    answer_id: str,
+    tokens: Sequence[str],
+    grids: Sequence[ImageGrid] = (),
+    live: str | None = None,
+) -> dict[str, Any]:
+    """The pictures of `shown` with the tokens that have come so far, and where the newest one looked."""
+    pictures = shown["pictures"]
+    if grids:
+        pictures = [picture | {"grid": grid.to_dict()} for picture, grid in zip(pictures, grids, strict=True)]
     return {
         "id": answer_id,
         "status": "streaming",
-        "picture": shown["picture"],
+        "pictures": pictures,
         "truth": shown.get("truth", []),
         "tokens": list(tokens),
+        "live": live,
     }
 
 
 def answer_value(
-    shown: dict[str, Any], answer_id: str, trace: AttentionTrace, regions: Sequence[Region] = ()
+    shown: dict[str, Any],
+    answered: Answered,
+    regions: Sequence[Region] = (),
+    views: Sequence[str] = _FIRST_VIEWS,
 ) -> dict[str, Any]:
-    """The whole answer with all its maps."""
-    rows = trace.attention[:, -1]
-    return streaming_value(shown, answer_id, trace.tokens) | {
+    """The whole answer with its first maps."""
+    trace = answered.trace
+    named = [*METHODS]
+    reasons = {name: reason for name in named if (reason := answered.why_not(name)) is not None}
+    return streaming_value(shown, answered.id, trace.tokens, trace.grids) | {
         "status": "done",
-        "steps": [_step_value(step) for step in trace.steps],
-        "maps": {
-            method: _maps_value(trace, method)
-            for method in TRACE_METHODS
-            if unavailable(trace, method, has_model=False) is None
-        },
+        "steps": [
+            {"start": step.start, "stop": step.stop, "text": step.text, "kind": step.kind}
+            for step in trace.steps
+        ],
+        "views": {name: view_data(trace, answered.token_maps(name), scope_of(name)) for name in views},
+        "unavailable": reasons,
+        "layers": list(trace.layers),
+        "sinks": _sinks(trace),
         "top": top_entropy_tokens(trace.entropies).tolist(),
-        "image_share": np.round(image_share(rows), 5).tolist(),
+        "image_share": np.round(image_share(trace.attention[:, -1]), 5).tolist(),
         "entropies": np.round(trace.entropies.astype(np.float64), 4).tolist(),
         "regions": [region.to_dict() for region in regions],
     }
+
+
+def _sinks(trace: AttentionTrace) -> list[list[int]] | None:
+    if trace.sink_mask is None:
+        return None
+    parts = (trace.of_picture(index).sink_mask for index in range(len(trace.grids)))
+    return [np.flatnonzero(~part).tolist() for part in parts if part is not None]
 
 
 def data_url(picture: Image.Image, most_side: int) -> str:
@@ -149,31 +251,3 @@ def data_url(picture: Image.Image, most_side: int) -> str:
         shown.save(buffer, "JPEG", quality=90)
     kind = "png" if small else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _step_value(step: Step) -> dict[str, Any]:
-    return {"start": step.start, "stop": step.stop, "text": step.text, "kind": step.kind}
-
-
-def _maps_value(trace: AttentionTrace, method: str) -> dict[str, Any]:
-    tokens = token_maps(trace, method)
-    steps = [step_map(trace, method, step) for step in trace.steps]
-    small = trace.grid.paint(answer_map(trace, method))
-    return {
-        "height": int(small.shape[0]),
-        "width": int(small.shape[1]),
-        "tokens": _packed(trace, tokens),
-        "steps": _packed(trace, steps),
-        "answer": _packed(trace, [answer_map(trace, method)]),
-    }
-
-
-def _packed(trace: AttentionTrace, maps: Sequence[Float[np.ndarray, " image"]] | np.ndarray) -> str:
-    """Maps as bytes, 255 being the largest value of each map on its own."""
-    pieces = []
-    for values in maps:
-        painted = np.nan_to_num(trace.grid.paint(np.asarray(values, dtype=np.float32)))
-        most = float(painted.max())
-        scaled = np.clip(painted / most * 255.0, 0, 255) if most > 0 else np.zeros_like(painted)
-        pieces.append(np.round(scaled).astype(np.uint8).tobytes())
-    return base64.b64encode(b"".join(pieces)).decode()

@@ -1,4 +1,7 @@
-"""The tiny model loaded as the app loads it, its eager twin as the reference, and pictures of noise."""
+"""Tiny models loaded as the app loads them, their eager twins as the reference, and pictures of noise.
+
+`loaded`, `eager`, `batch`: one Qwen3-VL, for what is the same in all families. `any_*`: every family in turn.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from transformers import BatchFeature, Qwen3VLForConditionalGeneration
+from transformers import AutoModelForImageTextToText, BatchFeature
 
 from sayo_app.mllm.loading import LoadedModel, load_model
-from sayo_app.mllm.prompt import prompt_text
 from sayo_app.settings import Settings
-from tests.mllm.helpers import QUESTIONS, SIZES_WH, noise
+from tests.mllm.helpers import SIZES_WH, noise, padded_batch
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +32,7 @@ def fresh(tiny_model_dir: Path) -> LoadedModel:
 @pytest.fixture
 def eager(tiny_model_dir: Path) -> Any:
     """The same weights in plain transformers, which keeps whole attention matrices."""
-    model = Qwen3VLForConditionalGeneration.from_pretrained(tiny_model_dir, attn_implementation="eager")
-    return model.eval()
+    return load_eager(tiny_model_dir)
 
 
 @pytest.fixture
@@ -41,9 +42,31 @@ def picture() -> Image.Image:
 
 @pytest.fixture
 def batch(loaded: LoadedModel) -> BatchFeature:
-    """Three prompts of different lengths with pictures of different sizes, padded on the left."""
-    texts = [prompt_text(loaded, question) for question in QUESTIONS]
-    pictures = [noise(size, seed) for seed, size in enumerate(SIZES_WH)]
-    inputs = loaded.processor(text=texts, images=pictures, padding=True, return_tensors="pt")
-    assert (inputs["attention_mask"][:, 0] == 0).sum() == 2, "two of the three must be padded"
-    return inputs
+    return padded_batch(loaded)
+
+
+@pytest.fixture(scope="session")
+def any_loaded(any_dir: Path) -> LoadedModel:
+    """Shared between tests: not to be changed."""
+    return load_model(Settings(model=str(any_dir), device="cpu"))
+
+
+@pytest.fixture
+def any_fresh(any_dir: Path) -> LoadedModel:
+    """A test's own model, to be changed at will."""
+    return load_model(Settings(model=str(any_dir), device="cpu"))
+
+
+@pytest.fixture
+def any_eager(any_dir: Path) -> Any:
+    return load_eager(any_dir)
+
+
+@pytest.fixture
+def any_batch(any_loaded: LoadedModel) -> BatchFeature:
+    return padded_batch(any_loaded)
+
+
+def load_eager(folder: Path) -> Any:
+    loading: Any = AutoModelForImageTextToText
+    return loading.from_pretrained(folder, attn_implementation="eager").eval()

@@ -46,6 +46,15 @@ def test_lora_stands_at_every_linear_layer_of_the_language_model_only(fresh: Loa
     assert model.active_adapter == "policy"
 
 
+def test_lora_fits_every_family(any_fresh: LoadedModel) -> None:
+    """All linear layers of the decoder, and nothing else."""
+    layers = any_fresh.family.decoder_layers(any_fresh.model)
+    linear = sum(isinstance(module, torch.nn.Linear) for module in layers.modules())
+    model = adapters.attach(any_fresh.model, adapters.lora_config(rank=4, alpha=8))
+    trainable = {parameter for parameter in model.parameters() if parameter.requires_grad}
+    assert len(trainable) == 2 * linear > 0 and trainable <= set(layers.parameters())
+
+
 def test_a_fresh_adapter_changes_nothing(fresh: LoadedModel) -> None:
     before = logits(fresh)
     fresh.model = adapters.attach(fresh.model, adapters.lora_config())

@@ -13,53 +13,63 @@ from sayo_app.errors import CaptureError
 from sayo_app.mllm import capture
 from sayo_app.mllm.adapters import attach, lora_config
 from sayo_app.mllm.capture import CaptureRequest
-from sayo_app.mllm.families import base_model
 from sayo_app.mllm.loading import LoadedModel
-from tests.mllm.helpers import reference_rows
+from tests.mllm.helpers import (
+    SIZES_WH,
+    by_layer,
+    padded_batch,
+    prompt_alone,
+    reference_attention,
+    reference_rows,
+    with_completion,
+)
 
-ALL = frozenset({0, 1, 2})
 CLOSE = {"rtol": 0.0, "atol": 1e-5}
 
 
 def request_for(loaded: LoadedModel, inputs: Any, **kwargs: Any) -> CaptureRequest:
-    return CaptureRequest(ALL, loaded.image_columns(inputs["input_ids"]), **kwargs)
+    layers = frozenset(loaded.attention_layers)
+    return CaptureRequest(layers, loaded.image_columns(inputs["input_ids"]), **kwargs)
 
 
 @torch.no_grad()
 def test_rows_are_those_of_eager_attention_in_a_left_padded_batch(
-    loaded: LoadedModel, eager: Any, batch: BatchFeature
+    any_loaded: LoadedModel, any_eager: Any, any_batch: BatchFeature
 ) -> None:
-    request = request_for(loaded, batch)
-    logits = loaded.model(**batch, sayo_capture=request).logits
+    """Teacher-forced, pictures of different sizes, every layer with full attention."""
+    request = request_for(any_loaded, any_batch)
+    logits = any_loaded.model(**any_batch, sayo_capture=request).logits
+    attention = reference_attention(any_eager, any_batch)
+    columns = any_loaded.image_columns(any_batch["input_ids"])
     counts = request.image_mask.sum(dim=1).tolist()
-    assert counts == [6 * 4, 3 * 7, 5 * 5]
-    for layer in ALL:
+    assert counts == [row[0].n_tokens for row in any_loaded.image_grids(any_batch, SIZES_WH)]
+    assert set(request.rows) == set(any_loaded.attention_layers) != set()
+    for layer, rows in request.rows.items():
         for row, count in enumerate(counts):
-            real = batch["attention_mask"][row].bool()
-            got = request.rows[layer][row]
-            torch.testing.assert_close(
-                got[real, :count], reference_rows(eager, batch, layer, row)[real], **CLOSE
-            )
-            assert (got[:, count:] == 0).all()
-    kept = batch["attention_mask"].bool()
-    torch.testing.assert_close(logits[kept], eager(**batch).logits[kept], rtol=0, atol=1e-4)
+            real = any_batch["attention_mask"][row].bool()
+            wanted = attention[layer][row].mean(dim=0)[real][:, columns[row]]
+            torch.testing.assert_close(rows[row][real, :count], wanted, **CLOSE)
+            assert (rows[row][:, count:] == 0).all() and wanted.max() > 0.01
+    # Plain SDPA on the same patch embedding: a capture changes no number at all.
+    any_eager.set_attn_implementation("sdpa")
+    any_loaded.family.prepare(any_eager)
+    kept = any_batch["attention_mask"].bool()
+    torch.testing.assert_close(logits[kept], any_eager(**any_batch).logits[kept], rtol=0, atol=1e-5)
 
 
 @torch.no_grad()
-def test_padding_and_neighbours_do_not_change_a_row(loaded: LoadedModel, batch: BatchFeature) -> None:
+def test_padding_and_neighbours_do_not_change_a_row(any_loaded: LoadedModel, any_batch: BatchFeature) -> None:
     """A batch row gives what the same prompt gives alone: columns are looked up row by row."""
-    together = request_for(loaded, batch)
-    loaded.model(**batch, sayo_capture=together)
-    row, patches = 1, batch["image_grid_thw"].prod(dim=1).tolist()
-    real = batch["attention_mask"][row].bool()
-    alone = {key: batch[key][row : row + 1, real] for key in ("input_ids", "mm_token_type_ids")}
-    alone["pixel_values"] = batch["pixel_values"][patches[0] : patches[0] + patches[1]]
-    alone["image_grid_thw"] = batch["image_grid_thw"][row : row + 1]
-    single = request_for(loaded, alone)
-    loaded.model(**alone, sayo_capture=single)
-    count = int(single.image_mask.sum())
-    for layer in ALL:
-        torch.testing.assert_close(together.rows[layer][row][real, :count], single.rows[layer][0], **CLOSE)
+    family, model = any_loaded.family, any_loaded.model
+    together = request_for(any_loaded, any_batch)
+    model(**any_batch, position_ids=family.positions(model, any_batch)[0], sayo_capture=together)
+    for row in range(3):
+        alone = prompt_alone(any_loaded, row)
+        single = request_for(any_loaded, alone)
+        model(**alone, position_ids=family.positions(model, alone)[0], sayo_capture=single)
+        real, count = any_batch["attention_mask"][row].bool(), int(single.image_mask.sum())
+        for layer, rows in single.rows.items():
+            torch.testing.assert_close(together.rows[layer][row][real, :count], rows[0], **CLOSE)
 
 
 @torch.no_grad()
@@ -74,13 +84,10 @@ def test_only_the_asked_layers_and_queries_are_read(loaded: LoadedModel, batch: 
 
 
 @torch.no_grad()
-def test_a_query_slice_is_causal_without_a_mask(loaded: LoadedModel, eager: Any, batch: BatchFeature) -> None:
+def test_a_query_slice_is_causal_without_a_mask(loaded: LoadedModel, eager: Any) -> None:
     """One unpadded sequence: transformers passes no mask, and queries before the picture see none of it."""
-    real = batch["attention_mask"][1].bool()
-    first, count = batch["image_grid_thw"].prod(dim=1).tolist()[:2]
-    inputs = {key: batch[key][1:2, real] for key in ("input_ids", "mm_token_type_ids")}
-    inputs["pixel_values"] = batch["pixel_values"][first : first + count]
-    inputs["image_grid_thw"] = batch["image_grid_thw"][1:2]
+    inputs = dict(prompt_alone(loaded, 1))
+    inputs.pop("attention_mask")
     request = request_for(loaded, inputs, queries=slice(0, 12))
     loaded.model(**inputs, sayo_capture=request)
     torch.testing.assert_close(request.rows[1][0], reference_rows(eager, inputs, 1)[:12], **CLOSE)
@@ -88,16 +95,15 @@ def test_a_query_slice_is_causal_without_a_mask(loaded: LoadedModel, eager: Any,
 
 
 @torch.no_grad()
-def test_rows_on_a_shared_prompt_cache(loaded: LoadedModel, batch: BatchFeature) -> None:
+def test_rows_on_a_shared_prompt_cache(any_loaded: LoadedModel, any_batch: BatchFeature) -> None:
     """Prompt encoded once, then several tokens at a time on its cache, two sequences a prompt."""
-    family, model = loaded.family, loaded.model
+    family, model = any_loaded.family, any_loaded.model
     tail = torch.randint(10, 300, (6, 5), generator=torch.Generator().manual_seed(1))
-    twice = batch["input_ids"].repeat_interleave(2, dim=0)
-    mask = batch["attention_mask"].repeat_interleave(2, dim=0)
-    position_ids, after = family.positions(model, batch)
-    cache = model(**batch, position_ids=position_ids, use_cache=True).past_key_values
-    cache.batch_repeat_interleave(2)
-    request = request_for(loaded, batch)
+    mask = any_batch["attention_mask"].repeat_interleave(2, dim=0)
+    position_ids, after = family.positions(model, any_batch)
+    cache = model(**any_batch, position_ids=position_ids, use_cache=True).past_key_values
+    cache.reorder_cache(torch.arange(3).repeat_interleave(2))
+    request = request_for(any_loaded, any_batch)
     positions = after.repeat_interleave(2)[:, None] + torch.arange(5)
     model(
         input_ids=tail,
@@ -106,78 +112,67 @@ def test_rows_on_a_shared_prompt_cache(loaded: LoadedModel, batch: BatchFeature)
         past_key_values=cache,
         sayo_capture=request,
     )
-    patches = torch.split(batch["pixel_values"], batch["image_grid_thw"].prod(dim=1).tolist())
-    whole = {
-        "input_ids": torch.cat([twice, tail], dim=1),
-        "attention_mask": torch.cat([mask, mask.new_ones(6, 5)], dim=1),
-        "mm_token_type_ids": torch.nn.functional.pad(
-            batch["mm_token_type_ids"].repeat_interleave(2, dim=0), (0, 5)
-        ),
-        "pixel_values": torch.cat([part for part in patches for _ in range(2)]),
-        "image_grid_thw": batch["image_grid_thw"].repeat_interleave(2, dim=0),
-    }
-    full = request_for(loaded, whole, queries=slice(-5, None))
+    whole = with_completion(any_loaded, padded_batch(any_loaded, repeats=2), tail)
+    full = request_for(any_loaded, whole, queries=slice(-5, None))
     model(**whole, sayo_capture=full)
-    for layer in ALL:
-        torch.testing.assert_close(request.rows[layer], full.rows[layer], **CLOSE)
+    for layer, rows in full.rows.items():
+        torch.testing.assert_close(request.rows[layer], rows, **CLOSE)
 
 
-def test_rows_under_peft(fresh: LoadedModel, eager: Any, batch: BatchFeature) -> None:
+def test_rows_under_peft(any_fresh: LoadedModel, any_eager: Any, any_batch: BatchFeature) -> None:
     config = lora_config(rank=4, alpha=8)
     config.init_lora_weights = False
     torch.manual_seed(0)
-    plain = request_for(fresh, batch)
+    plain = request_for(any_fresh, any_batch)
     with torch.no_grad():
-        fresh.model(**batch, sayo_capture=plain)
-    policy = attach(fresh.model, config).eval()
-    reference = attach(eager, config).eval()
+        any_fresh.model(**any_batch, sayo_capture=plain)
+    policy = attach(any_fresh.model, config).eval()
+    reference = attach(any_eager, config).eval()
     reference.load_state_dict(policy.state_dict())
-    request = request_for(fresh, batch)
+    request = request_for(any_fresh, any_batch)
     with torch.no_grad():
-        policy(**batch, sayo_capture=request)
-        attention = reference(**batch, output_attentions=True).attentions[2].mean(dim=1)
-    columns = batch["input_ids"][2] == base_model(reference).config.image_token_id
-    torch.testing.assert_close(request.rows[2][2, -6:], attention[2][-6:, columns], **CLOSE)
-    assert (request.rows[2] - plain.rows[2]).abs().max() > 1e-3, "the adapter must change the rows"
+        policy(**any_batch, sayo_capture=request)
+        attention = reference_attention(reference, any_batch)
+    columns = any_fresh.image_columns(any_batch["input_ids"])[2]
+    for layer, rows in request.rows.items():
+        wanted = attention[layer][2].mean(dim=0)[-6:, columns]
+        torch.testing.assert_close(rows[2, -6:, : wanted.shape[1]], wanted, **CLOSE)
+        assert (rows - plain.rows[layer]).abs().max() > 1e-3, "the adapter must change the rows"
 
 
 def test_gradients_of_rows_are_exact_under_checkpointing(
-    fresh: LoadedModel, eager: Any, batch: BatchFeature
+    any_fresh: LoadedModel, any_eager: Any, any_batch: BatchFeature
 ) -> None:
     """Non-reentrant checkpointing runs the forward again in the backward: same rows, same gradients."""
-    weight = torch.randn(3, 40, generator=torch.Generator().manual_seed(0))
+    layer, batch = any_fresh.attention_layers[-1], any_batch
+    columns = any_fresh.image_columns(batch["input_ids"])
+    width = int(columns.sum(dim=1).max())
+    weight = torch.randn(3, width, generator=torch.Generator().manual_seed(0))
     real = batch["attention_mask"][:, :, None]
 
     def loss_of(rows: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        kept = (rows * real)[:, -6:]
-        return (kept * weight[:, None, : rows.shape[2]]).sum() + logits[:, -1].logsumexp(-1).sum()
+        return ((rows * real)[:, -6:] * weight[:, None]).sum() + logits[:, -1].logsumexp(-1).sum()
 
-    output = eager(**batch, output_attentions=True)
-    columns = [batch["input_ids"][row] == eager.config.image_token_id for row in range(3)]
-    width = max(int(column.sum()) for column in columns)
-    means = output.attentions[1].mean(dim=1)
-    rows = torch.stack(
-        [
-            torch.nn.functional.pad(means[row][:, column], (0, width - int(column.sum())))
-            for row, column in enumerate(columns)
-        ]
-    )
-    loss_of(rows, output.logits).backward()
+    output = any_eager(**batch, output_attentions=True)
+    means = by_layer(any_eager, output.attentions)[layer].mean(dim=1)
+    parts = [means[row][:, column] for row, column in enumerate(columns)]
+    padded = [torch.nn.functional.pad(part, (0, width - part.shape[1])) for part in parts]
+    loss_of(torch.stack(padded), output.logits).backward()
 
-    model = fresh.model.train()
+    model = any_fresh.model.train()
     model.activation_checkpointing_enable({"use_reentrant": False})
-    request = CaptureRequest(frozenset({1}), fresh.image_columns(batch["input_ids"]))
+    request = CaptureRequest(frozenset({layer}), columns)
     logits = model(**batch, sayo_capture=request, use_cache=False).logits
-    loss_of(request.rows[1], logits).backward()
+    loss_of(request.rows[layer], logits).backward()
 
-    wanted = {name: parameter.grad for name, parameter in eager.named_parameters()}
+    wanted = {name: parameter.grad for name, parameter in any_eager.named_parameters()}
     for name, parameter in model.named_parameters():
         if wanted[name] is None:
             assert parameter.grad is None or not parameter.grad.any()
         else:
             torch.testing.assert_close(parameter.grad, wanted[name], rtol=1e-3, atol=1e-4, msg=name)
-    query = "model.language_model.layers.1.self_attn.q_proj.weight"
-    assert dict(model.named_parameters())[query].grad.abs().max() > 1e-3
+    query: Any = any_fresh.family.decoder_layers(model)[layer]
+    assert query.self_attn.q_proj.weight.grad.abs().max() > 1e-3
 
 
 def test_the_mask_function_is_registered_too(
@@ -197,13 +192,13 @@ def test_the_mask_function_is_registered_too(
 
 def test_an_input_without_a_picture_is_refused() -> None:
     with pytest.raises(CaptureError, match="image tokens"):
-        CaptureRequest(ALL, torch.zeros(2, 5, dtype=torch.bool))
+        CaptureRequest(frozenset({0}), torch.zeros(2, 5, dtype=torch.bool))
 
 
 def test_a_request_of_another_batch_is_refused(loaded: LoadedModel, batch: BatchFeature) -> None:
     columns = loaded.image_columns(batch["input_ids"])
     with torch.no_grad(), pytest.raises(CaptureError, match="2 sequences or a multiple"):
-        loaded.model(**batch, sayo_capture=CaptureRequest(ALL, columns[:2]))
+        loaded.model(**batch, sayo_capture=CaptureRequest(frozenset({0}), columns[:2]))
 
 
 @settings(max_examples=25, deadline=None)
@@ -243,7 +238,7 @@ def test_rows_of_each_head_and_of_named_heads(loaded: LoadedModel, eager: Any, b
             real = inputs["attention_mask"][row].bool()
             columns = loaded.image_columns(inputs["input_ids"])[row]
             width = int(columns.sum())
-            for layer in ALL:
+            for layer in loaded.attention_layers:
                 wanted = attentions[layer][row][:, real][:, :, columns]
                 torch.testing.assert_close(each.head_rows[layer][row][:, real, :width], wanted, **CLOSE)
                 torch.testing.assert_close(each.rows[layer][row][real, :width], wanted.mean(dim=0), **CLOSE)

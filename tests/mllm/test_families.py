@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from transformers import BatchFeature
 
 from sayo_app.errors import ModelError, ModelLoadError
 from sayo_app.mllm import loading
+from sayo_app.mllm.families import FAMILIES
 from sayo_app.mllm.loading import LoadedModel, load_model, pick_device
 from sayo_app.mllm.patch import PatchProduct, linear_patch_embed
 from sayo_app.mllm.prompt import build_inputs
 from sayo_app.settings import Settings
-from tests.mllm.helpers import SIZES_WH, noise
+from tests.conftest import FAMILIES as TESTED
+from tests.mllm.helpers import SIZES_WH, noise, padded_batch
 
 
 def test_a_model_is_loaded_ready_to_answer(loaded: LoadedModel) -> None:
@@ -35,6 +38,42 @@ def test_layers_that_slide_are_not_read(loaded: LoadedModel) -> None:
     config = loaded.config.__class__.from_dict(loaded.config.to_dict())
     config.text_config.layer_types = ["sliding_attention", "full_attention", "sliding_attention"]
     assert loaded.family.attention_layers(config) == [1]
+
+
+def test_every_known_family_is_tested() -> None:
+    assert set(FAMILIES) == set(TESTED)
+
+
+def test_of_hybrid_and_sliding_layers_only_full_attention_is_read(any_loaded: LoadedModel) -> None:
+    """Qwen3.5 has linear attention in two layers of three here, Gemma 3 a window in every other."""
+    wanted = {"qwen3_5": [2, 5], "gemma3": [1, 3]}.get(any_loaded.family.name, [0, 1, 2])
+    assert any_loaded.attention_layers == wanted
+    assert len(any_loaded.family.decoder_layers(any_loaded.model)) == any_loaded.n_layers
+
+
+def test_what_stands_for_a_picture_is_never_sampled(any_loaded: LoadedModel) -> None:
+    suppressed = any_loaded.family.never_sampled(any_loaded.config)
+    assert any_loaded.image_token_id in suppressed and len(suppressed) == len(set(suppressed))
+    names = any_loaded.tokenizer.convert_ids_to_tokens(suppressed)
+    assert not {"<|im_end|>", "<|endoftext|>"} & set(names)
+
+
+@pytest.mark.parametrize("template_file", ["chat_template.jinja", "chat_template.json"])
+def test_other_layouts_of_a_model_s_folder(
+    any_loaded: LoadedModel, any_dir: Path, tmp_path: Path, template_file: str
+) -> None:
+    """All of the processor in one file, as transformers 5 saves it; the template in JSON, as 4 did."""
+    folder = tmp_path / "saved"
+    shutil.copytree(any_dir, folder)
+    (folder / "preprocessor_config.json").unlink()
+    any_loaded.processor.save_pretrained(folder)
+    if template_file.endswith("json"):
+        template = (folder / "chat_template.jinja").read_text()
+        (folder / "chat_template.jinja").unlink()
+        (folder / template_file).write_text(json.dumps({"chat_template": template}))
+    again = replace(any_loaded, processor=any_loaded.family.load_processor(folder, any_loaded.config))
+    wanted, got = (build_inputs(it, [noise((96, 64))], "Which?") for it in (any_loaded, again))
+    assert wanted.keys() == got.keys() and all(torch.equal(wanted[name], got[name]) for name in wanted)
 
 
 @torch.no_grad()
@@ -75,25 +114,15 @@ def test_two_pictures_in_one_prompt_get_a_grid_each(loaded: LoadedModel) -> None
     assert [[grid.grid_hw for grid in row] for row in grids] == [[(4, 6), (7, 3)], [(5, 5)]]
 
 
-@torch.no_grad()
-def test_a_cell_is_the_pixels_that_its_token_sees(loaded: LoadedModel) -> None:
-    """Change the original pixels of one cell: that token's feature changes most. The processor halves this
-    picture to 8 x 6 image tokens, so a cell is 32 pixels wide."""
-    picture = noise((256, 192))
-    inputs = build_inputs(loaded, [picture], "Which?")
-    [[grid]] = loaded.image_grids(inputs, [picture.size])
-    assert grid.grid_hw == (6, 8)
-
-    def features(it: BatchFeature) -> torch.Tensor:
-        return loaded.model.get_image_features(it["pixel_values"], it["image_grid_thw"]).pooler_output[0]
-
-    before = features(inputs)
-    for cell in (0, 7, 8, 29, 47):
-        x0, y0, x1, y1 = (int(edge) for edge in grid.cells_xyxy[cell])
-        changed = picture.copy()
-        changed.paste((255, 0, 255), (x0, y0, x1, y1))
-        moved = (features(build_inputs(loaded, [changed], "Which?")) - before).norm(dim=1)
-        assert int(moved.argmax()) == cell
+def test_positions_of_plain_text_begin_at_the_first_real_token(any_loaded: LoadedModel) -> None:
+    """Left padding has no position of its own, and what follows a row follows its last token."""
+    batch = padded_batch(any_loaded)
+    positions, after = any_loaded.family.positions(any_loaded.model, batch)
+    real = batch["attention_mask"].bool()
+    start = positions.flatten(0, -3).amax(dim=0) if positions.ndim == 3 else positions
+    assert [int(row[mask][0]) for row, mask in zip(start, real, strict=True)] == [0, 0, 0]
+    assert torch.equal(start[:, -1] + 1, after)
+    assert any_loaded.family.text_positions(after[:, None]).shape == (*positions.shape[:-1], 1)
 
 
 def test_positions_are_those_of_the_model(loaded: LoadedModel, batch: BatchFeature) -> None:

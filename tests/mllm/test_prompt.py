@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -8,7 +9,7 @@ from PIL import Image
 from sayo_app.errors import ModelError, QuestionError
 from sayo_app.mllm.loading import LoadedModel
 from sayo_app.mllm.prompt import FORMAT_INSTRUCTION, build_inputs, check_question, prompt_text
-from tests.mllm.helpers import noise
+from tests.mllm.helpers import SIZES_WH, noise
 from training.bundled import SPECIAL_TOKENS
 
 
@@ -21,6 +22,26 @@ def test_the_prompt_goes_through_the_chat_template(loaded: LoadedModel) -> None:
 def test_other_models_are_told_the_format(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loaded.config, "sayo_bundled", False)
     assert f"Which?\n{FORMAT_INSTRUCTION}<|im_end|>" in prompt_text(loaded, "Which?")
+
+
+def test_every_family_gets_its_pictures_and_its_question(any_loaded: LoadedModel) -> None:
+    """Two pictures, one mark at the start, no mark of a picture that the question brings."""
+    special = any_loaded.processor.image_token
+    pictures = [noise(size) for size in SIZES_WH[:2]]
+    inputs = build_inputs(any_loaded, pictures, f"Which{special} is larger?", completion="The dog.")
+    text = any_loaded.tokenizer.decode(inputs["input_ids"][0])
+    assert text.count("<|im_start|>user") == 1 and text.count("<bos>") == text.startswith("<bos>")
+    assert "Which is larger?" in text and text.endswith("assistant\nThe dog.")
+    grids = any_loaded.image_grids(inputs, [picture.size for picture in pictures])[0]
+    assert [grid.image_wh for grid in grids] == [(96, 64), (48, 112)]
+    floating = [value for value in inputs.values() if value.is_floating_point()]
+    assert floating and all(value.dtype == any_loaded.dtype for value in floating)
+
+
+def test_pixels_are_cast_to_the_model_s_type(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaded, "dtype", torch.bfloat16)
+    inputs = build_inputs(loaded, [noise((64, 64))], "Which?")
+    assert inputs["pixel_values"].dtype == torch.bfloat16 and inputs["input_ids"].dtype == torch.int64
 
 
 def test_inputs_hold_one_image_token_a_cell(loaded: LoadedModel, picture: Image.Image) -> None:

@@ -14,9 +14,9 @@ from transformers import BatchFeature
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.errors import InputError, ModelError, RegionError, StorageError
 from sayo_app.mllm.chat import answer
-from sayo_app.mllm.loading import LoadedModel
+from sayo_app.mllm.loading import LoadedModel, load_model
 from sayo_app.mllm.steer import Found, Steering, found_path, found_steering, save_found, steer_request
-from sayo_app.settings import Settings
+from sayo_app.settings import ASSETS_DIR, Settings
 
 QUESTION = "What is left of the cat?"
 CORNER = np.arange(24) < 3
@@ -42,19 +42,20 @@ def test_a_steered_answer_looks_at_the_region(loaded: LoadedModel, picture: Imag
     assert still.token_ids == plain.token_ids and np.array_equal(still.attention, plain.attention)
 
 
-def test_two_pictures_have_a_mask_each(loaded: LoadedModel, picture: Image.Image) -> None:
-    """The region lies on the second picture: its tokens get the attention."""
-    masks = [np.zeros(24, dtype=bool), CORNER]
-    *_, chunk = answer(
-        loaded,
-        [picture, picture],
-        QUESTION,
-        max_new_tokens=4,
-        steering=Steering({0: None}, 12.0),
-        region_masks=masks,
+def test_two_pictures_have_a_mask_each(any_loaded: LoadedModel, picture: Image.Image) -> None:
+    """In every family the region on the second picture gets the attention of all layers that have maps."""
+    asked: dict[str, Any] = {"max_new_tokens": 4}
+    *_, plain = answer(any_loaded, [picture, picture], QUESTION, **asked)
+    assert plain.trace is not None
+    counts = [grid.n_tokens for grid in plain.trace.grids]
+    masks = [np.arange(count) < share * count for count, share in zip(counts, (0, 1 / 4), strict=True)]
+    heads = dict.fromkeys(any_loaded.attention_layers)
+    *_, steered = answer(
+        any_loaded, [picture, picture], QUESTION, **asked, steering=Steering(heads, 12.0), region_masks=masks
     )
-    assert chunk.trace is not None
-    assert (chunk.trace.attention[:, 0, 24:27].sum(axis=1) > 0.95).all()
+    assert steered.trace is not None
+    assert steered.trace.attention[:, :, np.concatenate(masks)].sum(axis=2).min() > 0.9
+    assert plain.trace.attention[:, :, np.concatenate(masks)].sum(axis=2).max() < 0.8
 
 
 @pytest.mark.parametrize("masks", [(), [np.zeros(24, dtype=bool)], [np.ones(23, dtype=bool)]])
@@ -156,3 +157,14 @@ def test_what_was_found_is_kept_by_model(tmp_path: Path, loaded: LoadedModel) ->
         path.write_text(damage)
         with pytest.raises(StorageError, match="damaged"):
             found_steering(loaded.name, settings)
+
+
+def test_the_bundled_model_s_steering_is_the_table_s() -> None:
+    """Kept with the model, of heads that it has, and the very setting that the table reports."""
+    settings = Settings(device="cpu")
+    found = found_steering(load_model(settings), settings)
+    table = json.loads((ASSETS_DIR / "benchmarks" / "steering.json").read_text(encoding="utf-8"))
+    chosen = table["last"]["rows"][0]
+    assert found is not None and found.steering == Steering.from_dict(chosen["steering"])
+    figures = found.measured["figures"]
+    assert figures == {name: chosen[name] for name in figures} and figures["low"] > figures["base"]

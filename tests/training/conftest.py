@@ -27,6 +27,12 @@ def loaded(tiny_model_dir: Path) -> LoadedModel:
 
 
 @pytest.fixture
+def any_loaded(any_dir: Path) -> LoadedModel:
+    """Every family in turn."""
+    return load_model(Settings(model=str(any_dir), device="cpu"))
+
+
+@pytest.fixture
 def samples() -> list[Sample]:
     return [make_sample(i) for i in range(6)]
 

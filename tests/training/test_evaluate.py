@@ -25,6 +25,7 @@ def test_a_mean_leaves_out_what_could_not_be_scored():
         "sayo_reward": 0.5,
         "energy": 0.25,
         "pointing": 1.0,
+        "length": 0.0,
     }
     assert summary([]) == dict.fromkeys(summary([one]), None) | {"count": 0}
 

@@ -75,9 +75,12 @@ def untimed(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{k: v for k, v in event.items() if k not in ("seconds", "remaining_s")} for event in events]
 
 
-def test_one_step_changes_every_adapter_weight_and_no_base_weight(make_run, samples: list[Sample]):
-    run = make_run()
-    start = adapter_weights(make_policy(make_run("other").loaded, replace(CONFIG, seed=0), None))
+def test_one_step_changes_every_adapter_weight_and_no_base_weight(
+    any_dir: Path, tmp_path: Path, samples: list[Sample]
+):
+    """In every family."""
+    run = Run(any_dir, tmp_path / "run")
+    start = adapter_weights(make_policy(Run(any_dir, tmp_path / "other").loaded, CONFIG, None))
     policy, _ = run.train(samples, replace(CONFIG, steps=1))
     after = adapter_weights(policy)
     # LoRA's B starts at zero: in the first step it takes all of the gradient.

@@ -126,7 +126,7 @@ def _on_screen(page: Page, layer: str, point: tuple[float, float]) -> tuple[floa
         """(layer) => {
             const node = document.querySelector(layer), rect = node.getBoundingClientRect();
             const viewer = sayo.viewers[node.closest('[data-viewer]').dataset.viewer];
-            const { width, height } = viewer.value.picture;
+            const { width, height } = viewer.size;
             return [rect.left, rect.top, rect.width / width, rect.height / height];
         }""",
         layer,

@@ -16,9 +16,11 @@ from sayo_app.core.region import Region
 from sayo_app.errors import CorrectionError, PictureError, QuestionError, RegionError, SayoError
 from sayo_app.settings import Settings
 from sayo_app.ui import handlers, retrain, run_view
+from sayo_app.ui.answers import Answered
 from sayo_app.ui.charts import token_chart, training_chart
-from sayo_app.ui.correct import read_boxes, save_correction
+from sayo_app.ui.correct import save_correction
 from sayo_app.ui.corrections import save_changes
+from sayo_app.ui.page_state import PageState
 from sayo_app.ui.studio import Session, Studio
 from storage.records import RunConfig, RunRecord
 from storage.store import Store
@@ -36,9 +38,11 @@ def studio(data_dir: Path) -> Iterator[Studio]:
 def session() -> Session:
     """As it is after an answer."""
     pixels = np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)
-    return Session(
-        picture=Image.fromarray(pixels), answer_id="answer-1", question="What is here?", trace=make_trace()
-    )
+    session = Session()
+    session.look_at([Image.fromarray(pixels)], {})
+    session.answers.remember(Answered("answer-1", session.pictures, "What is here?", make_trace()))
+    session.current = "answer-1"
+    return session
 
 
 def boxes(*regions: dict, answer: str = "answer-1") -> str:
@@ -82,7 +86,7 @@ def test_empty_and_overlong_questions(studio: Studio, question: str | None) -> N
 
 def test_question_without_a_picture(studio: Studio) -> None:
     with pytest.raises(PictureError, match="Upload one"):
-        next(studio.answer(None, "What is here?", None))
+        next(studio.answer((), "What is here?", None))
 
 
 def test_correction_is_saved_with_picture_and_trace_and_then_revised(
@@ -93,11 +97,12 @@ def test_correction_is_saved_with_picture_and_trace_and_then_revised(
     record = studio.store.get_correction(number)
     assert record.regions == (Region.box(10, 20, 110, 120),)
     assert (record.corrected_answer, record.author, record.question) == ("red", "Ada", "What is here?")
-    assert record.answer_shown == session.trace.text
+    answered = session.answered("answer-1")
+    assert record.answer_shown == answered.trace.text
     assert np.array_equal(
-        np.asarray(studio.store.load_picture(record.picture_id)), np.asarray(session.picture)
+        np.asarray(studio.store.load_picture(record.picture_id)), np.asarray(session.pictures[0])
     )
-    assert studio.store.load_trace(record.trace_id).tokens == session.trace.tokens
+    assert studio.store.load_trace(record.trace_id).tokens == answered.trace.tokens
     again, fresh = save_correction(studio, session, boxes(BOX, BOX), "", "Ada")
     assert (again, fresh) == (number, False)
     assert len(studio.store.get_correction(number).regions) == 2
@@ -121,7 +126,7 @@ def test_box_that_no_picture_has(studio: Studio, session: Session, box: tuple, e
 @pytest.mark.parametrize("sent", ["", "null", "[]", '{"id": 3, "regions": []}', '{"id": "a"}', "{"])
 def test_what_no_page_of_ours_sends(sent: str) -> None:
     with pytest.raises(CorrectionError, match="Reload the page"):
-        read_boxes(sent)
+        PageState.read(sent)
 
 
 def test_nothing_drawn_and_nothing_typed(studio: Studio, session: Session) -> None:
@@ -134,6 +139,15 @@ def test_answer_that_was_replaced_or_is_gone(studio: Studio, session: Session) -
         save_correction(studio, session, boxes(BOX, answer="answer-0"), "red", "")
     with pytest.raises(CorrectionError, match="Ask the question again"):
         save_correction(studio, Session(), boxes(BOX), "red", "")
+
+
+def test_answer_about_two_pictures_is_not_stored_as_one_about_the_first(
+    studio: Studio, session: Session
+) -> None:
+    answered = session.answered("answer-1")
+    answered.pictures = (*answered.pictures, *answered.pictures)
+    with pytest.raises(CorrectionError, match="one picture"):
+        save_correction(studio, session, boxes(BOX), "red", "")
 
 
 def test_edit_makes_a_revision_and_wants_the_boxes_of_that_correction(
@@ -177,6 +191,7 @@ def run_record(folder: Path, **fields: object) -> RunRecord:
         "state": "running",
         "config": RunConfig(steps=10).to_dict(),
         "pid": 1,
+        "host": None,
         "process_started_at": 0.0,
         "error": None,
         "created_at": now,

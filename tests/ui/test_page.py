@@ -80,8 +80,7 @@ def test_bad_pictures_leave_the_picture_and_the_question(page: Page, tmp_path: P
     ]
     expect(last_toast(page)).to_contain_text(said)
     expect(question(page)).to_have_value("What is here?")
-    size = "[sayo.viewers['ask-viewer'].value.picture.width, sayo.viewers['ask-viewer'].value.picture.height]"
-    assert page.evaluate(size) == [300, 200]
+    assert page.evaluate("sayo.viewers['ask-viewer'].size") == {"width": 300, "height": 200}
 
 
 def test_bad_questions_are_kept(page: Page) -> None:

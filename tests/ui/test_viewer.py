@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,11 +14,15 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from sayo_app.core.grid import ImageGrid
+from sayo_app.core.heatmap import token_maps
 from sayo_app.core.region import Region
 from sayo_app.core.trace import AttentionTrace
+from sayo_app.ui import inspect
+from sayo_app.ui.answers import Answered
 from sayo_app.ui.cards import cards, cards_value
-from sayo_app.ui.figures import region_numbers
-from sayo_app.ui.viewer import answer_value, picture_value, viewer
+from sayo_app.ui.viewer import answer_value, pictures_value, viewer
+from sayo_app.ui.views import region_numbers, view_data
 from tests.ui.driving import click_at, drag, make_trace
 
 pytestmark = pytest.mark.browser
@@ -36,23 +41,30 @@ Opened = Callable[..., Page]
 
 def demo(trace: AttentionTrace, *, second: bool = False) -> gr.Blocks:
     """One viewer (or two of a group) with an answer; what it sends is written into #sent."""
-    picture = Image.fromarray(
-        np.random.default_rng(1).integers(0, 255, (*trace.grid.image_wh[::-1], 3), dtype=np.uint8)
+    pictures = tuple(
+        Image.fromarray(np.random.default_rng(i).integers(0, 255, (*grid.image_wh[::-1], 3), dtype=np.uint8))
+        for i, grid in enumerate(trace.grids)
     )
-    value = answer_value(picture_value(picture, "p", [("cat", (1, 2, 30, 40))]), "answer-1", trace)
+    shown = pictures_value([(it, f"p{i}") for i, it in enumerate(pictures)], [("cat", (1, 2, 30, 40))])
+    answered = Answered("answer-1", pictures, "What?", trace, recorded="Only a recording.")
+    value = answer_value(shown, answered)
 
     def on_regions(event: gr.EventData) -> Any:
-        regions = [Region.from_dict(region).fitted(picture.size) for region in event.regions]
-        numbers = region_numbers(trace, regions) if regions else {}
-        sent = json.dumps([region.to_dict() for region in regions])
-        return gr.HTML(numbers={"id": event.id, "revision": event.revision, **numbers}), sent
+        own = inspect.drawn(answered, event)
+        sent = json.dumps([region.to_dict() for region in own.regions])
+        return gr.HTML(numbers=inspect.measured(answered, event)[0]), sent
+
+    def on_view(event: gr.EventData) -> Any:
+        maps = view_data(trace, answered.token_maps(event.view), "token")
+        return gr.HTML(maps={"id": event.id, "view": event.view, "data": maps})
 
     with gr.Blocks(analytics_enabled=False) as blocks:
         sent = gr.Textbox(elem_id="sent")
         ids = ("one", "two") if second else ("one",)
-        viewers = [viewer(name, hint="", editable=True, group="g") for name in ids]
+        viewers = [viewer(name, hint="", editable=True, inspect=True, group="g") for name in ids]
         for component in viewers:
             component.regions(on_regions, None, [component, sent], queue=False)
+            component.viewmaps(on_view, None, component, queue=False)
         blocks.load(lambda: [value] * len(viewers) if second else value, None, viewers)
     return blocks
 
@@ -158,13 +170,13 @@ def test_box_of_a_step_and_figures_of_the_server(opened: Opened) -> None:
     trace = make_trace()
     page = opened(trace)
     drag(page, LAYER, (0, 0), (160, 120))
-    numbers = region_numbers(trace, [Region.box(0, 0, 160, 120)])
-    reward = page.locator("#one [data-testid=number-reward]")
-    wanted = f"{numbers['answer']['reward'][0]:.2f}".replace("-", "−")
+    numbers = region_numbers(trace, token_maps(trace, "centred"), [Region.box(0, 0, 160, 120)])
+    reward = page.locator("#one [data-testid=number-sayo]")
+    wanted = f"{numbers['answer']['sayo'][0]:.2f}".replace("-", "−")
     expect(reward.locator("td").last).to_have_text(wanted)
     page.locator("#one [data-testid=token-2]").click()
     expect(reward.locator("td")).to_have_count(3)
-    expect(reward.locator("td").first).to_have_text(f"{numbers['token']['reward'][2]:.2f}".replace("-", "−"))
+    expect(reward.locator("td").first).to_have_text(f"{numbers['token']['sayo'][2]:.2f}".replace("-", "−"))
     page.locator("#one [data-testid=region-step-0]").select_option("1")
     # Token 2 is in step 0: the box no longer holds there.
     expect(reward.locator("td").first).to_have_text("–")
@@ -266,3 +278,163 @@ def test_fits_a_phone(opened: Opened) -> None:
     page.locator("#one [data-testid=toggle-draw]").click()
     drag(page, LAYER, (20, 30), (120, 130))
     assert boxes(page) == [[20, 30, 120, 130]]
+
+
+def overlay(page: Page, canvas: str = "#one [data-testid=heat]") -> np.ndarray:
+    """The opacity of each pixel of an overlay, from 0 to 255."""
+    shape, flat = page.evaluate(
+        """(name) => {
+            const canvas = document.querySelector(name);
+            const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            return [[canvas.height, canvas.width], [...data].filter((_, i) => i % 4 === 3)];
+        }""",
+        canvas,
+    )
+    return np.array(flat).reshape(shape)
+
+
+def tiled_trace() -> AttentionTrace:
+    """Two tiles side by side, then a thumbnail of 2 x 1 cells over them, and a newline token without area."""
+    cells = [(0, 0, 150, 240), (150, 0, 320, 240), (0, 0, 320, 120), (0, 120, 320, 240), (320, 0, 320, 240)]
+    trace = make_trace()
+    attention = np.ascontiguousarray(trace.attention[:, :, :5])
+    grid = ImageGrid((320, 240), np.array(cells, dtype=float), None)
+    return AttentionTrace(**{**vars(trace), "grids": (grid,), "attention": attention})
+
+
+def test_tiles_are_painted_in_the_browser_as_they_are_on_the_server(opened: Opened) -> None:
+    trace = tiled_trace()
+    page = opened(trace)
+    page.locator("#one [data-testid=method-reward]").click()
+    for token in (0, 1, 2):
+        page.locator(f"#one [data-testid=token-{token}]").click()
+        painted = trace.grid.paint(token_maps(trace, "reward")[token])
+        wanted = 0.75 * (0.3 * 255 + 0.7 * np.round(255 * painted / painted.max()))
+        np.testing.assert_allclose(overlay(page), wanted, atol=1.5)
+
+
+def test_number_keys_choose_maps_and_those_that_do_not_apply_say_why(opened: Opened) -> None:
+    page = opened(make_trace())
+    page.locator("#one [data-testid=token-1]").click()
+    pressed = "#one .sv-option[aria-pressed=true]"
+    for key, name in (("2", "reward"), ("3", "raw"), ("1", "centred")):
+        page.keyboard.press(key)
+        expect(page.locator(pressed)).to_have_attribute("data-method", name)
+    gradient = page.locator("#one [data-testid=method-gradient]")
+    expect(gradient).to_be_disabled()
+    expect(gradient).to_have_attribute("title", "Not here: Only a recording.")
+    page.keyboard.press("6")
+    expect(page.locator(pressed)).to_have_attribute("data-method", "centred")
+
+
+def test_one_layer_is_shown(opened: Opened) -> None:
+    trace = make_trace()
+    trace.attention[:, 0] = np.roll(trace.attention[:, 0], 7, axis=1)
+    page = opened(trace)
+    page.locator("#one [data-testid=heads-panel] summary").click()
+    page.locator("#one [data-testid=layer-choice]").select_option("layer:1")
+    page.wait_for_function("sayo.viewers.one.view === 'layer:1'")
+    page.locator("#one [data-testid=token-2]").click()
+    assert hottest_cell(page) == 9
+
+
+def test_a_clicked_spot_tells_who_looked_there(opened: Opened) -> None:
+    page = opened(make_trace())  # token i looks hardest at cell i, 40 x 40 px each
+    click_at(page, LAYER, (100, 20))
+    first = page.locator("#one [data-testid=spot] .sv-tool").first
+    expect(first).to_contain_text("is")
+    expect(page.locator("#one [data-testid=colour]")).to_have_value("spot")
+    shade = "(i) => sayo.viewers.one.chips[i].style.getPropertyValue('--shade')"
+    assert page.evaluate(shade, 2) == "100%"
+    first.click()
+    expect(page.locator("#one [data-testid=token-2]")).to_have_attribute("aria-pressed", "true")
+    page.locator("#one [data-testid=token-2]").press("Escape")
+    expect(page.locator("#one [data-testid=spot]")).to_be_empty()
+    assert page.evaluate(shade, 2) == "0%"
+    with _nothing_but(page):
+        page.locator("#one [data-testid=toggle-draw]").click()
+        click_at(page, LAYER, (300, 20))
+        expect(first).to_contain_text("</answer>")
+
+
+def test_tokens_take_the_colour_that_is_asked_for(opened: Opened) -> None:
+    trace = make_trace()
+    page = opened(trace)
+    page.locator("#one [data-testid=colour]").select_option("entropy")
+    shades = page.evaluate(
+        "sayo.viewers.one.chips.map((it) => parseInt(it.style.getPropertyValue('--shade')))"
+    )
+    wanted = 100 * trace.entropies / trace.entropies.max()
+    np.testing.assert_allclose(shades, wanted, atol=1)
+    drag(page, LAYER, (1, 1), (39, 39))
+    page.locator("#one [data-testid=colour]").select_option("region")
+    page.wait_for_function("sayo.viewers.one.chips[0].style.getPropertyValue('--shade') === '100%'")
+
+
+def test_steps_fold_and_have_a_map_each(opened: Opened) -> None:
+    page = opened(make_trace())
+    step = page.locator("#one .sv-step[data-row='1']")
+    expect(step.locator(".sv-stepmap")).to_be_visible()
+    expect(step.locator("[data-testid=token-5]")).to_be_visible()
+    page.locator("#one [data-testid=fold-1]").click()
+    expect(step.locator("[data-testid=token-5]")).to_be_hidden()
+    expect(step.locator(".sv-folded")).to_have_text("<answer>cat</answer>")
+    page.locator("#one [data-testid=fold-1]").click()
+    expect(step.locator("[data-testid=token-5]")).to_be_visible()
+
+
+def test_each_picture_has_its_own_overlay_and_boxes(opened: Opened) -> None:
+    """48 image tokens: 6 of the first picture, 42 of the second; token i looks hardest at image token i."""
+    grids = (ImageGrid.regular((300, 200), (2, 3)), ImageGrid.regular((70, 60), (6, 7)))
+    page = opened(AttentionTrace(**{**vars(make_trace()), "grids": grids}))
+    page.locator("#one [data-testid=method-reward]").click()
+    page.locator("#one [data-testid=token-4]").click()
+    assert hottest_cell(page) == 4
+    page.locator("#one [data-testid=token-7]").click()
+    assert int(overlay(page, "#one [data-testid=picture-1] canvas").argmax()) == 1
+    drag(page, LAYER, (10, 20), (110, 120))
+    page.locator("#one [data-testid=picture-1]").click()
+    assert boxes(page) == [] and hottest_cell(page) == 1
+    drag(page, LAYER, (10, 0), (20, 10))
+    energy = page.locator("#one [data-testid=number-energy] td")
+    expect(energy.first).to_have_text(re.compile(r"^\d\d %$"))
+    page.locator("#one [data-testid=picture-0]").click()
+    assert boxes(page) == [[10, 20, 110, 120]]
+
+
+def test_stepping_through_a_long_answer_is_quick_enough_to_see_nothing_of_it(opened: Opened) -> None:
+    """1,000 tokens at 1,024 image tokens: the server is not asked, and only two chips change a step.
+    How long a step takes is measured by tests/measure_viewer.py."""
+    tokens = (*(f" word{i}." if i % 25 == 24 else f" word{i}" for i in range(999)), "<|im_end|>")
+    page = opened(make_trace(tokens=tokens, image_wh=(320, 320), grid_hw=(32, 32)))
+    page.locator("#one [data-testid=token-500]").click()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    changed = page.evaluate(
+        """() => new Promise((resolve) => {
+            const viewer = sayo.viewers.one, seen = new Set();
+            const observer = new MutationObserver((records) => {
+                for (const record of records) if (record.target.matches('.sv-chip')) seen.add(record.target);
+            });
+            observer.observe(viewer.parts.tokens, { subtree: true, attributes: true });
+            viewer.stepToken(1);
+            setTimeout(() => resolve(seen.size), 0);
+        })"""
+    )
+    assert changed == 2
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#one [data-testid=token-502]")).to_have_attribute("aria-pressed", "true")
+    assert asked == []
+
+
+def test_sinks_are_counted_and_outlined(opened: Opened) -> None:
+    kept = np.ones(48, dtype=bool)
+    kept[[0, 9]] = False
+    page = opened(AttentionTrace(**{**vars(make_trace()), "sink_mask": kept}))
+    toggle = page.locator("#one [data-testid=toggle-sinks]")
+    expect(toggle).to_have_text("2 sinks")
+    expect(page.locator("#one .sv-sink")).to_have_count(0)
+    toggle.click()
+    expect(page.locator("#one .sv-sink")).to_have_count(2)
+    place = page.locator("#one .sv-sink").last.evaluate("(it) => [it.style.left, it.style.top]")
+    assert place == ["12.5%", "16.6667%"], "cell 9 is the second of the second row of 8 x 6"

@@ -4,43 +4,76 @@ from __future__ import annotations
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from sayo_app.core.heatmap import answer_map, step_map, token_maps
+from sayo_app.core.grid import ImageGrid
+from sayo_app.core.heatmap import token_maps
 from sayo_app.core.metrics import top_entropy_tokens
 from sayo_app.core.region import Region
-from sayo_app.ui.viewer import answer_value, data_url, picture_value, streaming_value
+from sayo_app.core.trace import AttentionTrace
+from sayo_app.errors import CorrectionError, InputError
+from sayo_app.ui.answers import Answered, Answers, head_of
+from sayo_app.ui.viewer import answer_value, data_url, picture_value, pictures_value, streaming_value
+from sayo_app.ui.views import packed_bytes, view_data
 from tests.ui.driving import make_trace
 
 
-def unpacked(maps: dict, part: str) -> np.ndarray:
-    flat = np.frombuffer(base64.b64decode(maps[part]), dtype=np.uint8)
-    return flat.reshape(-1, maps["height"], maps["width"])
+def answered(**changes: Any) -> Answered:
+    fields: dict[str, Any] = {"trace": make_trace()} | changes
+    return Answered("a", (Image.new("RGB", (320, 240)),), "What?", **fields)
 
 
-def test_maps_are_bytes_scaled_to_their_own_maximum() -> None:
+def shown(*sizes_wh: tuple[int, int]) -> dict[str, Any]:
+    sizes = sizes_wh or ((320, 240),)
+    return pictures_value([(Image.new("RGB", size), f"p{i}") for i, size in enumerate(sizes)])
+
+
+def test_first_maps_come_with_the_answer_and_the_others_are_asked_for() -> None:
+    value = answer_value(shown(), answered())
+    assert set(value["views"]) == {"centred", "reward"}
+    wanted = view_data(make_trace(), token_maps(make_trace(), "centred"), "token")
+    assert value["views"]["centred"] == wanted
+    assert value["layers"] == [1, 2]
+    assert value["pictures"][0]["grid"] == {"image_wh": [320, 240], "grid_hw": [6, 8]}
+
+
+def test_views_that_cannot_be_shown_say_why() -> None:
+    value = answer_value(shown(), answered(recorded="Opened from a file."))
+    assert value["unavailable"]["gradient"] == "Opened from a file."
+    assert "sinks" in value["unavailable"]["filtered"], "the trace knows of no sinks"
+    assert "centred" not in value["unavailable"]
+    assert "recorded" in answered(steered=True).why_not("rollout")
+    assert answered().why_not("head:1:0") is None
+    assert answered(recorded="Opened from a file.").why_not("head:1:0") == "Opened from a file."
+
+
+@pytest.mark.parametrize(
+    "view", ["", "layer:", "layer:-1", "layer:7", "layer:x", "gradient", "no such", "head:0:0"]
+)
+def test_views_that_no_recording_has_are_refused(view: str) -> None:
+    with pytest.raises(InputError):
+        answered().token_maps(view)
+
+
+def test_sinks_are_given_picture_by_picture() -> None:
     trace = make_trace()
-    value = answer_value(picture_value(Image.new("RGB", (320, 240)), "p"), "a", trace)
-    for method in ("centred", "reward"):
-        maps = value["maps"][method]
-        assert (maps["height"], maps["width"]) == (6, 8)
-        wanted = token_maps(trace, method)
-        tokens = unpacked(maps, "tokens").reshape(len(wanted), -1)
-        scaled = 255 * wanted / wanted.max(axis=1, keepdims=True)
-        assert np.abs(tokens - scaled).max() <= 0.51
-        for sent, step in zip(unpacked(maps, "steps"), trace.steps, strict=True):
-            one = step_map(trace, method, step)
-            assert np.abs(sent.ravel() - 255 * one / one.max()).max() <= 0.51
-        whole = answer_map(trace, method)
-        assert np.abs(unpacked(maps, "answer").ravel() - 255 * whole / whole.max()).max() <= 0.51
+    kept = np.ones(48, dtype=bool)
+    kept[[1, 5]] = False
+    grids = (ImageGrid.regular((20, 20), (2, 2)), ImageGrid.regular((440, 10), (1, 44)))
+    both = AttentionTrace(**{**vars(trace), "grids": grids, "sink_mask": kept})
+    value = answer_value(shown((20, 20), (440, 10)), answered(trace=both))
+    assert value["sinks"] == [[1], [1]]
+    assert answer_value(shown(), answered())["sinks"] is None
 
 
 def test_value_says_what_the_reward_reads_and_keeps_the_boxes() -> None:
     trace = make_trace()
-    shown = picture_value(Image.new("RGB", (320, 240)), "p", [("red cat", (1, 2, 3, 4))])
-    value = answer_value(shown, "a", trace, [Region.box(1, 2, 30, 40, step=1)])
+    picture = picture_value(Image.new("RGB", (320, 240)), "p", [("red cat", (1, 2, 3, 4))])
+    value = answer_value(picture, answered(), [Region.box(1, 2, 30, 40, step=1)])
     assert value["top"] == top_entropy_tokens(trace.entropies).tolist()
     assert value["regions"] == [Region.box(1, 2, 30, 40, step=1).to_dict()]
     assert value["truth"] == [{"label": "red cat", "box_xyxy": [1, 2, 3, 4]}]
@@ -48,24 +81,16 @@ def test_value_says_what_the_reward_reads_and_keeps_the_boxes() -> None:
     assert len(value["entropies"]) == len(trace.tokens)
 
 
-def test_map_of_nothing_is_all_zero() -> None:
-    trace = make_trace()
-    trace.attention[:] = 0
-    maps = answer_value(picture_value(Image.new("RGB", (320, 240)), "p"), "a", trace)["maps"]
-    assert not unpacked(maps["reward"], "tokens").any()
-
-
 def test_answer_of_one_token_has_no_maps_but_a_value() -> None:
-    trace = make_trace(tokens=("<|im_end|>",))
-    value = answer_value(picture_value(Image.new("RGB", (320, 240)), "p"), "a", trace)
-    assert value["maps"]["centred"]["tokens"] == ""
+    value = answer_value(shown(), answered(trace=make_trace(tokens=("<|im_end|>",))))
+    assert value["views"]["centred"]["token"]["bytes"] == ""
     assert value["steps"] == []
 
 
 def test_large_picture_is_sent_smaller_but_keeps_its_size_in_pixels() -> None:
     value = picture_value(Image.new("RGB", (4000, 1000), "red"), "p")
-    assert (value["picture"]["width"], value["picture"]["height"]) == (4000, 1000)
-    kind, data = value["picture"]["src"].split(",")
+    assert (value["pictures"][0]["width"], value["pictures"][0]["height"]) == (4000, 1000)
+    kind, data = value["pictures"][0]["src"].split(",")
     assert kind == "data:image/jpeg;base64"
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (1280, 320)
 
@@ -78,9 +103,29 @@ def test_small_picture_is_sent_without_loss() -> None:
     assert np.array_equal(np.asarray(sent), np.asarray(picture))
 
 
-def test_streaming_value_has_the_tokens_so_far_and_no_maps() -> None:
-    shown = picture_value(Image.new("RGB", (32, 24)), "p")
-    value = streaming_value(shown, "a", ("The", " cat"))
-    assert value["tokens"] == ["The", " cat"]
-    assert value["status"] == "streaming"
-    assert "maps" not in value
+def test_streaming_value_has_the_tokens_so_far_and_the_newest_look() -> None:
+    value = streaming_value(shown(), "a", ("The", " cat"))
+    assert (value["tokens"], value["status"], value["live"]) == (["The", " cat"], "streaming", None)
+    assert "grid" not in value["pictures"][0] and "views" not in value
+    grids = (ImageGrid.regular((320, 240), (1, 2)),)
+    value = streaming_value(shown(), "a", ("The", " cat"), grids, packed_bytes(np.array([[0.1, 0.2]])))
+    assert value["pictures"][0]["grid"]["grid_hw"] == [1, 2]
+    assert base64.b64decode(value["live"]) == bytes([128, 255])
+
+
+def test_only_the_last_answers_are_kept() -> None:
+    answers = Answers()
+    for number in range(12):
+        answers.remember(Answered(str(number), (), "", make_trace()))
+    assert answers.get("11") is not None and answers.get("0") is None
+    with pytest.raises(CorrectionError, match="let go of"):
+        answers.find("0")
+    with pytest.raises(CorrectionError, match="Ask the question again"):
+        answers.find({"id": 3})
+
+
+@pytest.mark.parametrize("view", ["head:1", "head:1:2:3", "head:a:b", "layer:1:2", "head:-1:0"])
+def test_heads_are_named_by_layer_and_number(view: str) -> None:
+    assert head_of("head:12:3") == (12, 3)
+    with pytest.raises(InputError):
+        head_of(view)

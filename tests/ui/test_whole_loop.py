@@ -59,7 +59,7 @@ def draw_and_save(page: Page) -> None:
     )
     drag(page, "#ask-viewer [data-testid=layer]", (x0, y0), (x1, y1))
     assert page.evaluate("sayo.viewers['ask-viewer'].editor.regions[0].box_xyxy") == [x0, y0, x1, y1]
-    expect(page.locator("#ask-viewer [data-testid=number-reward] td").last).to_have_text(
+    expect(page.locator("#ask-viewer [data-testid=number-sayo] td").last).to_have_text(
         re.compile(r"^−?\d\.\d\d$")
     )
     picture(page, "ask")
