@@ -190,7 +190,7 @@ class RunConfig:
         name: name of the resulting adapter; empty means one is made up.
     """
 
-    reward: str = "sayo+answer"
+    reward: str = "sayo-exact+answer"
     attention_weight: float = 1.0
     attention_layers: str = "last"
     tokens: str = "entropy"
@@ -203,8 +203,8 @@ class RunConfig:
     steps: int = 60
     num_generations: int = 8
     prompts_per_step: int = 4
-    learning_rate: float = 5e-4
-    beta: float = 0.001
+    learning_rate: float = 1e-4
+    beta: float = 0.05
     epsilon: float = 0.2
     temperature: float = 1.0
     top_p: float = 0.9
@@ -250,7 +250,14 @@ class RunConfig:
         """Defaults for a model: measured ones for the bundled, those of the paper's code for any other."""
         if model == BUNDLED:
             return cls()
-        return cls(model=model, learning_rate=5e-6, num_generations=16, max_new_tokens=110)
+        return cls(
+            model=model,
+            reward="sayo+answer",
+            learning_rate=5e-6,
+            beta=0.001,
+            num_generations=16,
+            max_new_tokens=110,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -11,6 +11,7 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from torch.optim import Optimizer
 
 from sayo_app.errors import TrainingError
+from storage.records import RunConfig
 from training.policy import POLICY, Policy
 from training.stopping import Best
 
@@ -65,7 +66,8 @@ def load_checkpoint(
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        saved_config = state["config"]
+        # A setting that is newer than the checkpoint had its default.
+        saved_config = RunConfig.from_dict(state["config"]).to_dict()
     except Exception as error:
         raise TrainingError(
             expected=f"a readable checkpoint at {path}",
@@ -82,5 +84,5 @@ def load_checkpoint(
     set_peft_model_state_dict(policy.model, state["adapter"], adapter_name=POLICY)
     optimiser.load_state_dict(state["optimiser"])
     torch.set_rng_state(state["random"])
-    best = state["best"]
+    best = state.get("best")
     return Progressed(state["step"], state["before"], None if best is None else Best(**best))

@@ -141,7 +141,9 @@ class Plan:
     corrections: int = 64
     held_out: int = 256
     others: int = 192
-    config: RunConfig = field(default_factory=lambda: RunConfig(eval_every=10, max_kl=0.0))
+    config: RunConfig = field(
+        default_factory=lambda: RunConfig(learning_rate=5e-4, beta=0.001, eval_every=10, max_kl=0.0)
+    )
 
 
 def study_report(options: argparse.Namespace) -> dict[str, Any]:

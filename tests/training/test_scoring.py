@@ -24,9 +24,8 @@ from training.scoring import Reading, Scorer, Scores, divergence, entropy, make_
 
 def judged(loaded: LoadedModel, batch: Batch, completions: Completions) -> list[Judged]:
     scores = Scorer(loaded.model, reward_view(loaded))(batch, completions)
-    return judge_completions(
-        batch, completions, scores.rows, looks_of(loaded, batch, completions, scores.entropies)
-    )
+    looks = looks_of(loaded, batch, completions, scores.entropies)
+    return judge_completions(batch, completions, scores.rows, looks)
 
 
 def rollout(loaded: LoadedModel, samples: list[Sample], tokens: int = 14) -> tuple[Batch, Completions]:
