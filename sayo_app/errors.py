@@ -53,6 +53,18 @@ class CorrectionError(InputError):
     """A correction that lacks something it needs."""
 
 
+class ImportFileError(InputError):
+    """A file that cannot be imported; nothing of it was stored."""
+
+
+class ImportRowError(InputError):
+    """A row of a file that cannot be used; the other rows can."""
+
+
+class ExportFileError(InputError):
+    """A file that cannot be written where it was asked for."""
+
+
 class ModelError(SayoError):
     """The model cannot do what was asked."""
 

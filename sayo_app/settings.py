@@ -27,6 +27,8 @@ class Settings:
         max_file_bytes: largest upload.
         max_picture_pixels: largest width x height that is decoded.
         max_question_chars: longest question.
+        max_import_bytes: largest file that is imported, pictures beside it not counted.
+        max_import_rows: most rows in it.
         max_new_tokens: longest answer, in tokens.
         trust_remote_code: run code that comes with a model; only the operator turns it on.
     """
@@ -40,6 +42,8 @@ class Settings:
     max_file_bytes: int = 20_000_000
     max_picture_pixels: int = 40_000_000
     max_question_chars: int = 2_000
+    max_import_bytes: int = 500_000_000
+    max_import_rows: int = 200_000
     max_new_tokens: int = 110
     trust_remote_code: bool = False
 

@@ -64,7 +64,7 @@ def put_item(
     wanted: int = 0,
     batch_id: int | None = None,
 ) -> WorkItem:
-    """`ItemStore.add_item` within a session; an item that is new belongs to the import."""
+    """`ItemStore.add_item` within a session; an item that was not on the list becomes the import's."""
     question = clean(question).strip()
     if not question:
         raise CorrectionError(
@@ -75,6 +75,9 @@ def put_item(
     key = {"picture_id": picture_id, "question_sha256": hashlib.sha256(question.encode()).hexdigest()}
     insert_missing(session, WorkItem, **key, question=question, batch_id=batch_id, wanted=0)
     item = session.scalars(select(WorkItem).filter_by(**key).with_for_update()).one()
+    if batch_id is not None and wanted and not item.wanted:
+        # Whatever puts it on the list can take it off again.
+        item.batch_id = batch_id
     before = (item.answer, item.family, item.priority, item.wanted)
     item.answer = item.answer or clean(answer or "").strip() or None
     item.family = item.family or short("family", family or "", 100) or None

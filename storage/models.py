@@ -177,6 +177,15 @@ class CorrectionRevision(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class ImportNote(Base):
+    """What an imported row said that has no column here; written again where its format is exported."""
+
+    __tablename__ = "import_notes"
+
+    correction_id: Mapped[int] = mapped_column(ForeignKey("corrections.id"), primary_key=True)
+    extra: Mapped[dict[str, Any]]
+
+
 class Draft(Base):
     """What somebody has drawn and not saved yet. Its version grows with every autosave."""
 

@@ -29,7 +29,7 @@ class PictureStore(Database):
         """
         self.require_writable()
         image = image.convert("RGB")
-        identity = _pixel_hash(image)
+        identity = pixel_hash(image)
         path = self._picture_path(identity)
         if not path.exists():
             with replacing(path) as temporary:
@@ -62,7 +62,7 @@ class PictureStore(Database):
             raise not_found("file of picture", picture_id) from error
         except (OSError, SyntaxError) as error:
             raise _damaged(path, str(error)) from error
-        if _pixel_hash(image) != picture_id:
+        if pixel_hash(image) != picture_id:
             raise _damaged(path, "other pixels")
         return image
 
@@ -114,7 +114,7 @@ def not_found(kind: str, identity: object) -> NotFoundError:
     )
 
 
-def _pixel_hash(image: Image.Image) -> str:
+def pixel_hash(image: Image.Image) -> str:
     digest = hashlib.sha256(f"RGB {image.width}x{image.height}\n".encode())
     digest.update(image.tobytes())
     return digest.hexdigest()

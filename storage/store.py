@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from storage.adapters import AdapterStore
-from storage.reviews import ReviewStore
+from storage.imports import ImportStore
 from storage.runs import RunStore
 
 
-class Store(ReviewStore, AdapterStore, RunStore):
+class Store(ImportStore, AdapterStore, RunStore):
     """Pictures, traces, work items, corrections, adapters and runs in one data folder and database.
 
     Opening it makes or migrates the database. See `storage.database.Database` for what opening can raise.

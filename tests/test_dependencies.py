@@ -33,6 +33,7 @@ ONLY_IN = {
     "accelerate": {"training"},
     "gradio": {"ui", "app"},
     "plotly": {"ui"},
+    "pyarrow": {"storage"},
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
 }

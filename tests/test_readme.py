@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from sayo_app.settings import REPOSITORY_DIR
+from storage.__main__ import _parser as storage_parser
+from storage.formats.catalogue import FORMATS
 from training.__main__ import _parser as training_parser
 
 README = (REPOSITORY_DIR / "README.md").read_text()
@@ -56,6 +58,16 @@ def test_app_commands_parse(command: str) -> None:
 def test_training_commands_parse(command: str) -> None:
     words = command.split()
     training_parser(wanted=words[:1]).parse_args(words)
+
+
+@pytest.mark.parametrize("command", re.findall(r"^python -m storage (.+)$", README, re.MULTILINE))
+def test_storage_commands_parse(command: str) -> None:
+    storage_parser().parse_args(command.split())
+
+
+def test_every_format_is_in_the_readme() -> None:
+    rows = re.findall(r"^\| `([a-z]+)`: [^|]+\| ✓ \| (✓?) ?\|", README, re.MULTILINE)
+    assert {name: bool(out) for name, out in rows} == {name: bool(f.write) for name, f in FORMATS.items()}
 
 
 def test_requirements_are_exact_and_leave_torchvision_out() -> None:
