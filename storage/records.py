@@ -182,6 +182,7 @@ class RunConfig:
         eval_every: steps between evaluations on held-out corrections; 0 means only before and after.
         base_adapter_id: adapter to go on from; None starts at the base model.
         name: name of the resulting adapter; empty means one is made up.
+        data: file to take the corrections from, in the format `data_format`; empty means the store's.
     """
 
     reward: str = "sayo+answer"
@@ -204,6 +205,8 @@ class RunConfig:
     base_adapter_id: int | None = None
     model: str = BUNDLED
     name: str = ""
+    data: str = ""
+    data_format: str = ""
 
     def __post_init__(self) -> None:
         if self.reward not in REWARDS:

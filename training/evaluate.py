@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from PIL import Image
 
 from sayo_app.core.metrics import pointing_game, region_energy
@@ -34,6 +35,7 @@ class Judged:
         energy: share of the attention on the picture that lies in the region, last full-attention
             layer, all rows.
         pointing: 1 where the strongest cell of that map is in the region, else 0.
+        look: that map, one value an image token; None for an answer without rows.
     """
 
     family: str
@@ -43,6 +45,7 @@ class Judged:
     format: float | None
     energy: float | None
     pointing: float | None
+    look: Float[np.ndarray, " image"] | None = None
 
     @property
     def parts(self) -> dict[str, float | None]:
@@ -65,10 +68,10 @@ def judge_completions(batch: Batch, completions: Completions, scores: Scores) ->
     judged = []
     for i, (prompt, text) in enumerate(zip(prompts, completions.texts, strict=True)):
         energy = pointing = None
+        look = attention[i].rows.mean(axis=0) if len(attention[i].rows) else None
         if prompt.region_mask is not None:
             energy = pointing = 0.0
-            if len(attention[i].rows):
-                look = attention[i].rows.mean(axis=0)
+            if look is not None:
                 energy = float(region_energy(look, prompt.region_mask))
                 pointing = float(pointing_game(look, prompt.region_mask, prompt.grid))
         judged.append(
@@ -77,6 +80,7 @@ def judge_completions(batch: Batch, completions: Completions, scores: Scores) ->
                 text=text,
                 energy=energy,
                 pointing=pointing,
+                look=look,
                 **{name: values[i] for name, values in parts.items()},
             )
         )
@@ -107,6 +111,12 @@ def judge(
             scores = scorer(batch, completions)
         judged += judge_completions(batch, completions, scores)
     return judged
+
+
+def interleaved(parts: Sequence[Judged], processes: int) -> list[Judged]:
+    """What several processes judged, each every so manieth sample, end to end; in the samples' order."""
+    order = [i for first in range(processes) for i in range(first, len(parts), processes)]
+    return [one for _, one in sorted(zip(order, parts, strict=True), key=lambda pair: pair[0])]
 
 
 def summary(judged: Sequence[Judged]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from sayo_app.mllm.loading import LoadedModel
 from storage.records import RunConfig
 from training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from training.corrections import Sample
-from training.evaluate import Judged, judge, judge_completions, summary
+from training.evaluate import Judged, interleaved, judge, judge_completions, summary
 from training.objective import Loss, group_advantages, policy_loss
 from training.policy import Policy, make_policy
 from training.progress import Cancelled, Progress, StopSignal
@@ -45,6 +45,8 @@ from training.scoring import Scorer, reward_layer
 
 # Logits that one forward may hold, rows x tokens x vocabulary: 2**28 are 1 GB in float32.
 LOGIT_BUDGET = 2**28
+# What a kill may cost, in seconds of training.
+KEEP_EVERY_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def train(
     progress: Progress,
     base_adapter: Path | None = None,
     stop: StopSignal | None = None,
+    watch: Callable[[int, list[Judged]], None] = lambda step, judged: None,
 ) -> tuple[Policy, Outcome]:
     """Train an adapter on the training samples; go on from the folder's checkpoint if there is one.
 
@@ -108,6 +111,7 @@ def train(
         folder: the run's own, for the checkpoint.
         base_adapter: the adapter to start from and be held to; None starts from the bare model.
         stop: asked at every place where the run can stop.
+        watch: told the steps done and all held-out answers, in their order, at each evaluation.
 
     Raises:
         Cancelled: after a checkpoint of the last finished step.
@@ -119,14 +123,14 @@ def train(
     check = stop.check if trainee.accelerator.num_processes == 1 else lambda: None
 
     def evaluation(when: str, step: int) -> dict[str, Any]:
-        found = judge(loaded, trainee.mine(held_out), max_new_tokens=config.max_new_tokens, check=check)
-        result = summary(gather_object(found))
+        found = judge_together(trainee, held_out, check)
+        result = summary(found)
+        watch(step, found)
         progress.write("evaluation", when=when, step=step, split="held_out", **result)
         return result
 
     resumed = resume(trainee, folder)
-    before = resumed.before if resumed else evaluation("before", 0)
-    done = resumed.step if resumed else 0
+    before, done = (resumed.before, resumed.step) if resumed else (evaluation("before", 0), 0)
     clock = _Clock(config.steps - done)
     try:
         while done < config.steps:
@@ -140,6 +144,8 @@ def train(
             progress.write("step", step=done, steps=config.steps, **figures, **clock.tick())
             if config.eval_every and done % config.eval_every == 0 and done < config.steps:
                 evaluation("during", done)
+                keep(trainee, folder, Progressed(done, before))
+            elif clock.keep_due():
                 keep(trainee, folder, Progressed(done, before))
         return trainee.policy, Outcome(before, evaluation("after", done))
     except Cancelled:
@@ -173,6 +179,13 @@ def keep(trainee: Trainee, folder: Path, done: Progressed) -> None:
     """Write the folder's checkpoint, by the first process alone."""
     if trainee.accelerator.is_main_process:
         save_checkpoint(folder, trainee.policy, trainee.optimiser, trainee.config.to_dict(), done)
+
+
+def judge_together(trainee: Trainee, samples: Sequence[Sample], check: Callable[[], None]) -> list[Judged]:
+    """Answers to all samples, in their order, each process giving its share."""
+    tokens = trainee.config.max_new_tokens
+    mine = judge(trainee.loaded, trainee.mine(samples), max_new_tokens=tokens, check=check)
+    return interleaved(gather_object(mine), trainee.accelerator.num_processes)
 
 
 def step_samples(training: Sequence[Sample], config: RunConfig, step: int) -> list[tuple[int, Sample]]:
@@ -290,7 +303,7 @@ class _Clock:
 
     def __init__(self, steps: int) -> None:
         self._left, self._done = steps, 0
-        self._started = self._last = time.monotonic()
+        self._started = self._last = self._kept = time.monotonic()
 
     def tick(self) -> dict[str, float]:
         now = time.monotonic()
@@ -298,3 +311,9 @@ class _Clock:
         seconds, self._last = now - self._last, now
         pace = (now - self._started) / self._done
         return {"seconds": round(seconds, 3), "remaining_s": round(pace * self._left, 1)}
+
+    def keep_due(self) -> bool:
+        """Whether it is time for a checkpoint, so that a kill costs little; true once each time."""
+        due = self._last - self._kept >= KEEP_EVERY_S
+        self._kept = self._last if due else self._kept
+        return due

@@ -1,7 +1,7 @@
 """Start, watch and cancel `python -m training` as a process of its own."""
 
 from sayo_app.jobs.keeper import keep_queue
-from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds
+from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds, without_redone
 from sayo_app.jobs.runs import (
     MIN_CORRECTED_PICTURES,
     Enough,
@@ -28,4 +28,5 @@ __all__ = [
     "start_next",
     "start_run",
     "training_command",
+    "without_redone",
 ]
