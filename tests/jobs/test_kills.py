@@ -32,7 +32,7 @@ from storage.store import Store
 store = Store(Settings.from_environment())
 run = store.claim_run(int(sys.argv[1]))
 checkpoint = run.folder / "checkpoint.json"
-run.progress_path.open("a").write(json.dumps({{"kind": "status"}}) + "\n")
+run.progress_path.open("a").write(json.dumps({{"kind": "status"}}) + "\\n")
 step = json.loads(checkpoint.read_text()) if checkpoint.exists() else 0
 while step < {STEPS}:
     time.sleep(0.02)
