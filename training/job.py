@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from storage.store import Store
 from training.adapter_card import CARD_FILE, adapter_card
 from training.checkpoint import FILE_NAME
 from training.corrections import load_samples, read_samples, split_by_picture
-from training.held_out import HeldOut
+from training.held_out import FOLDER, HeldOut
 from training.loop import Outcome, train
 from training.policy import POLICY, Policy
 from training.progress import Cancelled, Progress, StopSignal
@@ -131,6 +132,7 @@ def _carry_out(
     if first and run.record and run.record["data"]["sha256"] != data_hash(samples):
         log.warning("The corrections have changed since this run was begun: it starts from its beginning")
         (run.folder / FILE_NAME).unlink(missing_ok=True)
+        shutil.rmtree(run.folder / FOLDER, ignore_errors=True)
     stop.check()
     progress.write("status", message=f"Loading the model {config.model}")
     local_rank = os.environ.get("LOCAL_RANK")

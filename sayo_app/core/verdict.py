@@ -150,7 +150,9 @@ def change_text(name: str, change: Change) -> str:
     label, scale = COMPARED[name], 100 if name in SHARES else 1
     digits, unit, points = (0, " %", " points") if name in SHARES else (2, "", "")
     values = [f"{scale * value:.{digits}f}{unit}" for value in (change.before, change.after)]
-    signed = [f"{scale * value:+.{digits}f}" for value in (change.difference, change.low, change.high)]
+    # Nothing added to minus nought makes it nought; an interval without ends has none to round.
+    moves = [round(scale * value, digits) + 0.0 for value in (change.difference, change.low, change.high)]
+    signed = [f"{value:+.{digits}f}" for value in moves]
     if not math.isfinite(change.low):
         text = f"{values[0]} → {values[1]} on one correction, which tells nothing."
     else:
