@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from sayo_app.errors import AdapterError
 from storage.database import Database
-from storage.models import Adapter, AdapterSwitch, Run
+from storage.models import Adapter, AdapterSwitch, Run, now
 from storage.pictures import not_found
-from storage.records import AdapterRecord
+from storage.records import ACTIVE_RUN_STATES, AdapterRecord
+
+MAX_NAME = 100
 
 
 class AdapterStore(Database):
@@ -42,9 +47,60 @@ class AdapterStore(Database):
             return self._record(row)
 
     def list_adapters(self) -> list[AdapterRecord]:
-        """Newest first."""
+        """Newest first, without those deleted."""
         with self.read() as session:
-            return [self._record(row) for row in session.scalars(select(Adapter).order_by(Adapter.id.desc()))]
+            query = select(Adapter).where(Adapter.deleted_at.is_(None)).order_by(Adapter.id.desc())
+            return [self._record(row) for row in session.scalars(query)]
+
+    def rename_adapter(self, adapter_id: int, name: str) -> AdapterRecord:
+        """Raises NotFoundError; AdapterError for an empty or overlong name."""
+        if not 0 < len(name.strip()) <= MAX_NAME:
+            raise AdapterError(
+                expected=f"a name of 1 to {MAX_NAME} characters",
+                got=f"{len(name.strip())}",
+                remedy="Type another one.",
+            )
+        with self.write() as session:
+            row = _present(session, adapter_id)
+            row.name = name.strip()
+            return self._record(row)
+
+    def delete_adapter(self, adapter_id: int) -> None:
+        """Takes it off the list and removes its folder, if that lies in the data folder.
+
+        Its row stays, since corrections and runs name it.
+
+        Raises:
+            NotFoundError: no such adapter.
+            AdapterError: it is in use, or a run that is queued or running starts from it.
+        """
+        with self.write() as session:
+            row = _present(session, adapter_id)
+            active = session.scalars(select(Run).where(Run.state.in_(ACTIVE_RUN_STATES)))
+            needed = [run.id for run in active if run.config.get("base_adapter_id") == adapter_id]
+            used = session.scalar(select(AdapterSwitch).order_by(AdapterSwitch.id.desc()).limit(1))
+            if needed or (used is not None and used.adapter_id == adapter_id):
+                raise AdapterError(
+                    expected="an adapter that nothing uses",
+                    got=f"one that run {needed[0]} starts from" if needed else "the one that Ask uses",
+                    remedy="Cancel the run first." if needed else "Switch to another one first.",
+                )
+            row.deleted_at = now()
+            folder = self.settings.data_dir / row.path
+        if folder.resolve().is_relative_to(self.settings.adapters_dir.resolve()):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def previous_adapter(self) -> tuple[bool, AdapterRecord | None]:
+        """(whether there is one to go back to, the one in use before the present one; None is the base)."""
+        with self.read() as session:
+            switches = session.scalars(select(AdapterSwitch).order_by(AdapterSwitch.id.desc()))
+            ids = [switch.adapter_id for switch in switches]
+            # Before the first switch it was the base model.
+            for adapter_id in [one for one in [*ids, None] if ids and one != ids[0]]:
+                row = None if adapter_id is None else session.get(Adapter, adapter_id)
+                if row is None or row.deleted_at is None:
+                    return True, None if row is None else self._record(row)
+            return False, None
 
     def get_adapter(self, adapter_id: int) -> AdapterRecord:
         """Raises NotFoundError."""
@@ -82,6 +138,13 @@ class AdapterStore(Database):
             created_at=row.created_at,
             summary=row.summary,
         )
+
+
+def _present(session: Session, adapter_id: int) -> Adapter:
+    row = session.get(Adapter, adapter_id, with_for_update=True)
+    if row is None or row.deleted_at is not None:
+        raise not_found("adapter", adapter_id)
+    return row
 
 
 def _finite(value: Any) -> Any:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from storage.records import ACTIVE_RUN_STATES, CORRECTION_STATES, ENTRY_STATES, ORIGINS, RUN_STATES
+from storage.records import CORRECTION_STATES, ENTRY_STATES, ORIGINS, RUN_STATES
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -89,6 +89,8 @@ class Adapter(Base):
     # No foreign key: runs point here, and SQLite cannot make two tables that point at each other.
     run_id: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    # Its files are gone; corrections and runs still name it.
+    deleted_at: Mapped[datetime | None]
     summary: Mapped[dict[str, Any]]
 
 
@@ -237,24 +239,34 @@ class WorkEntry(Base):
     search_text: Mapped[str] = mapped_column(Text)
 
 
-_ACTIVE = text(_one_of("state", ACTIVE_RUN_STATES))
+_RUNNING = text("state = 'running'")
 
 
 class Run(Base):
     __tablename__ = "runs"
     __table_args__ = (
         CheckConstraint(_one_of("state", RUN_STATES), name="state"),
-        # All runs share one slot: at most one of them may be active, whoever starts it.
-        Index("one_active_run", "slot", unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
+        # Any number may wait, but a device of a machine runs one at a time, whoever starts it.
+        Index(
+            "one_running_run",
+            "host",
+            "device",
+            unique=True,
+            sqlite_where=_RUNNING,
+            postgresql_where=_RUNNING,
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    slot: Mapped[int] = mapped_column(default=0)
     state: Mapped[str] = mapped_column(String(20))
     config: Mapped[dict[str, Any]]
+    # What it was made of: code, data, machine, libraries.
+    record: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    notes: Mapped[str] = mapped_column(Text, default="")
     pid: Mapped[int | None]
     process_started_at: Mapped[float | None] = mapped_column(Double)
     host: Mapped[str | None] = mapped_column(Text)
+    device: Mapped[str] = mapped_column(String(40))
     error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]

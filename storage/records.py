@@ -20,6 +20,7 @@ ENTRY_STATES = ("todo", *CORRECTION_STATES)
 ORIGINS = ("person", "generated")
 ACTIVE_RUN_STATES = ("queued", "running")
 FINAL_RUN_STATES = ("finished", "failed", "cancelled")
+RESUMABLE_RUN_STATES = ("failed", "cancelled")
 RUN_STATES = ACTIVE_RUN_STATES + FINAL_RUN_STATES
 
 REWARDS = {
@@ -120,8 +121,11 @@ class RunRecord:
     """A training run.
 
     Attributes:
+        record: what it was made of: code, data, machine, libraries; empty until its process has looked.
+        notes: what people wrote about it.
         pid, process_started_at: together they name the process; the start time is seconds since 1970.
         host: the machine that it runs on.
+        device: of that machine; one run at a time goes on there.
         error: why it failed.
         cancel_requested_at: when a person asked it to stop; it may still be writing its checkpoint.
         folder: config.json, log.txt, progress.jsonl.
@@ -130,9 +134,12 @@ class RunRecord:
     id: int
     state: str
     config: dict[str, Any]
+    record: dict[str, Any]
+    notes: str
     pid: int | None
     process_started_at: float | None
     host: str | None
+    device: str
     error: str | None
     created_at: datetime
     started_at: datetime | None
@@ -144,6 +151,11 @@ class RunRecord:
     @property
     def active(self) -> bool:
         return self.state in ACTIVE_RUN_STATES
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can be queued again, to go on from its checkpoint or, without one, from the start."""
+        return self.state in RESUMABLE_RUN_STATES
 
     @property
     def run_config(self) -> RunConfig:
@@ -188,6 +200,7 @@ class RunConfig:
         gradient_checkpointing: compute activations twice rather than keep them: slower, less memory.
         base_adapter_id: adapter to go on from; None starts at the base model.
         name: name of the resulting adapter; empty means one is made up.
+        data: file to take the corrections from, in the format `data_format`; empty means the store's.
     """
 
     reward: str = "sayo-exact+answer"
@@ -220,6 +233,8 @@ class RunConfig:
     base_adapter_id: int | None = None
     model: str = BUNDLED
     name: str = ""
+    data: str = ""
+    data_format: str = ""
 
     def __post_init__(self) -> None:
         if self.reward not in REWARDS:

@@ -39,8 +39,16 @@ def _parser(wanted: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="train | evaluate | study | pretrain")
 
-    train = commands.add_parser("train", help="carry out a stored run")
-    train.add_argument("--run", dest="run_id", type=int, required=True, help="the run's number in the store")
+    train = commands.add_parser("train", help="carry out a run: a stored one, or one from a YAML file")
+    which = train.add_mutually_exclusive_group(required=True)
+    which.add_argument("--run", dest="run_id", type=int, help="the run's number in the store")
+    which.add_argument("--config", type=Path, help="a YAML file such as those in training/recipes/")
+    train.add_argument(
+        "--resume", action="store_true", help="with --run: a cancelled or failed one, from its checkpoint"
+    )
+    train.add_argument("--data", type=Path, help="with --config: corrections of this file, not the store's")
+    train.add_argument("--format", help="of that file; see `python -m storage import --help`")
+    train.add_argument("--model", help="with --config: another model than the file names")
     train.add_argument("--data-dir", type=Path, help="the store's folder (default: SAYO_DATA_DIR or data/)")
     train.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps")
     train.set_defaults(run=_train)
@@ -82,9 +90,22 @@ def _parser(wanted: list[str]) -> argparse.ArgumentParser:
 def _train(options: argparse.Namespace) -> None:
     stop = StopSignal()
     stop.install()
-    from training.job import run_job
+    from storage.store import Store
+    from training.job import logged, run_job, submit
+    from training.recipe import read_recipe
 
     settings = Settings.from_environment(data_dir=options.data_dir, device=options.device)
+    if options.config:
+        named = {"model": options.model, "data_format": options.format}
+        if options.data:
+            named["data"] = str(options.data.resolve())
+        run_id = submit(settings, read_recipe(options.config, **named))
+        with logged(settings, run_id):
+            run_job(settings, run_id, stop)
+        return
+    if options.resume:
+        with Store(settings) as store:
+            store.requeue_run(options.run_id)
     run_job(settings, options.run_id, stop)
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from PIL import Image
 
+from sayo_app.core.picture import open_picture
 from sayo_app.core.questions import make_question
 from sayo_app.core.region import Region
 from sayo_app.core.steps import answer_text
 from sayo_app.errors import TrainingError
+from sayo_app.settings import Settings
+from storage.formats.catalogue import find_format
+from storage.formats.rows import ReadOptions, Row
 from storage.store import Store
 
+logger = logging.getLogger(__name__)
 TRAINED_STATES = ("submitted", "accepted")
 
 
@@ -61,6 +68,55 @@ def load_samples(store: Store) -> list[Sample]:
             )
         )
     return samples
+
+
+def read_samples(path: Path, format_name: str, settings: Settings) -> list[Sample]:
+    """The corrections of a file in one of `storage.formats`, without storing them.
+
+    Rows that cannot be used are passed over, and so are those that say neither where to look nor what is
+    right; the log says how many.
+
+    Raises:
+        ImportFileError: an unknown format, or a file that cannot be read or trusted.
+        TrainingError: no row that can be trained on.
+    """
+    chosen = find_format(format_name)
+    if path.is_dir() and chosen.file is not None:
+        path = path / chosen.file
+    samples: list[Sample] = []
+    rows = 0
+    for row in chosen.read(path, ReadOptions(settings)):
+        rows += 1
+        if isinstance(row, Row):
+            said = row.now
+            answer = said.answer or answer_text(row.answer_shown)
+            if (said.state or TRAINED_STATES[0]) in TRAINED_STATES and (answer or said.regions):
+                samples.append(_row_sample(row, answer, settings))
+    logger.info("%d of %d rows of %s can be trained on", len(samples), rows, path.name)
+    if not samples:
+        raise TrainingError(
+            expected=f"{chosen.title} with corrections that can be trained on",
+            got=f"{rows} rows, none of which can",
+            remedy="See that each row has a picture, a question, and a region or an answer.",
+        )
+    return samples
+
+
+def _row_sample(row: Row, answer: str | None, settings: Settings) -> Sample:
+    data = row.picture if isinstance(row.picture, bytes) else row.picture.read_bytes()
+    return Sample(
+        picture_id=hashlib.sha256(data).hexdigest(),
+        open_picture=partial(
+            open_picture,
+            row.picture,
+            max_bytes=settings.max_file_bytes,
+            max_pixels=settings.max_picture_pixels,
+        ),
+        question=row.now.question,
+        answer=answer,
+        regions=tuple(region for region in row.now.regions if region.look),
+        family=row.family or "",
+    )
 
 
 def scene_sample(seed: int) -> Sample:

@@ -37,6 +37,7 @@ class Judged:
             layer, all rows.
         pointing: 1 where the strongest cell of that map is in the region, else 0.
         length: in tokens, with the end token.
+        look: that map, one value an image token; None for an answer without rows.
     """
 
     family: str
@@ -47,6 +48,7 @@ class Judged:
     energy: float | None
     pointing: float | None
     length: int = 0
+    look: Float[np.ndarray, " image"] | None = None
 
     @property
     def parts(self) -> dict[str, float | None]:
@@ -69,10 +71,13 @@ def judge_completions(
     judged = []
     for i, (prompt, text) in enumerate(zip(prompts, completions.texts, strict=True)):
         energy = pointing = None
+        own = maps[i, : lengths[i] - 1, : prompt.grid.n_tokens]
+        look = own.mean(axis=0) if len(own) else None
         if prompt.region_mask is not None:
-            look = maps[i, : lengths[i] - 1, : prompt.grid.n_tokens].sum(axis=0)
-            energy = float(region_energy(look, prompt.region_mask))
-            pointing = float(pointing_game(look, prompt.region_mask, prompt.grid))
+            energy = pointing = 0.0
+            if look is not None:
+                energy = float(region_energy(look, prompt.region_mask))
+                pointing = float(pointing_game(look, prompt.region_mask, prompt.grid))
         answer = prompt.sample.answer
         judged.append(
             Judged(
@@ -84,6 +89,7 @@ def judge_completions(
                 energy=energy,
                 pointing=pointing,
                 length=lengths[i],
+                look=look,
             )
         )
     return judged
@@ -117,6 +123,12 @@ def judge(
         looks = looks_of(loaded, batch, completions, scores.entropies)
         judged += judge_completions(batch, completions, scores.rows, looks)
     return judged
+
+
+def interleaved(parts: Sequence[Judged], processes: int) -> list[Judged]:
+    """What several processes judged, each every so manieth sample, end to end; in the samples' order."""
+    order = [i for first in range(processes) for i in range(first, len(parts), processes)]
+    return [one for _, one in sorted(zip(order, parts, strict=True), key=lambda pair: pair[0])]
 
 
 def summary(judged: Sequence[Judged]) -> dict[str, Any]:

@@ -4,27 +4,54 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+
+from sayo_app.core.verdict import Verdict
+from sayo_app.errors import RunActiveError
 from sayo_app.mllm.adapters import save_adapter
 from sayo_app.mllm.loading import load_model
 from sayo_app.mllm.steer import found_steering
 from sayo_app.settings import Settings
-from storage.records import AdapterRecord
+from storage.records import AdapterRecord, RunConfig
 from storage.store import Store
+from training.adapter_card import CARD_FILE, adapter_card
 from training.checkpoint import FILE_NAME
-from training.corrections import load_samples, split_by_picture
-from training.loop import train
-from training.policy import POLICY
+from training.corrections import load_samples, read_samples, split_by_picture
+from training.held_out import FOLDER, HeldOut
+from training.loop import Outcome, train
+from training.policy import POLICY, Policy
 from training.progress import Cancelled, Progress, StopSignal
+from training.recipe import data_hash, run_record
 
 log = logging.getLogger(__name__)
+_TURN_S = 1.0
+
+
+def submit(settings: Settings, config: RunConfig) -> int:
+    """Queue a run that this process itself carries out; its number, in all processes of a launch."""
+    found: list[Any] = [None]
+    if _first():
+        with Store(settings) as store:
+            run = store.create_run(config, mine=True)
+        found = [run.id]
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        PartialState(cpu=settings.device == "cpu" or not torch.cuda.is_available())
+        found = broadcast_object_list(found)
+    return int(found[0])
 
 
 def run_job(settings: Settings, run_id: int, stop: StopSignal) -> None:
-    """Carry out a run; its row ends as finished, cancelled or failed.
+    """Carry out a run when its turn comes; its row ends as finished, cancelled or failed.
 
     Under `accelerate launch` the first process alone writes to the store.
 
@@ -32,7 +59,7 @@ def run_job(settings: Settings, run_id: int, stop: StopSignal) -> None:
         Cancelled: it was asked to stop and has.
         Exception: whatever made it fail, after the row says so.
     """
-    first = int(os.environ.get("RANK", "0")) == 0
+    first = _first()
     store = Store(settings)
 
     def note(**fields: Any) -> None:
@@ -42,7 +69,7 @@ def run_job(settings: Settings, run_id: int, stop: StopSignal) -> None:
     try:
         stop.check()
         if first:
-            store.claim_run(run_id)
+            _take_turn(store, run_id, stop)
         adapter = _carry_out(settings, store, run_id, stop, first)
     except Cancelled:
         note(state="cancelled")
@@ -51,6 +78,44 @@ def run_job(settings: Settings, run_id: int, stop: StopSignal) -> None:
         note(state="failed", error=str(error) or type(error).__name__)
         raise
     note(state="finished", adapter_id=adapter.id if adapter else None)
+    if first:
+        (store.run_folder(run_id) / FILE_NAME).unlink(missing_ok=True)
+
+
+def _first() -> bool:
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+@contextmanager
+def logged(settings: Settings, run_id: int) -> Iterator[None]:
+    """The first process's log goes into the run's folder, too, where the page shows it."""
+    if not _first():
+        yield
+        return
+    handler = logging.FileHandler(settings.runs_dir / str(run_id) / "log.txt", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        log.info("This is run %d", run_id)
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def _take_turn(store: Store, run_id: int, stop: StopSignal) -> None:
+    """Claim the run, waiting for the one that is running on this device."""
+    waiting = False
+    while True:
+        stop.check()
+        try:
+            store.claim_run(run_id)
+            return
+        except RunActiveError:
+            if not waiting:
+                log.info("Another run is going on: this one waits in the queue")
+            waiting = True
+            time.sleep(_TURN_S)
 
 
 def _carry_out(
@@ -61,16 +126,26 @@ def _carry_out(
     config = run.run_config
     progress = Progress(run.progress_path if first else None)
     progress.write("status", message="Reading the corrections")
-    training, held_out = split_by_picture(load_samples(store), config.held_out_share, config.seed)
+    samples = (
+        read_samples(Path(config.data), config.data_format, settings) if config.data else load_samples(store)
+    )
+    training, held_out = split_by_picture(samples, config.held_out_share, config.seed)
+    if first and run.record and run.record["data"]["sha256"] != data_hash(samples):
+        log.warning("The corrections have changed since this run was begun: it starts from its beginning")
+        (run.folder / FILE_NAME).unlink(missing_ok=True)
+        shutil.rmtree(run.folder / FOLDER, ignore_errors=True)
     stop.check()
     progress.write("status", message=f"Loading the model {config.model}")
     local_rank = os.environ.get("LOCAL_RANK")
     device = settings.device if local_rank is None or settings.device == "cpu" else f"cuda:{local_rank}"
     loaded = load_model(replace(settings, model=config.model, device=device))
+    if first:
+        store.update_run(run_id, record=run_record(config, samples, loaded.device))
     base = None if config.base_adapter_id is None else store.get_adapter(config.base_adapter_id)
     found = found_steering(loaded, settings)
     stop.check()
     progress.write("status", message=f"Training on {len(training)} corrections, {len(held_out)} are held out")
+    evaluations = HeldOut(run.folder, loaded, held_out) if first else None
     policy, outcome = train(
         loaded,
         config,
@@ -81,21 +156,36 @@ def _carry_out(
         base_adapter=base.path if base else None,
         found=found.steering if found else None,
         stop=stop,
+        **({"watch": evaluations.keep} if evaluations else {}),
     )
-    if not first:
+    if evaluations is None:
         return None
-    summary = {"before": outcome.before, "after": outcome.after}
+    return _register(settings, store, run_id, policy, outcome, evaluations.verdict(outcome.after), progress)
+
+
+def _register(
+    settings: Settings,
+    store: Store,
+    run_id: int,
+    policy: Policy,
+    outcome: Outcome,
+    verdict: Verdict,
+    progress: Progress,
+) -> AdapterRecord:
+    """The adapter in PEFT's format with its model card, in the registry."""
+    run = store.get_run(run_id)
+    config, name = run.run_config, run.run_config.name or f"run {run_id}"
+    summary = {"before": outcome.before, "after": outcome.after, "verdict": verdict.to_dict()}
     folder = _free_folder(settings.adapters_dir, f"run-{run_id}")
     save_adapter(policy.model, POLICY, folder)
+    base_model = Path(config.model).name if Path(config.model).is_dir() else config.model
+    card = adapter_card(name, base_model, run.record, verdict, int(outcome.after["count"]))
+    (folder / CARD_FILE).write_text(card, encoding="utf-8")
     adapter = store.add_adapter(
-        name=config.name or f"run {run_id}",
-        path=folder,
-        base_model=config.model,
-        run_id=run_id,
-        summary=summary,
+        name=name, path=folder, base_model=config.model, run_id=run_id, summary=summary
     )
-    progress.write("result", adapter_id=adapter.id, **summary)
-    (run.folder / FILE_NAME).unlink(missing_ok=True)
+    log.info("%s", verdict.text)
+    progress.write("result", adapter_id=adapter.id, **adapter.summary)
     return adapter
 
 

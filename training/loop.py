@@ -37,7 +37,7 @@ from training import teacher
 from training.checkpoint import Progressed
 from training.corrections import Sample
 from training.credit import advantages_of, attention_counts
-from training.evaluate import Judged, judge, judge_completions, summary
+from training.evaluate import Judged, interleaved, judge, judge_completions, summary
 from training.looks import Looks, looks_of
 from training.objective import Loss, objective_loss
 from training.policy import Policy
@@ -87,12 +87,14 @@ def train(
     base_adapter: Path | None = None,
     found: Steering | None = None,
     stop: StopSignal | None = None,
+    watch: Callable[[int, list[Judged]], None] = lambda step, judged: None,
 ) -> tuple[Policy, Outcome]:
     """Train an adapter on the training samples; go on from the folder's checkpoint if there is one.
 
     Args:
         base_adapter: the adapter to start from and be held to; None starts from the bare model.
         found: the layers and heads where steering helps this model, where they are known.
+        watch: told the steps done and all held-out answers, in their order, at each evaluation.
 
     Raises:
         Cancelled: after a checkpoint of the last finished step.
@@ -103,8 +105,9 @@ def train(
     check = stop.check if trainee.accelerator.num_processes == 1 else lambda: None
 
     def evaluation(when: str, step: int) -> dict[str, Any]:
-        judged = judge(loaded, trainee.mine(held_out), max_new_tokens=config.max_new_tokens, check=check)
-        result = summary(gather_object(judged))
+        judged = judge_together(trainee, held_out, check)
+        result = summary(judged)
+        watch(step, judged)
         progress.write("evaluation", when=when, step=step, split="held_out", **result)
         return result
 
@@ -127,6 +130,8 @@ def train(
                 during = evaluation("during", done)
                 best = best and best.note(trainee.policy, during, done)
                 keep(trainee, folder, Progressed(done, before, best))
+            elif clock.keep_due():
+                keep(trainee, folder, Progressed(done, before, best))
         after = evaluation("after", done)
         if best and best.note(trainee.policy, after, done).step < done:
             best.restore(trainee.policy)
@@ -135,6 +140,13 @@ def train(
     except Cancelled:
         keep(trainee, folder, Progressed(done, before, best))
         raise
+
+
+def judge_together(trainee: Trainee, samples: Sequence[Sample], check: Callable[[], None]) -> list[Judged]:
+    """Answers to all samples, in their order, each process giving its share."""
+    tokens = trainee.config.max_new_tokens
+    mine = judge(trainee.loaded, trainee.mine(samples), max_new_tokens=tokens, check=check)
+    return interleaved(gather_object(mine), trainee.accelerator.num_processes)
 
 
 def step_samples(training: Sequence[Sample], config: RunConfig, step: int) -> list[tuple[int, Sample]]:

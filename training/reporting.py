@@ -67,12 +67,16 @@ def _collapsed(expected: str, got: str) -> TrainingError:
     )
 
 
+# What a kill may cost, in seconds of training.
+KEEP_EVERY_S = 30.0
+
+
 class Clock:
     """Seconds of a step, and of those left at the pace so far, evaluations among the steps included."""
 
     def __init__(self, steps: int) -> None:
         self._left, self._done = steps, 0
-        self._started = self._last = time.monotonic()
+        self._started = self._last = self._kept = time.monotonic()
 
     def tick(self) -> dict[str, float]:
         now = time.monotonic()
@@ -80,3 +84,9 @@ class Clock:
         seconds, self._last = now - self._last, now
         pace = (now - self._started) / self._done
         return {"seconds": round(seconds, 3), "remaining_s": round(pace * self._left, 1)}
+
+    def keep_due(self) -> bool:
+        """Whether it is time for a checkpoint, so that a kill costs little; true once each time."""
+        due = self._last - self._kept >= KEEP_EVERY_S
+        self._kept = self._last if due else self._kept
+        return due

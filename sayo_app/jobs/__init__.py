@@ -1,12 +1,15 @@
 """Start, watch and cancel `python -m training` as a process of its own."""
 
-from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds
+from sayo_app.jobs.keeper import keep_queue
+from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds, without_redone
 from sayo_app.jobs.runs import (
     MIN_CORRECTED_PICTURES,
     Enough,
     cancel_run,
     check_enough,
     reconcile,
+    resume_run,
+    start_next,
     start_run,
     training_command,
 )
@@ -16,10 +19,14 @@ __all__ = [
     "Enough",
     "cancel_run",
     "check_enough",
+    "keep_queue",
     "log_tail",
     "read_progress",
     "reconcile",
     "remaining_seconds",
+    "resume_run",
+    "start_next",
     "start_run",
     "training_command",
+    "without_redone",
 ]

@@ -33,6 +33,22 @@ def read_progress(run: RunRecord) -> list[dict[str, Any]]:
     return events
 
 
+def without_redone(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events as if no step had been made twice: a run that goes on from a checkpoint repeats some."""
+    kept: list[dict[str, Any]] = []
+    for event in events:
+        step = event.get("step")
+        if event.get("kind") == "step" and isinstance(step, int):
+            kept = [one for one in kept if not _reaches(one, step)]
+        kept.append(event)
+    return kept
+
+
+def _reaches(event: dict[str, Any], step: int) -> bool:
+    measured = event.get("kind") in ("step", "evaluation")
+    return measured and isinstance(event.get("step"), int) and event["step"] >= step
+
+
 def log_tail(run: RunRecord, lines: int = 20) -> str:
     """The last lines of log.txt; empty where there is none."""
     try:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sayo_app.errors import JobError, TooFewCorrectionsError
+from sayo_app.errors import JobError, RunActiveError, TooFewCorrectionsError
 from sayo_app.jobs import processes
 from sayo_app.jobs.progress import log_tail
 from sayo_app.settings import REPOSITORY_DIR, Settings
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 MIN_CORRECTED_PICTURES = 12
 TRAINABLE_STATES = ("submitted", "accepted")
 
-# A run that got no process in this time never will: whoever was starting it has died.
+# A run whose turn it is and that got no process in this time: whoever was starting it has died.
 _START_GRACE = timedelta(seconds=30)
 # After a cancel, time to finish the step under way and write a checkpoint.
 _CANCEL_GRACE = timedelta(seconds=60)
@@ -57,14 +57,14 @@ def check_enough(store: Store) -> Enough:
 def start_run(
     store: Store, settings: Settings, config: RunConfig, *, command: Command = training_command
 ) -> RunRecord:
-    """Starts training in a process of its own, which goes on when this one ends.
+    """Queues a run and, if the device is free, starts it in a process that goes on when this one ends.
 
     Args:
         command: gives the command line for the run.
 
     Raises:
         TooFewCorrectionsError: not enough corrected pictures.
-        RunActiveError: another run is queued or running.
+        RunActiveError: the very same run is queued or running; another one of it would tell nothing new.
         JobError: the process cannot be started; the run is then stored as failed.
         ReadOnlyStoreError, StorageError: the run cannot be stored.
     """
@@ -76,7 +76,49 @@ def start_run(
             remedy=f"Correct {needed - have} more, or add generated ones.",
         )
     reconcile(store)
+    twin = next((run for run in store.active_runs() if run.config == config.to_dict()), None)
+    if twin is not None:
+        raise RunActiveError(
+            expected="a run with settings of its own",
+            got=f"those of run {twin.id}, which is {twin.state}",
+            remedy="Change a setting (the seed, say), or cancel that run first.",
+        )
     run = store.create_run(config)
+    start_next(store, settings, command=command)
+    return store.get_run(run.id)
+
+
+def resume_run(
+    store: Store, settings: Settings, run_id: int, *, command: Command = training_command
+) -> RunRecord:
+    """Queues a cancelled or failed run again; it goes on from its checkpoint, or else from its start.
+
+    Raises:
+        NotFoundError: no such run.
+        JobError: it is going on, waits, or is finished; or its process cannot be started.
+    """
+    run = _settle(store, store.get_run(run_id))
+    if not run.resumable:
+        raise JobError(
+            expected="a run that was cancelled or has failed",
+            got=f"run {run_id}, which is {run.state}",
+            remedy="Start a new run instead." if run.state == "finished" else "Wait, or cancel it first.",
+        )
+    store.requeue_run(run_id)
+    start_next(store, settings, command=command)
+    return store.get_run(run_id)
+
+
+def start_next(store: Store, settings: Settings, *, command: Command = training_command) -> RunRecord | None:
+    """Starts the first run that waits, if the device is free; None where nothing was started.
+
+    Raises:
+        JobError: the process cannot be started; the run is then stored as failed.
+    """
+    reconcile(store)
+    run = None if store.read_only else store.take_next()
+    if run is None:
+        return None
     try:
         process = processes.spawn(
             command(run),
@@ -90,15 +132,9 @@ def start_run(
             got=str(error),
             remedy="See whether memory and processes are free on this machine, then start again.",
         ) from error
-    run = store.update_run(
-        run.id,
-        state="running",
-        pid=process.pid,
-        process_started_at=process.create_time(),
-        host=this_host(),
-    )
+    run = store.update_run(run.id, pid=process.pid, process_started_at=process.create_time())
     if run.state == "cancelled":
-        # Cancelled between its row and its process: nobody knew whom to stop.
+        # Cancelled between its turn and its process: nobody knew whom to stop.
         processes.stop(process)
     return run
 
@@ -125,19 +161,19 @@ def cancel_run(store: Store, run_id: int) -> RunRecord:
 
 
 def reconcile(store: Store) -> RunRecord | None:
-    """Ends the active run if its process is gone; gives the run that is active after that.
+    """Ends runs whose process is gone; gives the run that is going on, or waits first, after that.
 
     A run whose process died is failed, with the tail of its log as the error, or cancelled if that had
-    been asked for. A process that does not stop when asked is killed after a minute.
+    been asked for. A process that does not stop when asked is killed after a minute. A run that was to be
+    started by somebody who died goes back into the queue.
 
     A run of another machine on the same database is that machine's: it is left alone, and if a person
     has cancelled it and nothing came of that for ten minutes, it is cancelled.
     """
-    run = store.active_run()
-    if run is None or store.read_only:
-        return run
-    run = _settle(store, run)
-    return run if run.active else None
+    if not store.read_only:
+        for run in store.active_runs():
+            _settle(store, run)
+    return store.active_run()
 
 
 def _settle(store: Store, run: RunRecord) -> RunRecord:
@@ -160,10 +196,19 @@ def _settle(store: Store, run: RunRecord) -> RunRecord:
     fresh = store.get_run(run.id)
     if fresh != run:
         return _settle(store, fresh)
-    if since_cancel is not None:
+    return _without_process(store, run)
+
+
+def _without_process(store: Store, run: RunRecord) -> RunRecord:
+    """What becomes of an active run that has no process (any more)."""
+    if run.cancel_requested_at is not None:
         return store.update_run(run.id, state="cancelled")
-    if run.pid is None and datetime.now(UTC) - run.created_at < _START_GRACE:
-        return run
+    if run.state == "queued":
+        # A process that waited with it has died: anybody may start it now.
+        return run if run.pid is None else store.requeue_run(run.id)
+    if run.pid is None:
+        waited = _age(run.started_at)
+        return run if waited is not None and waited < _START_GRACE else store.requeue_run(run.id)
     tail = log_tail(run).strip() or "Its log is empty."
     logger.warning("Run %d ended without a result", run.id)
     return store.update_run(

@@ -11,10 +11,10 @@ import gradio as gr
 from PIL import Image
 
 from sayo_app.core.region import Region
-from sayo_app.errors import CorrectionError
-from sayo_app.ui import inspect
+from sayo_app.errors import AdapterError, CorrectionError
+from sayo_app.ui import inspect, registry
 from sayo_app.ui.answers import Answered
-from sayo_app.ui.handlers import PRIVATE, guarded, say
+from sayo_app.ui.handlers import PRIVATE, guarded, say, warn
 from sayo_app.ui.streaming import streamed
 from sayo_app.ui.studio import BASE_ID, BASE_LABEL, MODEL_QUEUE, Session, Studio
 from sayo_app.ui.viewer import answer_value, picture_value, viewer
@@ -43,6 +43,7 @@ class _Parts(NamedTuple):
     table: gr.HTML
     chosen: gr.Dropdown
     switch: gr.Button
+    back: gr.Button
     in_use: gr.HTML
 
 
@@ -94,13 +95,32 @@ def build(
     for component in (parts.shown[1], parts.shown[3]):
         inspect.wire(studio, session, component)
 
+    _wire_switch(studio, parts, changed)
+
+
+def _wire_switch(studio: Studio, parts: _Parts, changed: gr.State) -> None:
     @guarded
     def on_switch(chosen: int) -> Any:
         studio.switch(chosen or None)
         say(f"Ask now uses {_label(studio, chosen)}.")
+        _warn_of(studio, chosen)
         return _active_text(studio)
 
     parts.switch.click(on_switch, parts.chosen, parts.in_use, concurrency_id=MODEL_QUEUE, **PRIVATE)
+
+    @guarded
+    def on_back() -> Any:
+        there, record = studio.store.previous_adapter()
+        if not there:
+            raise AdapterError(
+                expected="a switch to take back", got="none so far", remedy="There is nothing to roll back."
+            )
+        studio.switch(record.id if record else None)
+        say(f"Ask uses {_label(studio, record.id if record else BASE_ID)} again.")
+        return gr.Dropdown(value=record.id if record else BASE_ID), _active_text(studio)
+
+    parts.back.click(on_back, None, [parts.chosen, parts.in_use], concurrency_id=MODEL_QUEUE, **PRIVATE)
+    registry.build(studio, parts.chosen, changed)
 
 
 def _lay_out() -> _Parts:
@@ -142,8 +162,9 @@ def _lay_out() -> _Parts:
         switch = gr.Button(
             "Use it in Ask", variant="primary", elem_id="compare-switch", scale=0, min_width=160
         )
+        back = gr.Button("Roll back", elem_id="compare-back", scale=0, min_width=120)
     in_use = gr.HTML("", elem_id="compare-active", apply_default_css=False)
-    return _Parts(first, second, source, question, go, shown, table, chosen, switch, in_use)
+    return _Parts(first, second, source, question, go, shown, table, chosen, switch, back, in_use)
 
 
 def _opened(studio: Studio, first: int, second: int, source: int, question: str) -> tuple[Any, ...]:
@@ -212,6 +233,16 @@ def _name(record: AdapterRecord) -> str:
 def _label(studio: Studio, adapter_id: int) -> str:
     record = studio.adapter(adapter_id or None)
     return "the base model" if record is None else _name(record)
+
+
+def _warn_of(studio: Studio, adapter_id: int) -> None:
+    """Anybody may switch to anything, but not without knowing what was measured."""
+    record = studio.adapter(adapter_id or None)
+    word = "" if record is None else record.summary.get("verdict", {}).get("word", "unknown")
+    if word == "worse":
+        warn("On held-out corrections this adapter is worse than what it was trained from.")
+    elif word in ("same", "unknown"):
+        warn("It has not been shown that this adapter is better than what it was trained from.")
 
 
 def _title(studio: Studio, adapter_id: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import logging
 import os
 import socket
 import tempfile
@@ -13,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.errors import SayoError
-from sayo_app.jobs.runs import reconcile
+from sayo_app.jobs.keeper import keep_queue
 from sayo_app.settings import Settings
 from sayo_app.ui import ask, compare, correct, corrections, retrain
 from sayo_app.ui.handlers import PRIVATE, quiet
@@ -21,7 +20,6 @@ from sayo_app.ui.studio import BASE_LABEL, Session, Studio, model_label
 from sayo_app.ui.theme import head, theme
 from sayo_app.ui.viewer import viewer
 
-log = logging.getLogger(__name__)
 TITLE = "SAYO Studio"
 _MASTHEAD = (
     f'<header class="masthead"><h1>{TITLE}</h1><p>Ask a multimodal model about a picture, see where it '
@@ -72,10 +70,7 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
     """
     settings = studio.settings
     os.environ["GRADIO_TEMP_DIR"] = str(_uploads_dir(settings))
-    try:
-        reconcile(studio.store)
-    except SayoError as error:
-        log.warning("%s", error)
+    keep_queue(studio.store, settings)
     studio.load_in_background()
     page = build_page(studio)
     page.queue(max_size=_MAX_WAITING, default_concurrency_limit=4)

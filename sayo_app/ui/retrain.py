@@ -14,12 +14,12 @@ import gradio as gr
 
 from sayo_app.core.questions import HELD_OUT_SEED
 from sayo_app.errors import JobError
-from sayo_app.jobs.runs import cancel_run, check_enough, start_run
+from sayo_app.jobs.runs import cancel_run, check_enough, resume_run, start_run
 from sayo_app.ui.handlers import PRIVATE, guarded, quiet, say, typed
-from sayo_app.ui.run_view import enough_text, run_view
-from sayo_app.ui.studio import BASE_ID, BASE_LABEL, Studio
+from sayo_app.ui.run_view import LATEST, enough_text, run_choices, run_view, shown_run
+from sayo_app.ui.studio import BASE_ID, BASE_LABEL, MODEL_QUEUE, Studio
 from storage.generated import add_generated_corrections
-from storage.records import REWARDS, RunConfig
+from storage.records import REWARDS, RunConfig, RunRecord
 
 _MOST_GENERATED = 48
 # Generated corrections are drawn beyond the scenes that pretraining saw and evaluation measures on.
@@ -44,10 +44,17 @@ class _Watched(NamedTuple):
     """In the order of the values of `run_view`."""
 
     seen: gr.State
+    runs: gr.HTML
+    chosen: gr.Dropdown
     status: gr.HTML
     chart: gr.Plot
+    looks: gr.HTML
     log: gr.HTML
+    notes: gr.Textbox
     cancel: gr.Button
+    resume: gr.Button
+    delete: gr.Button
+    use: gr.Button
 
 
 class _Few(NamedTuple):
@@ -68,39 +75,19 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, timer: gr.Timer) -> No
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
             knobs = _lay_out_knobs(RunConfig.for_model(studio.settings.model))
-            with gr.Row(elem_classes="tight"):
-                start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
-                cancel = gr.Button("Cancel", variant="stop", elem_id="retrain-cancel", interactive=False)
+            start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
         with gr.Column(scale=2, min_width=320):
-            watched = _lay_out_run(cancel)
+            watched = _lay_out_run()
     _wire_few(studio, few, knobs, changed, tab)
-
-    @quiet
-    def on_tick(seen: str) -> Any:
-        view = run_view(studio, seen)
-        return gr.skip() if view is None else view
+    _wire_run(studio, watched, changed, timer)
 
     @guarded
     def on_start(*values: Any) -> Any:
         run = start_run(studio.store, studio.settings, _config(studio, *values))
-        say(f"Run {run.id} started.")
-        return run_view(studio, "")
+        say(f"Run {run.id} {'waits in the queue' if run.state == 'queued' else 'started'}.")
+        return gr.Dropdown(value=LATEST if run.state == "running" else run.id)
 
-    @guarded
-    def on_cancel() -> Any:
-        run = studio.store.active_run()
-        if run is None:
-            raise JobError(
-                expected="a run that is going on", got="none", remedy="There is nothing to cancel."
-            )
-        again = run.cancel_requested_at is not None
-        cancel_run(studio.store, run.id)
-        say(f"Run {run.id} is {'already ' if again else ''}being cancelled.")
-        return run_view(studio, "")
-
-    timer.tick(on_tick, watched.seen, list(watched), queue=False, **PRIVATE)
-    start.click(on_start, list(knobs), list(watched), **PRIVATE)
-    cancel.click(on_cancel, None, list(watched), **PRIVATE)
+    start.click(on_start, list(knobs), watched.chosen, **PRIVATE)
 
 
 def _lay_out_few() -> _Few:
@@ -144,16 +131,95 @@ def _lay_out_knobs(defaults: RunConfig) -> _Knobs:
         )
 
 
-def _lay_out_run(cancel: gr.Button) -> _Watched:
+def _lay_out_run() -> _Watched:
+    def button(label: str, elem_id: str, **more: Any) -> gr.Button:
+        return gr.Button(label, elem_id=elem_id, scale=0, min_width=110, interactive=False, **more)
+
+    with gr.Row(elem_classes="tight", equal_height=False):
+        chosen = gr.Dropdown(
+            [("The one that is going on", LATEST)],
+            value=LATEST,
+            label="Run",
+            elem_id="retrain-run",
+            min_width=240,
+        )
+        cancel = button("Cancel", "retrain-cancel", variant="stop")
+        resume, delete = button("Resume", "retrain-resume"), button("Delete", "retrain-delete")
     status = gr.HTML("", elem_id="retrain-status", apply_default_css=False)
+    use = gr.Button("Use it in Ask", variant="primary", elem_id="retrain-use", visible=False)
     chart = gr.Plot(show_label=False, elem_id="retrain-chart", visible=False)
     gr.Markdown(
         "In the curves, lines are the completions that it trains on and diamonds are held-out corrections.",
         elem_classes="hint",
     )
+    with gr.Accordion("Where it looks on held-out corrections", open=True, elem_id="retrain-looks-box"):
+        looks = gr.HTML("", elem_id="retrain-looks", apply_default_css=False)
+    notes = gr.Textbox(
+        label="Notes on this run", elem_id="retrain-notes", lines=1, max_lines=4, interactive=False
+    )
+    with gr.Accordion("All runs", open=False, elem_id="retrain-runs-box"):
+        runs = gr.HTML("", elem_id="retrain-runs", apply_default_css=False)
     with gr.Accordion("Log", open=False, elem_id="retrain-log-box"):
         log = gr.HTML("", elem_id="retrain-log", apply_default_css=False)
-    return _Watched(gr.State(""), status, chart, log, cancel)
+    return _Watched(gr.State({}), runs, chosen, status, chart, looks, log, notes, cancel, resume, delete, use)
+
+
+def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Timer) -> None:
+    @quiet
+    def on_tick(seen: dict[str, str], chosen: int) -> Any:
+        view = run_view(studio, seen, chosen)
+        return gr.skip() if view is None else view
+
+    @guarded
+    def on_cancel(chosen: int) -> Any:
+        run = _required(studio, chosen)
+        cancel_run(studio.store, run.id)
+        say(f"Run {run.id} is being cancelled.")
+        return run_view(studio, {}, chosen)
+
+    @guarded
+    def on_resume(chosen: int) -> Any:
+        run = resume_run(studio.store, studio.settings, _required(studio, chosen).id)
+        say(f"Run {run.id} {'waits in the queue' if run.state == 'queued' else 'goes on'}.")
+        return run_view(studio, {}, chosen)
+
+    @guarded
+    def on_delete(chosen: int) -> Any:
+        run = _required(studio, chosen)
+        studio.store.delete_run(run.id)
+        say(f"Run {run.id} deleted. An adapter that it made stays.")
+        seen, runs, _, *rest = run_view(studio, {}, LATEST) or ()
+        return seen, runs, gr.Dropdown(run_choices(studio.store.list_runs()), value=LATEST), *rest
+
+    @guarded
+    def on_use(chosen: int, changed: int) -> Any:
+        run = _required(studio, chosen)
+        studio.switch(run.adapter_id)
+        say(f"Ask now uses the adapter of run {run.id}. The Compare tab switches back.")
+        return changed + 1
+
+    @guarded
+    def on_notes(chosen: int, notes: str | None) -> None:
+        studio.store.note_run(_required(studio, chosen).id, typed(notes))
+
+    everything = list(watched)
+    timer.tick(on_tick, [watched.seen, watched.chosen], everything, queue=False, **PRIVATE)
+    for button, handler in (
+        (watched.cancel, on_cancel),
+        (watched.resume, on_resume),
+        (watched.delete, on_delete),
+    ):
+        button.click(handler, watched.chosen, everything, **PRIVATE)
+    watched.use.click(on_use, [watched.chosen, changed], changed, concurrency_id=MODEL_QUEUE, **PRIVATE)
+    watched.notes.blur(on_notes, [watched.chosen, watched.notes], None, **PRIVATE)
+
+
+def _required(studio: Studio, chosen: int) -> RunRecord:
+    """Raises JobError where there is no run at all."""
+    run = shown_run(studio, chosen)
+    if run is None:
+        raise JobError(expected="a run", got="none", remedy="Press Retrain first.")
+    return run
 
 
 def _wire_few(studio: Studio, few: _Few, knobs: _Knobs, changed: gr.State, tab: gr.Tab) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -202,6 +203,26 @@ class Studio:
         loaded = self.loaded()
         adapters.switch(loaded, self.loaded_adapter(loaded, self.adapter(adapter_id)))
         self.store.set_active_adapter(adapter_id)
+
+    def import_adapter(self, paths: Sequence[Path], name: str) -> AdapterRecord:
+        """Take an adapter from elsewhere into the registry, if it fits the model.
+
+        Raises:
+            AdapterError: not one, or one that does not fit. Nothing has changed then.
+        """
+        from sayo_app.mllm.adapter_files import unpack_adapter
+
+        loaded = self.loaded()
+        folder = self.settings.adapters_dir / f"import-{uuid.uuid4().hex}"
+        unpack_adapter(paths, folder, self.settings.model)
+        record = self.store.add_adapter(name=name, path=folder, base_model=self.settings.model)
+        try:
+            # Loading it is the check of its shapes.
+            self.loaded_adapter(loaded, record)
+        except SayoError:
+            self.store.delete_adapter(record.id)
+            raise
+        return record
 
     def active_id(self) -> int | None:
         """The adapter that Ask uses; None for the base model or one of another model."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sayo_app.jobs import log_tail, read_progress, remaining_seconds
+from sayo_app.jobs import log_tail, read_progress, remaining_seconds, without_redone
 from storage.records import RunConfig, RunRecord
 from storage.store import Store
 
@@ -39,6 +39,14 @@ def test_the_tail_of_a_log_is_its_last_lines(run: RunRecord) -> None:
 
 def step(number: int, **fields: object) -> dict[str, object]:
     return {"kind": "step", "step": number, "steps": 10} | fields
+
+
+def test_steps_made_again_count_once() -> None:
+    evaluation = {"kind": "evaluation", "step": 2}
+    first = [{"kind": "status"}, step(1), step(2), evaluation, step(3), step(4)]
+    again = [{"kind": "status"}, step(3, reward=1), {"kind": "evaluation", "step": 3}]
+    assert without_redone(first + again) == [*first[:4], again[0], *again[1:]]
+    assert without_redone([*first, step(1)]) == [{"kind": "status"}, step(1)]
 
 
 def test_time_left_is_what_the_job_says() -> None:

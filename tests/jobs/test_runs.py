@@ -16,7 +16,18 @@ import psutil
 import pytest
 
 from sayo_app.errors import JobError, NotFoundError, RunActiveError, TooFewCorrectionsError
-from sayo_app.jobs import cancel_run, check_enough, processes, reconcile, runs, start_run, training_command
+from sayo_app.jobs import (
+    cancel_run,
+    check_enough,
+    keep_queue,
+    processes,
+    reconcile,
+    resume_run,
+    runs,
+    start_next,
+    start_run,
+    training_command,
+)
 from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.models import now
 from storage.records import RunConfig, RunRecord
@@ -116,12 +127,63 @@ def test_ending_without_a_result_is_failing(store: Store, start: Start) -> None:
     assert (after.state, "log is empty" in str(after.error)) == ("failed", True)
 
 
-def test_a_second_start_is_refused_and_the_first_goes_on(store: Store, start: Start) -> None:
+def test_the_same_run_twice_is_refused_and_the_first_goes_on(store: Store, start: Start) -> None:
     run = start()
-    with pytest.raises(RunActiveError):
+    with pytest.raises(RunActiveError, match=f"run {run.id}"):
         start()
     assert [r.id for r in store.list_runs()] == [run.id]
     assert reconcile(store) == run
+
+
+def test_runs_wait_their_turn_and_the_keeper_starts_them(store: Store, settings: Settings) -> None:
+    first, second, third = (
+        start_run(store, settings, RunConfig(seed=seed), command=script(SLEEPER)) for seed in range(3)
+    )
+    assert [run.state for run in (first, second, third)] == ["running", "queued", "queued"]
+    assert cancel_run(store, second.id).state == "cancelled"
+    cancel_run(store, first.id)
+    stop = keep_queue(store, settings, every_s=0.02, command=script(TRAINER))
+    try:
+        wait_until(lambda: store.get_run(third.id).state == "finished")
+    finally:
+        stop.set()
+    assert [run.state for run in store.list_runs()] == ["finished", "cancelled", "cancelled"]
+
+
+def test_a_run_waiting_in_its_own_process_is_nobody_elses(store: Store, settings: Settings) -> None:
+    mine = store.create_run(RunConfig(), mine=True)
+    assert start_next(store, settings, command=script(SLEEPER)) is None
+    assert store.get_run(mine.id) == mine
+    # Its process has died while it waited: it can be started.
+    store.update_run(mine.id, process_started_at=1.0)
+    reconcile(store)
+    assert (store.get_run(mine.id).state, store.get_run(mine.id).pid) == ("queued", None)
+
+
+def test_a_killed_run_is_resumed_in_its_folder_and_a_finished_one_is_not(
+    store: Store, settings: Settings, start: Start
+) -> None:
+    run = start("raise RuntimeError('power cut')")
+    assert ended(store, run).state == "failed"
+    (run.folder / "checkpoint.pt").write_text("here")
+    again = resume_run(store, settings, run.id, command=script(TRAINER))
+    assert (again.id, again.error, again.folder) == (run.id, None, run.folder)
+    assert (run.folder / "checkpoint.pt").read_text() == "here"
+    after = ended(store, run)
+    assert after.state == "finished", after.error
+    with pytest.raises(JobError, match="finished"):
+        resume_run(store, settings, run.id)
+
+
+def test_a_run_that_goes_on_is_neither_resumed_nor_deleted(
+    store: Store, settings: Settings, start: Start
+) -> None:
+    run = start()
+    with pytest.raises(JobError, match="running"):
+        resume_run(store, settings, run.id)
+    with pytest.raises(JobError, match="running"):
+        store.delete_run(run.id)
+    assert store.get_run(run.id) == run
 
 
 def test_a_dead_run_does_not_stand_in_the_way_of_a_new_one(store: Store, start: Start) -> None:
@@ -192,14 +254,18 @@ def test_cancelling_what_nobody_started_is_told(store: Store) -> None:
         cancel_run(store, 99)
 
 
-def test_a_run_whose_starter_died_is_failed_after_a_while(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+def test_a_run_whose_starter_died_goes_back_into_the_queue(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = store.create_run(RunConfig())
-    assert reconcile(store) == run
+    taken = store.take_next()
+    assert taken is not None
+    assert (taken.id, taken.state, taken.pid) == (run.id, "running", None)
+    assert reconcile(store) == taken
     monkeypatch.setattr(runs, "_START_GRACE", timedelta(0))
-    assert reconcile(store) is None
-    assert store.get_run(run.id).state == "failed"
+    again = start_next(store, settings, command=script(TRAINER))
+    assert again is not None
+    assert ended(store, again).state == "finished"
 
 
 def test_a_queued_run_without_a_process_is_cancelled_at_once(store: Store) -> None:
@@ -216,7 +282,7 @@ def test_a_run_cancelled_between_its_row_and_its_process_does_not_train(
     before = psutil.Process().children()
     run = start_run(store, settings, RunConfig(), command=cancelled_meanwhile)
     assert run.state == "cancelled"
-    wait_until(lambda: psutil.Process().children() == before)
+    wait_until(lambda: not set(psutil.Process().children()) - set(before))
 
 
 def test_another_process_with_the_same_pid_is_left_alone(store: Store) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sayo_app.errors import NotFoundError
+from sayo_app.errors import AdapterError, NotFoundError
 from sayo_app.settings import Settings
 from storage.records import RunConfig
 from storage.store import Store
@@ -54,6 +54,52 @@ def test_the_adapter_in_use_is_switched_and_switched_back(store: Store, tmp_path
         assert Store(store.settings).active_adapter() == wanted
     store.set_active_adapter(None)
     assert store.active_adapter() is None
+
+
+def test_rolling_back_is_the_switch_before(store: Store, tmp_path: Path) -> None:
+    assert store.previous_adapter() == (False, None)
+    one, two = (store.add_adapter(name=n, path=tmp_path, base_model="b") for n in ("one", "two"))
+    store.set_active_adapter(one.id)
+    assert store.previous_adapter() == (True, None)
+    store.set_active_adapter(two.id)
+    store.set_active_adapter(two.id)
+    assert store.previous_adapter() == (True, one)
+    store.delete_adapter(one.id)
+    assert store.previous_adapter() == (True, None)
+
+
+def test_an_adapter_is_renamed_and_deleted_unless_something_uses_it(store: Store, settings: Settings) -> None:
+    one, two = (
+        store.add_adapter(name=n, path=settings.adapters_dir / n, base_model="b") for n in ("one", "two")
+    )
+    for adapter in (one, two):
+        adapter.path.mkdir(parents=True)
+    assert store.rename_adapter(one.id, " best ").name == "best"
+    for name in ("", " ", "x" * 101):
+        with pytest.raises(AdapterError, match="1 to 100"):
+            store.rename_adapter(one.id, name)
+    store.set_active_adapter(one.id)
+    run = store.create_run(RunConfig(base_adapter_id=two.id))
+    for adapter, why in ((one, "Ask uses"), (two, f"run {run.id}")):
+        with pytest.raises(AdapterError, match=why):
+            store.delete_adapter(adapter.id)
+        assert adapter.path.exists()
+    store.update_run(run.id, state="cancelled")
+    store.delete_adapter(two.id)
+    assert [it.id for it in store.list_adapters()] == [one.id]
+    assert not two.path.exists()
+    assert store.get_adapter(two.id).name == "two"
+    for call in (lambda: store.delete_adapter(two.id), lambda: store.rename_adapter(two.id, "x")):
+        with pytest.raises(NotFoundError):
+            call()
+
+
+def test_files_outside_the_adapters_folder_are_not_deleted(store: Store, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    store.delete_adapter(store.add_adapter(name="x", path=elsewhere, base_model="b").id)
+    assert store.list_adapters() == []
+    assert elsewhere.exists()
 
 
 def test_switching_to_nothing_known_keeps_the_one_in_use(store: Store, tmp_path: Path) -> None:

@@ -42,10 +42,11 @@ def execute(settings: Settings, sql: str) -> list[Any]:
         return connection.execute(sql).fetchall()
 
 
-def test_the_database_itself_refuses_a_second_active_run(store: Store, settings: Settings) -> None:
-    run = store.create_run(RunConfig())
+def test_the_database_itself_refuses_a_second_running_run(store: Store, settings: Settings) -> None:
+    run = store.claim_run(store.create_run(RunConfig()).id)
     copy = (
-        "INSERT INTO runs (slot, state, config, created_at) SELECT slot, '{}', config, created_at FROM runs"
+        "INSERT INTO runs (host, device, record, notes, state, config, created_at) "
+        "SELECT host, device, record, notes, '{}', config, created_at FROM runs"
     )
     with pytest.raises(sqlite3.IntegrityError):
         execute(settings, copy.format("running"))

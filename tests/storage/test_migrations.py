@@ -72,7 +72,7 @@ def test_a_store_of_the_first_schema_opens_with_everything_in_it(first_store: Se
     assert (generated.origin, generated.family, generated.corrected_answer) == ("generated", "count", "2")
     (run,), (adapter,) = store.list_runs(), store.list_adapters()
     assert (run.state, run.run_config.steps, run.adapter_id) == ("finished", 3, adapter.id)
-    assert (run.pid, run.host) == (4242, None)
+    assert (run.pid, run.host, run.device, run.record, run.notes) == (4242, None, "auto", {}, "")
     assert store.active_adapter() == adapter
     assert adapter.path == first_store.adapters_dir / "first"
     assert store.add_picture(GREY).id == deleted.picture_id
@@ -131,9 +131,9 @@ def test_checks_and_conditions_survive_tables_made_anew(first_store: Settings) -
         ("UPDATE correction_revisions SET state = 'lost'", "ck_correction_revisions_state"),
         ("UPDATE runs SET state = 'lost'", "ck_runs_state"),
         (
-            "INSERT INTO runs (slot, state, config, created_at) "
-            "SELECT 0, 'queued', '{}', created_at FROM corrections",
-            "one_active_run|runs.slot",
+            "INSERT INTO runs (host, device, record, notes, state, config, created_at) "
+            "SELECT 'here', 'cpu', '{}', '', 'running', '{}', created_at FROM corrections",
+            "one_running_run|runs.host",
         ),
         ("UPDATE corrections SET picture_id = 'x'", "FOREIGN KEY|fk_corrections_picture_id"),
         ("UPDATE correction_revisions SET correction_id = 77 + id", "FOREIGN KEY|fk_correction_re"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -25,28 +26,71 @@ def test_a_new_run_is_queued_and_has_its_folder(store: Store, settings: Settings
     assert store.get_run(run.id) == store.active_run() == run
 
 
-@pytest.mark.parametrize("state", ["queued", "running"])
-def test_only_one_run_is_active(store: Store, state: str) -> None:
-    first = store.create_run(RunConfig())
-    store.update_run(first.id, state=state)
+def test_many_wait_and_one_runs_on_a_device(store: Store) -> None:
+    first, second = store.create_run(RunConfig(seed=1)), store.create_run(RunConfig(seed=2))
+    taken = store.take_next()
+    assert taken is not None
+    assert (taken.id, taken.state, taken.device, taken.pid) == (first.id, "running", "auto", None)
+    assert Store(store.settings).take_next() is None
     with pytest.raises(RunActiveError, match="cancel"):
-        Store(store.settings).create_run(RunConfig())
-    assert [run.id for run in store.list_runs()] == [first.id]
+        store.claim_run(second.id)
+    assert store.get_run(second.id) == second
+    assert store.active_run() == taken
+    other = Store(replace(store.settings, device="cuda:1"))
+    assert other.claim_run(second.id).device == "cuda:1"
+    assert [run.id for run in store.active_runs()] == [first.id, second.id]
 
 
 @pytest.mark.parametrize("state", ["finished", "failed", "cancelled"])
 def test_after_one_run_comes_the_next(store: Store, state: str) -> None:
-    first = store.create_run(RunConfig())
+    first, second = store.create_run(RunConfig()), store.create_run(RunConfig())
+    store.take_next()
     store.update_run(first.id, state=state)
-    second = store.create_run(RunConfig())
-    assert [run.id for run in store.list_runs()] == [second.id, first.id]
     assert store.active_run() == second
+    taken = store.take_next()
+    assert taken is not None
+    assert taken.id == second.id
+    assert store.take_next() is None
 
 
-def test_the_rule_of_one_active_run_holds_in_postgresql_too() -> None:
+def test_an_ended_run_is_queued_again_unless_it_is_finished(store: Store) -> None:
+    run = store.claim_run(store.create_run(RunConfig()).id)
+    store.update_run(run.id, state="failed", error="power cut", cancel_requested_at=now())
+    again = store.requeue_run(run.id)
+    assert again == replace(store.get_run(run.id), error=None, pid=None, state="queued")
+    assert (again.cancel_requested_at, again.started_at, again.finished_at) == (None, None, None)
+    store.update_run(run.id, state="finished")
+    with pytest.raises(JobError, match="finished"):
+        store.requeue_run(run.id)
+
+
+def test_a_run_is_deleted_with_its_folder_and_its_adapter_stays(store: Store, tmp_path: Path) -> None:
+    run, other = store.create_run(RunConfig()), store.create_run(RunConfig())
+    adapter = store.add_adapter(name="a", path=tmp_path, base_model="bundled", run_id=run.id)
+    with pytest.raises(JobError, match="Cancel"):
+        store.delete_run(run.id)
+    store.update_run(run.id, state="finished", adapter_id=adapter.id)
+    store.delete_run(run.id)
+    assert store.list_runs() == [other]
+    assert not run.folder.exists()
+    assert other.folder.exists()
+    assert store.get_adapter(adapter.id) == adapter
+    with pytest.raises(NotFoundError):
+        store.delete_run(run.id)
+
+
+def test_notes_are_kept_in_every_state(store: Store) -> None:
+    run = store.create_run(RunConfig())
+    assert store.note_run(run.id, " try less KL ").notes == "try less KL"
+    store.update_run(run.id, state="finished", record={"seed": 0})
+    noted = store.note_run(run.id, "worked")
+    assert (noted.notes, noted.record, noted.state) == ("worked", {"seed": 0}, "finished")
+
+
+def test_the_rule_of_one_running_run_holds_in_postgresql_too() -> None:
     (index,) = Base.metadata.tables["runs"].indexes
     assert str(CreateIndex(index).compile(dialect=postgresql.dialect())) == (
-        "CREATE UNIQUE INDEX one_active_run ON runs (slot) WHERE state IN ('queued', 'running')"
+        "CREATE UNIQUE INDEX one_running_run ON runs (host, device) WHERE state = 'running'"
     )
 
 

@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
+from PIL import Image
 
 from sayo_app.core.region import Region
 from sayo_app.errors import SayoError, TrainingError
@@ -21,6 +24,7 @@ from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.records import RunConfig
 from storage.store import Store
 from tests.training.conftest import make_sample
+from training import job
 from training.__main__ import EXIT_CANCELLED, main
 from training.job import run_job
 from training.progress import Cancelled, StopSignal
@@ -60,6 +64,31 @@ def store(settings: Settings):
         yield opened
 
 
+@pytest.fixture
+def restored_signals() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+class Stopper(StopSignal):
+    """Asks to stop between two steps, once so many have been begun."""
+
+    def __init__(self, after: int) -> None:
+        self._left = after + 1
+
+    @property
+    def asked(self) -> bool:
+        self._left -= sys._getframe(1).f_code.co_name == "train"
+        return self._left <= 0
+
+
+def steps_of(path: Path) -> list[int]:
+    events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [event["step"] for event in events if event["kind"] == "step"]
+
+
 def config_of(settings: Settings, **changes) -> RunConfig:
     return replace(CONFIG, model=settings.model, **changes)
 
@@ -76,6 +105,16 @@ def test_a_finished_run_leaves_an_adapter_that_can_be_switched_on(settings: Sett
     assert events[-1] == {"kind": "result", "adapter_id": adapter.id, **adapter.summary}
     assert {"status", "step", "evaluation", "result"} == {event["kind"] for event in events}
     assert not (run.folder / "checkpoint.pt").exists()
+    assert adapter.summary["verdict"]["word"] in ("better", "same", "worse")
+    assert run.record["data"]["samples"] == 5
+    card = (adapter.path / "README.md").read_text(encoding="utf-8")
+    assert run.record["data"]["sha256"] in card and adapter.summary["verdict"]["text"] in card
+    assert "base_model: tiny\n" in card and str(settings.data_dir) not in card
+    first, last = sorted((run.folder / "evaluations").glob("*.json"))
+    answers = json.loads(last.read_text(encoding="utf-8"))["answers"]
+    assert (first.stem, last.stem, len(answers)) == ("000000", "000001", 1)
+    with Image.open(run.folder / "evaluations" / answers[0]["drawn"]) as drawn:
+        assert drawn.size == (96, 64)
     assert not [path for path in adapter.path.rglob("*") if path.suffix in (".bin", ".pt")]
     loaded = load_model(settings)
     load_adapter(loaded, adapter.path, "looks left")
@@ -102,6 +141,48 @@ def test_a_run_that_fails_says_why(settings: Settings, store: Store):
     assert store.active_run() is None and not store.list_adapters()
 
 
+def test_a_yaml_file_does_what_the_page_does(
+    settings: Settings, store: Store, restored_signals: None, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO")
+    path = settings.data_dir / "run.yaml"
+    path.write_text(yaml.safe_dump(config_of(settings).to_dict()), encoding="utf-8")
+    assert main(["train", "--config", str(path), "--device", "cpu"]) == 0
+    paged = store.create_run(config_of(settings))
+    run_job(settings, paged.id, StopSignal())
+    paged, typed = store.list_runs()
+    assert typed.state == paged.state == "finished"
+    assert figures(typed.progress_path) == figures(paged.progress_path)
+    assert typed.record == paged.record
+    assert "run 1" in typed.log_path.read_text(encoding="utf-8")
+
+
+def test_a_cancelled_run_is_resumed_and_other_corrections_start_it_anew(settings: Settings, store: Store):
+    run, stop = store.create_run(config_of(settings, steps=3)), Stopper(after=2)
+    with pytest.raises(Cancelled):
+        run_job(settings, run.id, stop)
+    assert (store.get_run(run.id).state, steps_of(run.progress_path)) == ("cancelled", [1, 2])
+    store.requeue_run(run.id)
+    run_job(settings, run.id, StopSignal())
+    assert (store.get_run(run.id).state, steps_of(run.progress_path)) == ("finished", [1, 2, 3])
+
+    run, stop = store.create_run(config_of(settings, steps=3, seed=1)), Stopper(after=2)
+    with pytest.raises(Cancelled):
+        run_job(settings, run.id, stop)
+    store.revise_correction(1, corrected_answer="green")
+    store.requeue_run(run.id)
+    run_job(settings, run.id, StopSignal())
+    assert steps_of(run.progress_path) == [1, 2, 1, 2, 3]
+
+
+def test_a_run_waits_for_the_one_before_it(settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch):
+    before, run = store.create_run(config_of(settings)), store.create_run(config_of(settings, seed=1))
+    store.claim_run(before.id)
+    monkeypatch.setattr(job.time, "sleep", lambda _: store.update_run(before.id, state="cancelled"))
+    run_job(settings, run.id, StopSignal())
+    assert store.get_run(run.id).state == "finished"
+
+
 def test_too_few_pictures_end_the_run_with_a_remedy(settings: Settings, store: Store):
     for correction in store.list_corrections()[1:]:
         store.delete_correction(correction.id)
@@ -120,14 +201,9 @@ def test_a_run_cancelled_before_it_began_is_cancelled(settings: Settings, store:
 
 
 def test_the_command_fails_with_a_message_and_no_traceback(
-    settings: Settings, store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    settings: Settings, store: Store, capsys: pytest.CaptureFixture[str], restored_signals: None
 ):
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        assert main(["train", "--run", "77"]) == 1
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    assert main(["train", "--run", "77"]) == 1
     shown = capsys.readouterr().err
     assert "77" in shown and "Traceback" not in shown
 

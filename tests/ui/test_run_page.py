@@ -1,4 +1,4 @@
-"""A run on the page when it does not end well: the tab closed, cancelled, killed outright."""
+"""A run on the page: tab closed, cancelled, killed, resumed, switched, rolled back, retrained on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def retrain_tab(page: Page) -> Locator:
     return page.locator("[data-testid=run-state]")
 
 
-def test_a_run_outlives_its_tab_is_cancelled_and_another_is_killed(
+def test_a_run_survives_all_and_its_adapter_is_switched_rolled_back_and_retrained(
     app: App, open_page: Callable[..., Page], data_dir: Path
 ) -> None:
     url = app.start()
@@ -37,9 +37,10 @@ def test_a_run_outlives_its_tab_is_cancelled_and_another_is_killed(
     state = retrain_tab(page)
     page.locator("#retrain-generate").click()
     expect(page.locator("[data-testid=enough]")).to_be_visible()
-    page.locator("#retrain-steps input[type=number]").fill("200")
+    page.locator("#retrain-steps input[type=number]").fill("3")
     page.locator("#retrain-start").click()
-    expect(state).to_contain_text("step 1 of 200")
+    expect(state).to_contain_text("step 1 of 3")
+    expect(page.locator("#retrain-chart .js-plotly-plot .main-svg").first).to_be_visible()
     page.context.close()
 
     page = open_page(url)
@@ -47,11 +48,9 @@ def test_a_run_outlives_its_tab_is_cancelled_and_another_is_killed(
     expect(state).to_have_attribute("data-state", "running")
     page.locator("#retrain-cancel").click()
     expect(state).to_have_attribute("data-state", "cancelled")
-    # The second cancel finds nothing to cancel: the button is off and the run stays as it ended.
     expect(page.locator("#retrain-cancel")).to_be_disabled()
 
-    page.locator("#retrain-start").click()
-    expect(state).to_contain_text("Run 2")
+    page.locator("#retrain-resume").click()
     expect(state).to_have_attribute("data-state", "running")
     run = Store(Settings(data_dir=data_dir)).active_run()
     assert run is not None
@@ -59,4 +58,38 @@ def test_a_run_outlives_its_tab_is_cancelled_and_another_is_killed(
     os.kill(run.pid, signal.SIGKILL)
     expect(state).to_have_attribute("data-state", "failed")
     expect(page.locator("[data-testid=run-error]")).to_be_visible()
-    expect(page.locator("#retrain-start")).to_be_enabled()
+    page.locator("#retrain-notes textarea").fill("killed once")
+    page.locator("#retrain-resume").click()
+    expect(state).to_have_attribute("data-state", "finished")
+    expect(state).to_contain_text("step 3 of 3")
+    expect(page.locator("[data-testid=verdict]")).to_be_visible()
+
+    switch_and_roll_back(page)
+    retrain_on_top(page)
+    second, first = Store(Settings(data_dir=data_dir)).list_runs()
+    assert (first.id, first.notes, first.state) == (run.id, "killed once", "finished")
+    assert second.run_config.base_adapter_id == first.adapter_id
+
+
+def switch_and_roll_back(page: Page) -> None:
+    page.get_by_role("tab", name="Compare", exact=True).click()
+    in_use = page.locator("[data-testid=active]")
+    expect(in_use).to_contain_text("the base model")
+    page.locator("#compare-switch-choice input").click()
+    page.get_by_role("option", name="run 1").click()
+    page.locator("#compare-switch").click()
+    expect(in_use).to_contain_text("run 1")
+    page.locator("#compare-back").click()
+    expect(in_use).to_contain_text("the base model")
+
+
+def retrain_on_top(page: Page) -> None:
+    state = retrain_tab(page)
+    page.locator("#retrain-more button").first.click()
+    page.locator("#retrain-base input").click()
+    page.get_by_role("option", name="run 1").click()
+    page.locator("#retrain-steps input[type=number]").fill("1")
+    page.locator("#retrain-start").click()
+    expect(state).to_contain_text("Run 2")
+    expect(state).to_have_attribute("data-state", "finished")
+    expect(page.locator("[data-testid=verdict]")).to_be_visible()

@@ -96,10 +96,14 @@ def retrain(page: Page) -> None:
     state = page.locator("[data-testid=run-state]")
     expect(state).to_have_attribute("data-state", "running")
     page.locator("#retrain-start").click()
-    expect(page.locator(".toast-body").filter(has_text="queued or running").last).to_be_visible()
+    expect(page.locator(".toast-body").filter(has_text="settings of its own").last).to_be_visible()
     expect(state).to_have_attribute("data-state", re.compile("finished|failed"), timeout=600_000)
     expect(state).to_have_attribute("data-state", "finished")
     expect(state).to_contain_text(f"step {STEPS} of {STEPS}")
+    expect(page.locator("[data-testid=verdict]")).to_have_attribute(
+        "data-word", re.compile("better|same|worse")
+    )
+    expect(page.locator("[data-testid=looks]")).to_have_attribute("data-count", "2")
     expect(page.locator("#retrain-chart .js-plotly-plot .main-svg").first).to_be_visible()
     picture(page, "retrain")
 
