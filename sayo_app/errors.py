@@ -85,6 +85,10 @@ class NotFoundError(StorageError):
     """No row or file of that name."""
 
 
+class ConflictError(StorageError):
+    """Somebody else, or another tab, changed it in the meantime; the message says who and when."""
+
+
 class JobError(SayoError):
     """A training job cannot be started, watched or cancelled."""
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 from alembic import command
@@ -16,8 +17,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect, make_url
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from sayo_app.errors import ReadOnlyStoreError, SettingsError, StorageError, StoreVersionError
@@ -55,6 +58,11 @@ class Database:
             self._engine, self.read_only = _open(settings)
         self._writing = self._engine.execution_options(sqlite_begin="IMMEDIATE")
 
+    @property
+    def shared(self) -> bool:
+        """Whether several machines may be using it: a server is, a file is not."""
+        return self._engine.dialect.name != "sqlite"
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -80,6 +88,13 @@ class Database:
             raise _read_only_error("a store that can only be read")
 
 
+def insert_missing(session: Session, model: type[DeclarativeBase], **values: Any) -> None:
+    """Adds the row unless one with the same key is there, or is being added by somebody else just now."""
+    postgresql = session.get_bind().dialect.name == "postgresql"
+    insert = postgresql_insert(model) if postgresql else sqlite_insert(model)
+    session.execute(insert.values(**values).on_conflict_do_nothing())
+
+
 def _open(settings: Settings) -> tuple[Engine, bool]:
     if settings.database_url is None:
         # Not by way of text: the folder's name may hold what a URL gives a meaning to.
@@ -94,7 +109,14 @@ def _open(settings: Settings) -> tuple[Engine, bool]:
         ) from error
     if url.get_backend_name() == "sqlite":
         return _open_sqlite(url)
-    engine = create_engine(url, pool_pre_ping=True)
+    try:
+        engine = create_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            expected=f"the driver of {url.drivername} to be installed",
+            got=str(error),
+            remedy='For PostgreSQL: pip install "psycopg[binary]" and a URL postgresql+psycopg://host/name.',
+        ) from error
     _migrate(engine)
     return engine, False
 
@@ -168,6 +190,10 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         kind = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        if kind == "MIGRATE":
+            # Tables are made anew under their old names; it cannot be turned off within a transaction.
+            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+            kind = "IMMEDIATE"
         if kind:
             connection.exec_driver_sql(f"BEGIN {kind}")
 
@@ -190,7 +216,7 @@ def _use_wal(engine: Engine) -> None:
 
 def _migrate(engine: Engine) -> None:
     """Brings the schema to the newest revision in one transaction that only one process can hold."""
-    with _migrating, engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection:
+    with _migrating, engine.connect().execution_options(sqlite_begin="MIGRATE") as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})")
         revision = _known_revision(connection)
@@ -203,6 +229,15 @@ def _migrate(engine: Engine) -> None:
         config.set_main_option("script_location", str(MIGRATIONS_DIR).replace("%", "%%"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if (
+            connection.dialect.name == "sqlite"
+            and connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        ):
+            raise StorageError(
+                expected="rows that name each other as the schema says",
+                got="rows that name others which are not there",
+                remedy="The store was damaged before this update: restore a copy. It was not changed.",
+            )
         connection.commit()
 
 

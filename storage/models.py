@@ -1,4 +1,7 @@
-"""The tables. A correction's row holds what never changes; what a person may change is in its revisions."""
+"""The tables. A correction's row holds what never changes; what a person may change is in its revisions.
+
+Work entries are derived from all of these: the list that people filter, sort and page through.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from storage.records import ACTIVE_RUN_STATES, CORRECTION_STATES, ORIGINS, RUN_STATES
+from storage.records import ACTIVE_RUN_STATES, CORRECTION_STATES, ENTRY_STATES, ORIGINS, RUN_STATES
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -99,18 +102,56 @@ class AdapterSwitch(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class ImportBatch(Base):
+    """One import: its items and corrections name it, so that it can be undone as a whole."""
+
+    __tablename__ = "import_batches"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    format: Mapped[str] = mapped_column(String(40))
+    author: Mapped[str] = mapped_column(String(200))
+    summary: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    undone_at: Mapped[datetime | None]
+
+
+class WorkItem(Base):
+    """A question on a picture, once in a store; several people may correct the answers to it."""
+
+    __tablename__ = "work_items"
+    # The hash stands for the text: PostgreSQL indexes no text of any length.
+    __table_args__ = (UniqueConstraint("picture_id", "question_sha256"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    picture_id: Mapped[str] = mapped_column(ForeignKey("pictures.id"))
+    question: Mapped[str] = mapped_column(Text)
+    question_sha256: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[str | None] = mapped_column(Text)
+    family: Mapped[str | None] = mapped_column(String(100))
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batches.id"), index=True)
+    priority: Mapped[int] = mapped_column(default=0)
+    # How many corrections are asked for: until there are as many, the item is on the list as to do.
+    wanted: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Correction(Base):
     __tablename__ = "corrections"
     __table_args__ = (CheckConstraint(_one_of("origin", ORIGINS), name="origin"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("work_items.id"), index=True)
     picture_id: Mapped[str] = mapped_column(ForeignKey("pictures.id"), index=True)
+    # Who made the first revision; a reviewer's revision does not make it the reviewer's.
+    annotator: Mapped[str] = mapped_column(String(200))
     model: Mapped[str] = mapped_column(Text)
     adapter_id: Mapped[int | None] = mapped_column(ForeignKey("adapters.id"))
     answer_shown: Mapped[str] = mapped_column(Text)
-    trace_id: Mapped[str | None] = mapped_column(String(64))
+    trace_id: Mapped[str | None] = mapped_column(String(64), index=True)
     origin: Mapped[str] = mapped_column(String(20))
     family: Mapped[str | None] = mapped_column(String(100))
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batches.id"), index=True)
     revision: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -129,8 +170,62 @@ class CorrectionRevision(Base):
     regions: Mapped[list[Any]]
     corrected_answer: Mapped[str | None] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(20))
+    comment: Mapped[str] = mapped_column(Text, default="")
+    flagged: Mapped[bool] = mapped_column(default=False)
+    reward: Mapped[float | None] = mapped_column(Double)
     author: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Draft(Base):
+    """What somebody has drawn and not saved yet. Its version grows with every autosave."""
+
+    __tablename__ = "drafts"
+    __table_args__ = (UniqueConstraint("item_id", "author", "revises"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("work_items.id"))
+    author: Mapped[str] = mapped_column(String(200))
+    # The correction that is being changed, 0 for a new one: a NULL would not be unique.
+    revises: Mapped[int]
+    tab: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int]
+    # NULL where it was saved or thrown away: the row stays, so that another tab is told by whom.
+    content: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    updated_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class WorkEntry(Base):
+    """One narrow row for each correction as it stands, and for each item that waits for one.
+
+    Everything that the work list filters and sorts by is in this one table, next to each other.
+    """
+
+    __tablename__ = "work_entries"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", ENTRY_STATES), name="state"),
+        *(
+            Index(None, *first, order, "id")
+            for order in ("reward_key", "updated_at", "priority_key")
+            for first in ((), ("state",), ("annotator",))
+        ),
+        Index(None, "batch_id", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("work_items.id"), index=True)
+    correction_id: Mapped[int | None] = mapped_column(ForeignKey("corrections.id"), unique=True)
+    batch_id: Mapped[int | None]
+    state: Mapped[str] = mapped_column(String(20))
+    annotator: Mapped[str] = mapped_column(String(200))
+    model: Mapped[str] = mapped_column(Text)
+    family: Mapped[str] = mapped_column(String(100))
+    origin: Mapped[str] = mapped_column(String(20))
+    flagged: Mapped[bool]
+    reward_key: Mapped[float] = mapped_column(Double)
+    priority_key: Mapped[int]
+    updated_at: Mapped[datetime]
+    search_text: Mapped[str] = mapped_column(Text)
 
 
 _ACTIVE = text(_one_of("state", ACTIVE_RUN_STATES))
@@ -150,6 +245,7 @@ class Run(Base):
     config: Mapped[dict[str, Any]]
     pid: Mapped[int | None]
     process_started_at: Mapped[float | None] = mapped_column(Double)
+    host: Mapped[str | None] = mapped_column(Text)
     error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]

@@ -13,7 +13,9 @@ from sayo_app.core.region import Region
 from sayo_app.errors import SettingsError
 from sayo_app.settings import BUNDLED
 
-CORRECTION_STATES = ("draft", "submitted", "accepted", "rejected", "deleted")
+CORRECTION_STATES = ("draft", "submitted", "accepted", "rejected", "skipped", "deleted")
+# Those of corrections, and that of an item which still waits for one.
+ENTRY_STATES = ("todo", *CORRECTION_STATES)
 ORIGINS = ("person", "generated")
 ACTIVE_RUN_STATES = ("queued", "running")
 FINAL_RUN_STATES = ("finished", "failed", "cancelled")
@@ -52,12 +54,18 @@ class CorrectionRecord:
 
     Attributes:
         id: the same for all revisions.
+        item_id: the work item: the question on this picture.
+        annotator: who made the first revision.
+        batch_id: the import that brought it.
         adapter_id: adapter that gave the answer shown; None is the base model.
         trace_id: stored attention trace of the answer shown.
         regions: in original-image pixels, fitted to the picture.
         corrected_answer: None where the answer shown was right.
         author: who made this revision.
         state: one of `CORRECTION_STATES`.
+        comment: what was said with this revision: a reviewer's remark, the reason of a skip.
+        flagged: marked by a person, to be looked at again.
+        reward: SAYO reward of the answer shown in the regions, -1 to 1; None without a trace or a region.
         origin: `person`, or `generated` from a composed scene.
         family: question family of a generated correction.
         revision: from 1 upwards.
@@ -66,8 +74,11 @@ class CorrectionRecord:
     """
 
     id: int
+    item_id: int
     picture_id: str
     question: str
+    annotator: str
+    batch_id: int | None
     model: str
     adapter_id: int | None
     answer_shown: str
@@ -76,6 +87,9 @@ class CorrectionRecord:
     corrected_answer: str | None
     author: str
     state: str
+    comment: str
+    flagged: bool
+    reward: float | None
     origin: str
     family: str | None
     revision: int
@@ -102,6 +116,7 @@ class RunRecord:
 
     Attributes:
         pid, process_started_at: together they name the process; the start time is seconds since 1970.
+        host: the machine that it runs on.
         error: why it failed.
         cancel_requested_at: when a person asked it to stop; it may still be writing its checkpoint.
         folder: config.json, log.txt, progress.jsonl.
@@ -112,6 +127,7 @@ class RunRecord:
     config: dict[str, Any]
     pid: int | None
     process_started_at: float | None
+    host: str | None
     error: str | None
     created_at: datetime
     started_at: datetime | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ UPDATABLE = (
     "state",
     "pid",
     "process_started_at",
+    "host",
     "error",
     "started_at",
     "cancel_requested_at",
@@ -43,7 +45,7 @@ class RunStore(Database):
             ReadOnlyStoreError, StorageError: row or folder cannot be written.
         """
         with self.write() as session:
-            row = Run(state="queued", config=config.to_dict())
+            row = Run(state="queued", config=config.to_dict(), host=this_host())
             session.add(row)
             try:
                 session.flush()
@@ -113,7 +115,11 @@ class RunStore(Database):
         """
         process = psutil.Process(os.getpid())
         run = self.update_run(
-            run_id, state="running", pid=process.pid, process_started_at=process.create_time()
+            run_id,
+            state="running",
+            pid=process.pid,
+            process_started_at=process.create_time(),
+            host=this_host(),
         )
         if run.active and run.cancel_requested_at is not None:
             run = self.update_run(run_id, state="cancelled")
@@ -135,6 +141,7 @@ class RunStore(Database):
             config=row.config,
             pid=row.pid,
             process_started_at=row.process_started_at,
+            host=row.host,
             error=row.error,
             created_at=row.created_at,
             started_at=row.started_at,
@@ -143,6 +150,11 @@ class RunStore(Database):
             adapter_id=row.adapter_id,
             folder=self.run_folder(row.id),
         )
+
+
+def this_host() -> str:
+    """This machine's name: a process id means nothing on another one."""
+    return platform.node()
 
 
 def _run(session: Session, run_id: int) -> Run:

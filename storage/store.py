@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from storage.adapters import AdapterStore
-from storage.corrections import CorrectionStore
+from storage.reviews import ReviewStore
 from storage.runs import RunStore
 
 
-class Store(CorrectionStore, AdapterStore, RunStore):
-    """Pictures, traces, corrections, adapters and runs in one data folder and database.
+class Store(ReviewStore, AdapterStore, RunStore):
+    """Pictures, traces, work items, corrections, adapters and runs in one data folder and database.
 
     Opening it makes or migrates the database. See `storage.database.Database` for what opening can raise.
     """

@@ -11,16 +11,22 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sayo_app.core.grid import ImageGrid
+from sayo_app.core.region_raster import (
+    Box,
+    Point,
+    Rle,
+    clip_polygon,
+    covered_areas,
+    lattice,
+    polygon_inside,
+    read_rle,
+)
 from sayo_app.errors import RegionError
 
 Kind = Literal["box", "polygon", "brush"]
-DRAWABLE: tuple[Kind, ...] = ("box", "polygon")
-# A polygon is sampled at this many lines a side of its bounding box; boxes are exact.
+# A polygon is sampled at this many lines a side of its bounding box; boxes and brushes are exact.
 POLYGON_LINES = 256
 HALF = 0.5
-
-Box = tuple[float, float, float, float]
-Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,11 @@ class Region:
         label: what a person calls it.
         step: the reasoning step it holds for; None for the whole answer.
         look: False says "do not look here".
+        rle: the pixels of a brush, as large as the picture, else None.
 
     Raises:
-        RegionError: a number that is not finite, a polygon of fewer than three points, or a kind
-            that cannot be drawn yet.
+        RegionError: a number that is not finite, a polygon of fewer than three points, or points and
+            pixels that do not go with the kind.
     """
 
     kind: Kind
@@ -46,19 +53,22 @@ class Region:
     label: str = ""
     step: int | None = None
     look: bool = True
+    rle: Rle | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in DRAWABLE:
-            raise _error(f"a region drawn as {' or '.join(DRAWABLE)}", repr(self.kind))
+        if (self.rle is not None) != (self.kind == "brush"):
+            raise _error("pixels for a brush, and for a brush only", f"a {self.kind}")
         if not all(math.isfinite(number) for number in (*self.box_xyxy, *np.ravel(self.points_xy))):
             raise _error("finite pixel coordinates", f"{self.points_xy or self.box_xyxy}")
         points = self.points_xy
         if (len(points) < 3) if self.kind == "polygon" else points:
             wanted = (
-                "a polygon of at least three points" if self.kind == "polygon" else "a box without points"
+                "a polygon of at least three points"
+                if self.kind == "polygon"
+                else f"a {self.kind} without points"
             )
             raise _error(wanted, f"{len(points)} points")
-        x0, y0, x1, y1 = self.box_xyxy
+        x0, y0, x1, y1 = self.box_xyxy if self.rle is None else self.rle.box_xyxy
         if points:
             xs, ys = zip(*points, strict=True)
             x0, y0, x1, y1 = min(xs), min(ys), max(xs), max(ys)
@@ -76,9 +86,15 @@ class Region:
         points = tuple((float(x), float(y)) for x, y in points_xy)
         return cls("polygon", (0.0, 0.0, 0.0, 0.0), points, **fields)
 
+    @classmethod
+    def brush(cls, mask: Bool[np.ndarray, "height width"], **fields: Any) -> Region:
+        """What was painted, as a mask of the picture's size; `fields` are label, step and look."""
+        return cls("brush", (0.0, 0.0, 0.0, 0.0), rle=Rle.from_mask(mask), **fields)
+
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able, with every field."""
-        return {
+        """JSON-able, with every field; `rle` only for a brush."""
+        pixels = {} if self.rle is None else {"rle": self.rle.to_dict()}
+        return pixels | {
             "kind": self.kind,
             "box_xyxy": list(self.box_xyxy),
             "points_xy": [list(point) for point in self.points_xy],
@@ -89,12 +105,12 @@ class Region:
 
     @classmethod
     def from_dict(cls, data: Any) -> Region:
-        """The inverse of `to_dict`; everything but kind and coordinates may be left out.
+        """The inverse of `to_dict`; everything but kind and coordinates or pixels may be left out.
 
         Raises:
             RegionError: an unknown field, or one that is missing or of the wrong type.
         """
-        known = {"kind", "box_xyxy", "points_xy", "label", "step", "look"}
+        known = {"kind", "box_xyxy", "points_xy", "rle", "label", "step", "look"}
         if not isinstance(data, dict) or not data.keys() <= known:
             raise _error(f"a region with the fields {', '.join(sorted(known))}", repr(data)[:200])
         kind, points = data.get("kind", ""), _points(data.get("points_xy", []))
@@ -105,23 +121,29 @@ class Region:
             raise _error("label as text and look as true or false", f"{label!r} and {look!r}")
         if step is not None and (not isinstance(step, int) or isinstance(step, bool) or step < 0):
             raise _error("step as a whole number from 0 or nothing", repr(step))
-        box = (0.0, 0.0, 0.0, 0.0) if points else _numbers(data.get("box_xyxy"), 4)
-        return cls(kind, (box[0], box[1], box[2], box[3]), points, label, step, look)
+        rle = None if data.get("rle") is None else read_rle(data["rle"])
+        box = (0.0, 0.0, 0.0, 0.0) if points or rle else _numbers(data.get("box_xyxy"), 4)
+        return cls(kind, (box[0], box[1], box[2], box[3]), points, label, step, look, rle)
 
     def fitted(self, image_wh: tuple[int, int]) -> Region:
         """The part of the region that lies on the picture.
 
         Raises:
-            RegionError: nothing of it lies on the picture, or it has no area.
+            RegionError: nothing of it lies on the picture, it has no area, or it was painted on a
+                picture of another size.
         """
         width, height = image_wh
+        if self.rle is not None:
+            _require_size(self.rle, image_wh)
         x0, y0, x1, y1 = self.box_xyxy
         if not _has_area(self):
             raise _error("a region with an area", f"one of {x1 - x0:g} x {y1 - y0:g} px", "Draw it larger.")
         clipped: Region | None
         if self.kind == "polygon":
-            points = _clip_polygon(self.points_xy, image_wh)
+            points = clip_polygon(self.points_xy, image_wh)
             clipped = replace(self, points_xy=points) if len(points) >= 3 else None
+        elif self.kind == "brush":
+            clipped = self
         else:
             clipped = replace(self, box_xyxy=(max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)))
             clipped = clipped if x0 < width and y0 < height and x1 > 0 and y1 > 0 else None
@@ -135,8 +157,27 @@ class Region:
 
 
 def coverage(region: Region, grid: ImageGrid) -> Float[np.ndarray, " image"]:
-    """What part of each cell the region covers, from 0 to 1. Exact for boxes."""
+    """What part of each cell the region covers, from 0 to 1. Exact for boxes and brushes."""
     return _union_coverage([region], grid)
+
+
+def rasterise(region: Region, image_wh: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
+    """The pixels of the picture whose centre lies in the region.
+
+    Raises:
+        RegionError: a brush that was painted on a picture of another size.
+    """
+    width, height = image_wh
+    if region.rle is not None:
+        _require_size(region.rle, image_wh)
+        return region.rle.to_mask()
+    return _inside(region, np.arange(width) + HALF, np.arange(height) + HALF)
+
+
+def mask_iou(one: Bool[np.ndarray, "height width"], other: Bool[np.ndarray, "height width"]) -> float:
+    """Pixels in both over pixels in either, from 0 to 1; two empty masks are equal, which is 1."""
+    either = np.count_nonzero(one | other)
+    return np.count_nonzero(one & other) / either if either else 1.0
 
 
 def region_mask(
@@ -184,83 +225,61 @@ def _cell_under(region: Region, covered: Float[np.ndarray, " image"], grid: Imag
 
 
 def _union_coverage(regions: Sequence[Region], grid: ImageGrid) -> Float[np.ndarray, " image"]:
-    """Coverage by the union: lines cut the plane into small rectangles that are wholly in or out.
-
-    coverage_n = sum_ij overlap_y[n, i] * inside[i, j] * overlap_x[n, j] / area_n
-    """
-    xs, ys = _lines(regions, 0), _lines(regions, 1)
+    """Coverage by the union: lines cut the plane into small rectangles that are wholly in or out."""
+    if all(_is_empty(region) for region in regions):
+        return np.zeros(grid.n_tokens)
+    xs, ys = (lattice(_cuts(region, axis) for region in regions) for axis in (0, 1))
     centre_x, centre_y = (xs[:-1] + xs[1:]) / 2, (ys[:-1] + ys[1:]) / 2
     inside = np.zeros((len(centre_y), len(centre_x)), dtype=bool)
     for region in regions:
         inside |= _inside(region, centre_x, centre_y)
-    cells = grid.cells_xyxy
-    overlap_x = _overlap(cells[:, 0], cells[:, 2], xs)
-    overlap_y = _overlap(cells[:, 1], cells[:, 3], ys)
-    covered = ((overlap_y @ inside.astype(float)) * overlap_x).sum(axis=1)
-    areas = grid.areas
+    areas, covered = grid.areas, covered_areas(inside, xs, ys, grid.cells_xyxy)
     return np.clip(np.divide(covered, areas, out=np.zeros_like(covered), where=areas > 0), 0.0, 1.0)
 
 
-def _lines(regions: Sequence[Region], axis: int) -> Float[np.ndarray, " line"]:
-    cuts = [
-        np.linspace(r.box_xyxy[axis], r.box_xyxy[axis + 2], POLYGON_LINES + 1 if r.kind == "polygon" else 2)
-        for r in regions
-    ]
-    return np.unique(np.concatenate(cuts))
+def _is_empty(region: Region) -> bool:
+    x0, y0, x1, y1 = region.box_xyxy
+    return x0 == x1 or y0 == y1
+
+
+def _cuts(region: Region, axis: int) -> Float[np.ndarray, " cut"]:
+    """Where one coordinate may go from outside to inside: the sides of a box, of pixels, or a fine comb."""
+    low, high = region.box_xyxy[axis], region.box_xyxy[axis + 2]
+    if region.kind == "brush":
+        return np.arange(low, high + 1)
+    return np.linspace(low, high, POLYGON_LINES + 1 if region.kind == "polygon" else 2)
 
 
 def _inside(
     region: Region, xs: Float[np.ndarray, " x"], ys: Float[np.ndarray, " y"]
 ) -> Bool[np.ndarray, "y x"]:
+    """Which points of a lattice lie in the region; its left and upper edges belong to it."""
+    if region.kind == "polygon":
+        return polygon_inside(region.points_xy, xs, ys)
     x0, y0, x1, y1 = region.box_xyxy
-    if region.kind == "box":
-        return ((ys >= y0) & (ys <= y1))[:, None] & ((xs >= x0) & (xs <= x1))[None, :]
-    odd = np.zeros((len(ys), len(xs)), dtype=bool)
-    ends = zip(region.points_xy, (*region.points_xy[1:], region.points_xy[0]), strict=True)
-    for (ax, ay), (bx, by) in ends:
-        if ay != by:
-            crossed = (ay <= ys) != (by <= ys)
-            at = ax + (ys - ay) * ((bx - ax) / (by - ay))
-            odd ^= crossed[:, None] & (xs[None, :] > at[:, None])
-    return odd
+    inside = ((ys >= y0) & (ys < y1))[:, None] & ((xs >= x0) & (xs < x1))[None, :]
+    if region.rle is not None and inside.any():
+        pixels = region.rle.to_mask()
+        columns, rows = (np.floor(a).astype(int) for a in (xs, ys))
+        columns, rows = (np.clip(a, 0, n - 1) for a, n in ((columns, pixels.shape[1]), (rows, len(pixels))))
+        inside &= pixels[np.ix_(rows, columns)]
+    return inside
 
 
-def _overlap(
-    low: Float[np.ndarray, " image"], high: Float[np.ndarray, " image"], lines: Float[np.ndarray, " line"]
-) -> Float[np.ndarray, "image gap"]:
-    """Length that each cell side has in common with each gap between neighbouring lines."""
-    starts = np.maximum(low[:, None], lines[None, :-1])
-    return np.maximum(np.minimum(high[:, None], lines[None, 1:]) - starts, 0.0)
-
-
-def _clip_polygon(points_xy: tuple[Point, ...], image_wh: tuple[int, int]) -> tuple[Point, ...]:
-    """Sutherland and Hodgman (1974): cut at each of the picture's four sides in turn."""
-    points = list(points_xy)
-    for axis, edge, keep_above in (
-        (0, 0, True),
-        (0, image_wh[0], False),
-        (1, 0, True),
-        (1, image_wh[1], False),
-    ):
-        kept: list[Point] = []
-        for here, there in zip(points, points[1:] + points[:1], strict=True):
-            here_in, there_in = ((p[axis] >= edge) == keep_above for p in (here, there))
-            if here_in:
-                kept.append(here)
-            if here_in != there_in:
-                part = (edge - here[axis]) / (there[axis] - here[axis])
-                crossing = [a + part * (b - a) for a, b in zip(here, there, strict=True)]
-                crossing[axis] = float(edge)
-                kept.append((crossing[0], crossing[1]))
-        points = kept
-    return tuple(points)
+def _require_size(rle: Rle, image_wh: tuple[int, int]) -> None:
+    (height, width), (image_width, image_height) = rle.size_hw, image_wh
+    if (width, height) != image_wh:
+        raise _error(
+            f"a region painted on a picture of {image_width} x {image_height} px",
+            f"one painted on {width} x {height} px",
+        )
 
 
 def _has_area(region: Region) -> bool:
     x0, y0, x1, y1 = region.box_xyxy
     if not (x1 > x0 and y1 > y0):
         return False
-    if region.kind == "box":
+    if region.kind != "polygon":
         return True
     # Points on one line have a bounding box with an area, but no area of their own.
     spread = np.array(region.points_xy) - np.mean(region.points_xy, axis=0)

@@ -16,6 +16,7 @@ from sayo_app.jobs.progress import log_tail
 from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.models import now
 from storage.records import RunConfig, RunRecord
+from storage.runs import this_host
 from storage.store import Store
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ TRAINABLE_STATES = ("submitted", "accepted")
 _START_GRACE = timedelta(seconds=30)
 # After a cancel, time to finish the step under way and write a checkpoint.
 _CANCEL_GRACE = timedelta(seconds=60)
+# Another machine stops its own run when it next looks. If it has not in this time, it is gone.
+_ELSEWHERE_GRACE = timedelta(minutes=10)
 
 Command = Callable[[RunRecord], list[str]]
 
@@ -87,7 +90,13 @@ def start_run(
             got=str(error),
             remedy="See whether memory and processes are free on this machine, then start again.",
         ) from error
-    run = store.update_run(run.id, state="running", pid=process.pid, process_started_at=process.create_time())
+    run = store.update_run(
+        run.id,
+        state="running",
+        pid=process.pid,
+        process_started_at=process.create_time(),
+        host=this_host(),
+    )
     if run.state == "cancelled":
         # Cancelled between its row and its process: nobody knew whom to stop.
         processes.stop(process)
@@ -106,6 +115,8 @@ def cancel_run(store: Store, run_id: int) -> RunRecord:
     if not run.active or run.cancel_requested_at is not None:
         return run
     run = store.update_run(run_id, cancel_requested_at=now())
+    if _elsewhere(store, run):
+        return run
     process = processes.find(run.pid, run.process_started_at)
     if process is not None:
         processes.stop(process)
@@ -118,6 +129,9 @@ def reconcile(store: Store) -> RunRecord | None:
 
     A run whose process died is failed, with the tail of its log as the error, or cancelled if that had
     been asked for. A process that does not stop when asked is killed after a minute.
+
+    A run of another machine on the same database is that machine's: it is left alone, and if a person
+    has cancelled it and nothing came of that for ten minutes, it is cancelled.
     """
     run = store.active_run()
     if run is None or store.read_only:
@@ -129,12 +143,18 @@ def reconcile(store: Store) -> RunRecord | None:
 def _settle(store: Store, run: RunRecord) -> RunRecord:
     if not run.active:
         return run
-    process = processes.find(run.pid, run.process_started_at)
     since_cancel = _age(run.cancel_requested_at)
+    if _elsewhere(store, run):
+        given_up = since_cancel is not None and since_cancel > _ELSEWHERE_GRACE
+        return store.update_run(run.id, state="cancelled") if given_up else run
+    process = processes.find(run.pid, run.process_started_at)
     if process is not None:
         if since_cancel is not None and since_cancel > _CANCEL_GRACE:
             logger.warning("Run %d did not stop when asked: killing process %d", run.id, process.pid)
             processes.stop(process, force=True)
+        elif since_cancel is not None and store.shared:
+            # It may have been cancelled on another machine, which could not tell the process.
+            processes.stop(process)
         return run
     # The row may have changed since it was read: its process started, or said its last word.
     fresh = store.get_run(run.id)
@@ -151,6 +171,11 @@ def _settle(store: Store, run: RunRecord) -> RunRecord:
         state="failed",
         error=f"The training process ended without a result. The end of its log:\n{tail}",
     )
+
+
+def _elsewhere(store: Store, run: RunRecord) -> bool:
+    """Whether the run belongs to another machine. A database file has one machine, whatever its name now."""
+    return store.shared and run.host not in (None, this_host())
 
 
 def _age(moment: datetime | None) -> timedelta | None:

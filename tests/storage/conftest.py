@@ -1,22 +1,71 @@
-"""A store, and shorthands to fill it."""
+"""A store on each database, and shorthands to fill it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from PIL import Image
+from sqlalchemy import Engine, create_engine
 
+import storage.database
 from sayo_app.core.region import Region
 from sayo_app.settings import Settings
 from storage.records import CorrectionRecord
 from storage.store import Store
+from tests import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A running PostgreSQL server."""
+    if not postgres.installed():
+        message = "no PostgreSQL: pip install -r tests/requirements.txt, or name one in " + postgres.VARIABLE
+        if os.environ.get("SAYO_REQUIRE_POSTGRESQL") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    with postgres.server() as url:
+        yield url
 
 
 @pytest.fixture
-def settings() -> Settings:
+def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Closes the connections of stores that a test leaves open."""
+    made: list[Engine] = []
+
+    def remember(*args: Any, **options: Any) -> Engine:
+        made.append(create_engine(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(storage.database, "create_engine", remember)
+    yield
+    for engine in made:
+        engine.dispose()
+
+
+@pytest.fixture
+def sqlite_settings() -> Settings:
     return Settings.from_environment()
+
+
+@pytest.fixture
+def postgres_settings(
+    postgres_url: str, engines: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
+    """A fresh database of its own; other processes find it by the environment."""
+    with postgres.schema(postgres_url) as url:
+        monkeypatch.setenv("SAYO_DATABASE_URL", url)
+        yield Settings.from_environment()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Everything that a store does, it does on both."""
+    name = {"sqlite": "sqlite_settings", "postgresql": "postgres_settings"}[request.param]
+    chosen: Settings = request.getfixturevalue(name)
+    return chosen
 
 
 @pytest.fixture

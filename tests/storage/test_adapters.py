@@ -38,6 +38,7 @@ def test_adapters_inside_the_data_folder_move_with_it(
 ) -> None:
     inside = store.add_adapter(name="in", path=settings.adapters_dir / "one", base_model="bundled")
     outside = store.add_adapter(name="out", path=tmp_path / "elsewhere", base_model="bundled")
+    settings.data_dir.mkdir(exist_ok=True)
     moved = replace(settings, data_dir=tmp_path / "moved")
     shutil.move(settings.data_dir, moved.data_dir)
     again = Store(moved)

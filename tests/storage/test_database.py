@@ -6,26 +6,18 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from PIL import Image
-from sqlalchemy import create_engine
 
-from sayo_app.core.region import Region
 from sayo_app.errors import ReadOnlyStoreError, SettingsError, StorageError, StoreVersionError
-from sayo_app.settings import REPOSITORY_DIR, Settings
-from storage.models import Base
+from sayo_app.settings import Settings
 from storage.records import CorrectionRecord, RunConfig
 from storage.store import Store
 
@@ -35,6 +27,12 @@ GREY = Image.new("RGB", (100, 50), "grey")
 Correct = Callable[..., CorrectionRecord]
 
 
+@pytest.fixture
+def settings(sqlite_settings: Settings) -> Settings:
+    """SQLite alone: these tests reach into its file. `test_postgresql.py` has the other's."""
+    return sqlite_settings
+
+
 def database(settings: Settings) -> Path:
     return settings.data_dir / "studio.db"
 
@@ -42,48 +40,6 @@ def database(settings: Settings) -> Path:
 def execute(settings: Settings, sql: str) -> list[Any]:
     with closing(sqlite3.connect(database(settings))) as connection, connection:
         return connection.execute(sql).fetchall()
-
-
-def test_a_store_of_the_first_schema_opens_with_everything_in_it(settings: Settings) -> None:
-    settings.data_dir.mkdir()
-    with closing(sqlite3.connect(database(settings))) as connection:
-        connection.executescript(FIRST_SCHEMA.read_text(encoding="utf-8"))
-    store = Store(settings)
-    generated, deleted = store.list_corrections(include_deleted=True)
-    assert [(c.revision, c.state, c.author) for c in store.correction_history(deleted.id)] == [
-        (1, "submitted", "Ada"),
-        (2, "submitted", "Bo"),
-        (3, "deleted", "Cy"),
-    ]
-    assert deleted.regions == (
-        Region.box(10, 5, 30, 25, label="pear"),
-        Region.polygon([(1, 1), (9, 1), (5, 8)], step=1, look=False),
-    )
-    assert (deleted.corrected_answer, deleted.created_at.tzinfo) == ("plum", UTC)
-    assert (generated.origin, generated.family, generated.corrected_answer) == ("generated", "count", "2")
-    (run,), (adapter,) = store.list_runs(), store.list_adapters()
-    assert (run.state, run.run_config.steps, run.adapter_id) == ("finished", 3, adapter.id)
-    assert store.active_adapter() == adapter
-    assert adapter.path == settings.adapters_dir / "first"
-    assert store.add_picture(GREY).id == deleted.picture_id
-    restored = store.restore_correction(deleted.id, 2)
-    assert (restored.state, restored.revision) == ("submitted", 4)
-
-
-@pytest.mark.parametrize("origin", ["first schema", "new"])
-def test_migrations_end_at_the_tables_of_the_code(settings: Settings, origin: str) -> None:
-    if origin == "first schema":
-        settings.data_dir.mkdir()
-        with closing(sqlite3.connect(database(settings))) as connection:
-            connection.executescript(FIRST_SCHEMA.read_text(encoding="utf-8"))
-    Store(settings)
-    engine = create_engine(settings.url)
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-    engine.dispose()
-    # Alembic's comparison does not see the condition of a partial index.
-    ((index,),) = execute(settings, "SELECT sql FROM sqlite_master WHERE name = 'one_active_run'")
-    assert index == "CREATE UNIQUE INDEX one_active_run ON runs (slot) WHERE state IN ('queued', 'running')"
 
 
 def test_the_database_itself_refuses_a_second_active_run(store: Store, settings: Settings) -> None:
@@ -277,64 +233,3 @@ def test_a_new_store_needs_a_folder_that_can_be_written(settings: Settings, open
         shared = replace(settings, data_dir=folder)
         outcome = unprivileged(lambda shared=shared: Store(shared).read_only)
         assert outcome.startswith("ReadOnlyStoreError"), outcome
-
-
-# Several processes.
-
-WRITER = """
-import sys
-from sayo_app.core.region import Region
-from sayo_app.errors import RunActiveError
-from sayo_app.settings import Settings
-from storage.records import RunConfig
-from storage.store import Store
-from PIL import Image
-
-name = sys.argv[1]
-print("ready", flush=True)
-sys.stdin.readline()
-store = Store(Settings.from_environment())
-picture = store.add_picture(Image.new("RGB", (100, 50), "grey"))
-for number in range(8):
-    made = store.add_correction(
-        picture_id=picture.id, question=f"{name} {number}", model="bundled", adapter_id=None,
-        answer_shown="", trace_id=None, regions=[Region.box(0, 0, 9, 9)], corrected_answer=None,
-    )
-    store.revise_correction(1, name, question=f"{name} revised {number}")
-try:
-    store.create_run(RunConfig())
-    print("started")
-except RunActiveError:
-    print("refused")
-"""
-
-
-def test_processes_that_open_a_new_store_and_save_at_once_lose_nothing(settings: Settings) -> None:
-    names = ["a", "b", "c"]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=REPOSITORY_DIR,
-        )
-        for name in names
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    # All have imported: now they begin together, on a store that is not there yet.
-    outcomes = [process.communicate("go\n", timeout=300)[0].strip() for process in processes]
-    assert [process.returncode for process in processes] == [0] * 3
-    assert sorted(outcomes) == ["refused", "refused", "started"]
-
-    store = Store(settings)
-    saved = [c.id for c in store.list_corrections()]
-    assert len(saved) == 24
-    history = store.correction_history(1)
-    assert [c.revision for c in history] == list(range(1, 26))
-    assert {c.question for c in history[1:]} == {f"{n} revised {i}" for n in names for i in range(8)}
-    first_questions = {store.correction_history(identity)[0].question for identity in saved}
-    assert first_questions == {f"{n} {i}" for n in names for i in range(8)}
-    assert len(list(settings.pictures_dir.rglob("*.*"))) == 1
