@@ -1,57 +1,83 @@
-/* Boxes on a picture, drawn with a mouse, a pen or a finger.
+/* Regions on a picture, drawn with a mouse, a pen or a finger: which there are, which is selected, and the pointer.
  *
- * All coordinates are whole pixels of the original picture: the layer lies exactly over the shown
- * picture, so a pointer position scales by picture width / layer width, whatever the zoom.
- * Drag on free ground: a new box. Click: select. Drag the selected box: move. Drag a handle: resize.
+ * All coordinates are whole pixels of the original picture: the layer lies exactly over the shown picture, so a
+ * pointer position scales by picture width / layer width, whatever the zoom. What a drag does is up to the tool
+ * (regions_tools.js); how it looks, to regions_draw.js. Regions are never changed in place, so that the history
+ * can keep them.
+ *
+ * hooks: changed(committed) after every change of regions or selection; spot(x, y) after a click where no region
+ * is; pushed(before, after) for the history; pan(dx, dy) in screen pixels.
  */
 (() => {
   const sayo = (window.sayo ??= {});
-  const HANDLES = ["nw", "n", "ne", "e", "se", "s", "sw", "w"];
   const CLICK_SLACK = 3; // screen pixels a click may tremble
+  const HIT_SLACK = 4; // screen pixels beside a thin line that still count as on it
 
-  const el = (sayo.el = (tag, className, text) => {
+  sayo.el = (tag, className, text) => {
     const node = document.createElement(tag);
     if (className) node.className = className;
     if (text !== undefined) node.textContent = text; // never innerHTML: text comes from people and models
     return node;
-  });
+  };
 
   sayo.RegionEditor = class {
-    constructor(layer, onChange, onSpot) {
-      this.layer = layer;
-      this.onChange = onChange; // (committed: boolean) after every change of boxes or selection
-      this.onSpot = onSpot; // (x, y) after a click where no box is
-      this.enabled = true;
+    constructor(layer, hooks) {
+      Object.assign(this, { layer, hooks, enabled: true, tool: sayo.tools.box, brushSize: 0 });
       this.size = { width: 0, height: 0 };
       this.reset([]);
       layer.addEventListener("pointerdown", (event) => this.down(event));
       layer.addEventListener("pointermove", (event) => this.move(event));
       layer.addEventListener("pointerup", (event) => this.up(event));
       layer.addEventListener("pointercancel", () => this.cancel());
+      layer.addEventListener("pointerleave", () => this.leave());
     }
 
+    get current() {
+      return this.regions[this.selected];
+    }
+
+    /* Other regions than before, with nothing selected or begun. */
     reset(regions) {
-      this.regions = regions.map((region) => ({ ...region }));
-      this.past = [];
-      this.future = [];
-      this.selected = -1;
-      this.drag = null;
+      this.suggestions = [];
+      this.replace(regions);
+    }
+
+    replace(regions) {
+      this.regions = [...regions];
+      Object.assign(this, { selected: -1, vertex: -1, drag: null, preview: null, draft: null, live: null });
       this.draw();
     }
 
-    commit(regions, selected) {
-      this.past.push(this.regions);
-      this.future = [];
-      this.regions = regions;
-      this.selected = selected;
+    commit(regions, selected, vertex = -1) {
+      const before = this.regions;
+      Object.assign(this, { regions, selected, vertex, preview: null, live: null });
+      this.hooks.pushed(before, regions);
       this.draw();
-      this.onChange(true);
+      this.hooks.changed(true);
     }
 
-    select(index) {
-      this.selected = index;
+    select(index, vertex = -1) {
+      Object.assign(this, { selected: index, vertex });
       this.draw();
-      this.onChange(false);
+      this.hooks.changed(false);
+    }
+
+    setTool(name) {
+      this.cancel();
+      this.draft = null;
+      this.tool = sayo.tools[name];
+      this.draw();
+      this.hooks.changed(false);
+    }
+
+    // ---- changes
+
+    add(...regions) {
+      this.commit([...this.regions, ...regions], this.regions.length + regions.length - 1);
+    }
+
+    put(index, region, vertex = -1) {
+      this.commit(this.regions.map((it, i) => (i === index ? region : it)), index, vertex);
     }
 
     remove(index = this.selected) {
@@ -60,156 +86,133 @@
       return true;
     }
 
-    setStep(index, step) {
-      this.commit(this.regions.map((region, i) => (i === index ? { ...region, step } : region)), index);
+    /* Delete and Backspace: the last corner of a polygon that is being drawn, a selected corner, or the region. */
+    removeMarked() {
+      if (this.draft) return this.takeBack();
+      if (this.vertex >= 0) return this.removeVertex(this.vertex);
+      return this.remove();
     }
 
-    undo() {
-      this.travel(this.past, this.future);
-    }
-
-    redo() {
-      this.travel(this.future, this.past);
-    }
-
-    travel(from, to) {
-      if (!from.length) return;
-      to.push(this.regions);
-      this.regions = from.pop();
-      this.selected = -1;
+    takeBack() {
+      this.draft.points.pop();
+      if (!this.draft.points.length) this.draft = null;
       this.draw();
-      this.onChange(true);
-    }
-
-    nudge(dx, dy) {
-      const region = this.regions[this.selected];
-      if (!region) return false;
-      const box = this.shifted(region.box_xyxy, dx, dy);
-      this.commit(this.regions.map((r, i) => (i === this.selected ? { ...r, box_xyxy: box } : r)), this.selected);
       return true;
     }
 
-    point(event) {
+    removeVertex(index) {
+      const points = this.current.points_xy.filter((_, i) => i !== index);
+      if (points.length >= 3 && sayo.shapes.hasArea(points)) this.put(this.selected, sayo.shapes.withPoints(this.current, points));
+      return true;
+    }
+
+    /* Change fields of a region: label, step, look. */
+    set(index, fields) {
+      const region = this.regions[index];
+      if (region && Object.keys(fields).some((name) => region[name] !== fields[name])) this.put(index, { ...region, ...fields });
+      return Boolean(region);
+    }
+
+    duplicate() {
+      if (!this.current) return false;
+      const by = Math.max(1, Math.round(Math.max(this.size.width, this.size.height) / 40));
+      const [, , x1, y1] = this.current.box_xyxy;
+      const [dx, dy] = [x1 + by > this.size.width ? -by : by, y1 + by > this.size.height ? -by : by];
+      this.add(sayo.shapes.moved(this.current, dx, dy, this.size));
+      return true;
+    }
+
+    nudge(dx, dy) {
+      if (!this.current) return false;
+      if (this.vertex < 0) this.put(this.selected, sayo.shapes.moved(this.current, dx, dy, this.size));
+      else {
+        const [x, y] = this.current.points_xy[this.vertex];
+        const to = [sayo.shapes.clamp(x + dx, 0, this.size.width), sayo.shapes.clamp(y + dy, 0, this.size.height)];
+        this.put(this.selected, sayo.tools.withCorner(this.current, this.vertex, to), this.vertex);
+      }
+      return true;
+    }
+
+    /* Suggestions are no regions until they are accepted. */
+    settle(index, accept) {
+      const region = this.suggestions[index];
+      this.suggestions = this.suggestions.filter((_, i) => i !== index);
+      if (accept) return this.add(region);
+      this.draw();
+      this.hooks.changed(false);
+    }
+
+    // ---- pointer
+
+    /* Where the pointer is: `exact` in picture pixels, `at` the nearest whole ones, `scale` screen pixels each. */
+    pen(event) {
       const rect = this.layer.getBoundingClientRect();
       const { width, height } = this.size;
-      const clamp = (value, most) => Math.min(Math.max(value, 0), most);
-      return [
-        clamp(Math.round(((event.clientX - rect.left) * width) / rect.width), width),
-        clamp(Math.round(((event.clientY - rect.top) * height) / rect.height), height),
+      const exact = [
+        sayo.shapes.clamp(((event.clientX - rect.left) * width) / rect.width, 0, width),
+        sayo.shapes.clamp(((event.clientY - rect.top) * height) / rect.height, 0, height),
       ];
+      const { target, altKey, pointerType } = event;
+      const scale = rect.width / width;
+      return { exact, at: exact.map(Math.round), scale, screen: [event.clientX, event.clientY], target, altKey, pointerType };
     }
 
-    shifted([x0, y0, x1, y1], dx, dy) {
-      const { width, height } = this.size;
-      const x = Math.min(Math.max(x0 + dx, 0), width - (x1 - x0));
-      const y = Math.min(Math.max(y0 + dy, 0), height - (y1 - y0));
-      return [x, y, x + x1 - x0, y + y1 - y0];
-    }
-
-    hit([x, y]) {
-      for (let i = this.regions.length - 1; i >= 0; i--) {
-        const [x0, y0, x1, y1] = this.regions[i].box_xyxy;
-        if (x >= x0 && x <= x1 && y >= y0 && y <= y1) return i;
-      }
+    hit(pen) {
+      const slack = HIT_SLACK / pen.scale;
+      for (let i = this.regions.length - 1; i >= 0; i--)
+        if (sayo.shapes.hits(this.regions[i], pen.exact, slack, this.size)) return i;
       return -1;
+    }
+
+    clicked(pen) {
+      const index = this.hit(pen);
+      this.select(index);
+      if (index < 0) this.hooks.spot(...pen.at);
     }
 
     down(event) {
       if (event.button !== 0 || !this.size.width || this.drag) return;
-      const start = this.point(event);
-      if (!this.enabled) return this.onSpot(...start);
-      const current = this.regions[this.selected];
-      const handle = event.target.dataset?.handle;
-      const inside = current && this.hit(start) >= 0 && within(start, current.box_xyxy);
-      const kind = handle && current ? "resize" : inside ? "move" : "draw";
-      this.drag = { kind, handle, start, screen: [event.clientX, event.clientY], box: current?.box_xyxy, now: null };
-      this.layer.setPointerCapture(event.pointerId);
+      const pen = this.pen(event);
+      if (!this.enabled) return this.hooks.spot(...pen.at);
       this.layer.closest("[tabindex]")?.focus({ preventScroll: true }); // so that Delete and arrows work at once
+      this.layer.setPointerCapture(event.pointerId);
+      this.drag = { start: pen, ...this.tool.down(this, pen) };
       event.preventDefault();
+      this.draw();
     }
 
     move(event) {
-      if (!this.drag) return;
-      this.drag.now = this.dragged(this.point(event));
+      if (!this.size.width) return;
+      const pen = (this.hover = this.pen(event));
+      if (this.drag) this.drag.move?.(pen);
+      else if (!this.tool.hover || !this.enabled) return;
       this.draw();
     }
 
     up(event) {
       if (!this.drag) return;
-      const { kind, screen, start } = this.drag;
-      const box = this.dragged(this.point(event));
-      const far = Math.hypot(event.clientX - screen[0], event.clientY - screen[1]);
-      this.drag = null;
-      if (far < CLICK_SLACK) {
-        const index = this.hit(start);
-        this.select(index);
-        if (index < 0) this.onSpot(...start);
-        return;
-      }
-      if (box[2] <= box[0] || box[3] <= box[1]) return this.draw(); // a line has no area
-      if (kind === "draw") {
-        const region = { kind: "box", box_xyxy: box, points_xy: [], label: "", step: null, look: true };
-        return this.commit([...this.regions, region], this.regions.length);
-      }
-      const moved = { ...this.regions[this.selected], box_xyxy: box };
-      this.commit(this.regions.map((r, i) => (i === this.selected ? moved : r)), this.selected);
-    }
-
-    cancel() {
-      this.drag = null;
+      const pen = this.pen(event);
+      const { start, up, click } = this.drag;
+      const far = Math.hypot(pen.screen[0] - start.screen[0], pen.screen[1] - start.screen[1]) >= CLICK_SLACK;
+      Object.assign(this, { drag: null, preview: null });
+      if (far) up?.(pen);
+      else (click || (() => this.clicked(start)))(pen);
       this.draw();
     }
 
-    dragged([x, y]) {
-      const { kind, handle, start, box } = this.drag;
-      if (kind === "draw") return ordered(start[0], start[1], x, y);
-      if (kind === "move") return this.shifted(box, x - start[0], y - start[1]);
-      let [x0, y0, x1, y1] = box;
-      if (handle.includes("w")) x0 = x;
-      if (handle.includes("e")) x1 = x;
-      if (handle.includes("n")) y0 = y;
-      if (handle.includes("s")) y1 = y;
-      return ordered(x0, y0, x1, y1);
+    cancel() {
+      this.drag?.cancel?.();
+      Object.assign(this, { drag: null, preview: null, live: null });
+      this.draw();
+    }
+
+    leave() {
+      this.hover = null;
+      if (!this.drag) this.draw();
     }
 
     draw() {
-      this.layer.replaceChildren();
-      this.regions.forEach((region, index) => {
-        const active = index === this.selected;
-        const box = active && this.drag?.now && this.drag.kind !== "draw" ? this.drag.now : region.box_xyxy;
-        const node = this.box(box, active ? "sv-box is-selected" : "sv-box", String(index + 1));
-        node.dataset.index = index;
-        if (active && this.enabled) {
-          for (const name of HANDLES) {
-            const handle = el("span", `sv-handle sv-handle-${name}`);
-            handle.dataset.handle = name;
-            node.append(handle);
-          }
-        }
-        this.layer.append(node);
-      });
-      if (this.drag?.kind === "draw" && this.drag.now) this.layer.append(this.box(this.drag.now, "sv-box is-draft", ""));
+      sayo.drawRegions(this);
     }
-
-    box(box_xyxy, className, label) {
-      return sayo.boxNode(box_xyxy, this.size, className, label);
-    }
-  };
-
-  const within = ([x, y], [x0, y0, x1, y1]) => x >= x0 && x <= x1 && y >= y0 && y <= y1;
-  const ordered = (xa, ya, xb, yb) => [Math.min(xa, xb), Math.min(ya, yb), Math.max(xa, xb), Math.max(ya, yb)];
-
-  /* A box as a node placed in per cent of the picture, so that it needs no layout figures. */
-  sayo.boxNode = ([x0, y0, x1, y1], { width, height }, className, label) => {
-    const node = el("div", className);
-    const percent = (value, whole) => `${(100 * value) / whole}%`;
-    Object.assign(node.style, {
-      left: percent(x0, width),
-      top: percent(y0, height),
-      width: percent(x1 - x0, width),
-      height: percent(y1 - y0, height),
-    });
-    if (label) node.append(el("span", "sv-tag", label));
-    return node;
   };
 })();

@@ -1,4 +1,4 @@
-/* The viewer: pictures with an attention overlay, the answer as tokens and steps, and boxes.
+/* The viewer: pictures with an attention overlay, the answer as tokens and steps, and regions.
  *
  * props.value:   what to show (see sayo_app/ui/viewer.py for its fields); sent once an answer.
  * props.numbers: the server's figures for the boxes; sent after every change of them.
@@ -22,6 +22,8 @@
     watch("value", () => viewer.show(props.value || {}));
     watch("numbers", () => viewer.showNumbers(props.numbers));
     watch("maps", () => viewer.showMaps(props.maps));
+    watch("proposals", () => sayo.showProposals(viewer, props.proposals));
+    watch("draft", () => sayo.showDraft(viewer, props.draft));
     watch("heads", () => viewer.showHeads(props.heads));
     viewer.show(props.value || {});
   };
@@ -34,14 +36,23 @@
       Object.assign(this, { root, options, trigger, value: {}, views: {}, waiting: null, wanted: null });
       Object.assign(this, { view: "centred", strength: 0.75, picture: 0, colour: "none", spot: null, numbers: null });
       this.selection = { kind: "answer", index: 0 };
-      this.flags = { overlay: true, truth: false, sinks: false, draw: !matchMedia("(pointer: coarse)").matches };
+      this.flags = { overlay: true, truth: false, sinks: false, grid: false };
+      this.history = sayo.history(options.group || options.id);
       this.parts = sayo.viewerParts(this);
       root.dataset.viewer = options.id;
       root.classList.toggle("is-narrow", options.narrow);
       root.replaceChildren(...this.parts.tops);
-      this.editor = new sayo.RegionEditor(this.parts.layer, (committed) => this.edited(committed), (x, y) => this.look(x, y));
-      this.editor.enabled = options.editable && this.flags.draw;
+      this.editor = new sayo.RegionEditor(this.parts.layer, sayo.editorHooks(this));
+      this.editor.enabled = options.editable;
+      if (matchMedia("(pointer: coarse)").matches) this.editor.tool = sayo.tools.select; // a finger scrolls at first
+      const { frame, stage, fit } = this.parts;
+      const changed = () => (fit.textContent = `${Math.round(100 * this.zoom.zoom)} %`);
+      this.zoom = new sayo.Zoom(frame, stage, { editor: this.editor, changed });
       root.addEventListener("keydown", (event) => sayo.viewerKey(this, event));
+      root.addEventListener("keyup", (event) => sayo.viewerKeyUp(this, event));
+      window.addEventListener("blur", () => sayo.viewerBlur(this));
+      window.addEventListener("sayo:history", ({ detail }) => detail === this.history && sayo.fillTools(this));
+      for (const field of options.fields) sayo.followField(field, this);
       window.addEventListener("sayo:sync", (event) => this.synced(event.detail));
     }
 
@@ -57,36 +68,30 @@
       this.parts.empty.textContent = value.pictures?.length ? "" : value.hint || "";
       if (fresh) this.startAnswer(before);
       // Boxes that come with a finished answer and not with its first words.
-      else if (value.status !== before.status && !this.options.editable) this.takeRegions(value.regions || []);
+      else if (value.status !== before.status && !this.options.editable) sayo.takeRegions(this, value.regions || []);
       if (value.status === "streaming" && before.status !== "streaming") this.bringIntoView();
       if (fresh || value.status !== before.status) this.takeViews();
       sayo.fillPictures(this, before);
       sayo.fillTokens(this, fresh ? {} : before);
       sayo.fillMethods(this);
       this.draw();
-      if (fresh || value.status !== before.status) this.measure();
+      if (fresh || value.status !== before.status) {
+        this.measure();
+        sayo.askDraft(this);
+      }
     }
 
     startAnswer(before) {
       this.stop();
       const samePicture = before.pictures?.[0] && before.pictures[0].id === this.value.pictures?.[0]?.id;
-      if (!samePicture) this.picture = 0;
+      if (!samePicture) {
+        sayo.keepLast(this, before);
+        this.picture = 0;
+      }
       Object.assign(this, { spot: null, heads: null, numbers: null, waiting: null, wanted: null });
       this.selection = { kind: "answer", index: 0 };
-      const shared = sayo.groups[this.options.group];
-      let regions = this.value.regions || [];
-      if (this.options.group && shared?.id === this.value.id && this.options.editable) regions = shared.regions;
-      // Boxes drawn before the question was asked stay; boxes of an earlier answer go with it.
-      else if (!regions.length && samePicture && !before.tokens?.length) regions = this.allRegions();
-      this.takeRegions(regions);
-    }
-
-    /* regions: of all pictures, each with its picture's number where that is not 0. */
-    takeRegions(regions) {
-      this.others = {};
-      for (const { picture = 0, ...region } of regions) (this.others[picture] ??= []).push(region);
-      this.editor.size = this.size;
-      this.editor.reset(this.others[this.picture] || []);
+      sayo.beginRegions(this, before, samePicture);
+      this.zoom.fit();
     }
 
     takeViews() {
@@ -139,9 +144,15 @@
         this.others[this.picture] = this.editor.regions;
         this.measure();
         this.sync({ regions: this.allRegions() });
+        this.autosave();
       }
+      sayo.fillTools(this);
       sayo.fillRegions(this);
       sayo.fillNumbers(this);
+    }
+
+    autosave() {
+      sayo.autosave(this);
     }
 
     /* Ask for the figures of the boxes in the view that is shown. */
@@ -257,9 +268,11 @@
 
     showPicture(index) {
       this.others[this.picture] = this.editor.regions;
+      sayo.keepLast(this, this.value);
       this.picture = index;
       this.editor.size = this.size;
       this.editor.reset(this.others[index] || []);
+      this.zoom.fit();
       sayo.fillPictures(this, {});
       this.draw();
       this.measure();
@@ -267,9 +280,6 @@
 
     set(name, on) {
       this.flags[name] = on;
-      this.editor.enabled = this.options.editable && this.flags.draw;
-      this.parts.layer.classList.toggle("is-drawing", this.editor.enabled);
-      this.editor.draw();
       sayo.fillPictures(this, this.value);
       this.draw();
     }
@@ -284,7 +294,7 @@
       if (selection) this.select(selection.kind, selection.index, true);
       if (id !== this.value.id || !this.options.editable) return;
       if (regions) {
-        this.takeRegions(regions);
+        sayo.takeRegions(this, regions);
         this.numbers = null;
         sayo.fillRegions(this);
         sayo.fillNumbers(this);
@@ -313,6 +323,10 @@
     get size() {
       const { width = 0, height = 0 } = this.value.pictures?.[this.picture] || {};
       return { width, height };
+    }
+
+    get pictureId() {
+      return this.value.pictures?.[this.picture]?.id;
     }
 
     stepOf(token) {

@@ -1,41 +1,7 @@
-/* The boxes as a list, and how well the attention agrees with them. */
+/* How well the attention agrees with the regions. */
 (() => {
   const sayo = (window.sayo ??= {});
   const { el } = sayo;
-
-  sayo.fillRegions = (viewer) => {
-    const { regions: root } = viewer.parts;
-    const { regions = [], selected, past, future } = viewer.editor || {};
-    if (viewer.parts.undo) {
-      viewer.parts.undo.disabled = !past?.length;
-      viewer.parts.redo.disabled = !future?.length;
-    }
-    root.replaceChildren();
-    regions.forEach((region, index) => {
-      const item = el("li", index === selected ? "sv-region is-selected" : "sv-region");
-      const [x0, y0, x1, y1] = region.box_xyxy.map(Math.round);
-      const name = sayo.testId(sayo.button("sv-regionname", `Box ${index + 1}`, "Select this box", () => viewer.editor.select(index)), `region-${index}`);
-      item.append(name, el("span", "sv-coordinates", `x ${x0}–${x1}, y ${y0}–${y1}`));
-      if (viewer.options.editable) {
-        item.append(stepChoice(viewer, region, index));
-        item.append(sayo.testId(sayo.button("sv-tool", "✕", "Delete this box (Delete)", () => viewer.editor.remove(index)), `remove-${index}`));
-      } else if (region.step !== null && viewer.steps[region.step]) item.append(el("span", "", sayo.stepName(viewer, region.step)));
-      root.append(item);
-    });
-  };
-
-  const stepChoice = (viewer, region, index) => {
-    const options = viewer.steps.map((step, i) => ({ value: String(i), label: `${sayo.stepName(viewer, i)}: ${step.text.trim().slice(0, 40)}` }));
-    // A box can belong to a step that this answer does not have; it keeps it.
-    if (region.step !== null && !viewer.steps[region.step]) options.push({ value: String(region.step), label: `Step ${region.step + 1}` });
-    const choice = sayo.choice(`region-step-${index}`, "What this box holds for", [{ value: "", label: "whole answer" }, ...options], (value) =>
-      viewer.editor.setStep(index, value === "" ? null : Number(value)),
-    );
-    choice.value = region.step === null ? "" : String(region.step);
-    return choice;
-  };
-
-  // ---- figures
 
   const shown = (value, unit) => {
     if (value === null || value === undefined) return "–";
@@ -47,6 +13,7 @@
   sayo.fillNumbers = (viewer) => {
     const root = viewer.parts.numbers;
     root.replaceChildren();
+    sayo.fillGrid(viewer);
     if (!viewer.rows) return;
     if (!viewer.editor?.regions.length) {
       if (viewer.options.editable) root.append(el("p", "sv-note", "Draw a box on the picture to see how well the model looked there. Click a free spot to see which tokens looked at it."));
@@ -68,7 +35,7 @@
       table.append(row);
       return row;
     };
-    line("th", "In the boxes", columns.map(([name]) => name), "");
+    line("th", "In the regions", columns.map(([name]) => name), "");
     for (const { name, label, meaning, unit } of viewer.options.metrics) {
       const cells = columns.map(([, part, i]) => (numbers ? shown(numbers[part][name]?.[i], unit) : "…"));
       sayo.testId(line("td", label, cells, meaning), `number-${name}`);

@@ -42,13 +42,17 @@
     parts.heat = id(el("canvas", "sv-heat"), "heat");
     parts.marks = el("div", "sv-layer sv-layer-truth");
     parts.layer = id(el("div", "sv-layer sv-layer-boxes"), "layer");
-    stage.append(parts.image, parts.heat, parts.marks, parts.layer);
+    parts.grid = id(el("div", "sv-layer sv-layer-truth"), "grid");
+    parts.layer.addEventListener("pointermove", (event) => sayo.hoverCell(viewer, event));
+    parts.layer.addEventListener("pointerleave", () => sayo.fillState(viewer));
+    stage.append(parts.image, parts.heat, parts.grid, parts.marks, parts.layer);
     parts.empty = id(el("p", "sv-hint"), "empty");
-    const frame = el("div", "sv-frame");
+    const frame = (parts.frame = el("div", "sv-frame"));
     frame.append(stage, parts.empty);
     parts.strip = id(el("div", "sv-strip"), "pictures");
     parts.regions = id(el("ul", "sv-regions"), "regions");
-    left.append(mapBar(viewer, parts), frame, parts.strip, toolBar(viewer, parts), parts.regions);
+    parts.draft = id(el("div", "sv-bar sv-draftbar"), "draft");
+    left.append(parts.draft, mapBar(viewer, parts), frame, parts.strip, ...sayo.toolBars(viewer, parts), parts.regions);
     parts.tokens = id(el("div", "sv-tokens"), "tokens");
     parts.caption = id(el("p", "sv-caption"), "caption");
     parts.spot = id(el("div", "sv-spot"), "spot");
@@ -56,7 +60,6 @@
     right.append(playBar(viewer, parts), parts.tokens, parts.caption, parts.spot, parts.numbers);
     if (viewer.options.inspect) right.append(sayo.headsPanel(viewer, parts));
     parts.tops = [left, right];
-    parts.layer.classList.toggle("is-drawing", viewer.options.editable && viewer.flags.draw);
     return parts;
   };
 
@@ -85,27 +88,6 @@
     legend.title = "Each map is scaled to its own largest value. Nothing is painted where the model did not look.";
     label.append(el("span", "", "Overlay"), slider);
     bar.append(parts.methods, label, legend);
-    return bar;
-  };
-
-  const toolBar = (viewer, parts) => {
-    const bar = el("div", "sv-bar");
-    parts.toggles = {};
-    const toggle = (name, text, title) => {
-      const node = id(button("sv-tool", text, title, () => viewer.set(name, !viewer.flags[name])), `toggle-${name}`);
-      parts.toggles[name] = node;
-      return node;
-    };
-    if (viewer.options.editable) {
-      bar.append(
-        toggle("draw", "▭ Draw", "Drag on the picture to draw a box; click a free spot to see which tokens looked there. Switch off to scroll with a finger."),
-        (parts.undo = id(button("sv-tool", "↶ Undo", "Undo (Ctrl+Z)", () => viewer.editor.undo()), "undo")),
-        (parts.redo = id(button("sv-tool", "↷ Redo", "Redo (Ctrl+Shift+Z)", () => viewer.editor.redo()), "redo")),
-      );
-    }
-    bar.append(toggle("truth", "True boxes", "Show the objects that were drawn into this scene"));
-    bar.append(toggle("sinks", "Sinks", "Outline attention sinks: image tokens that draw attention whatever is asked"));
-    bar.append(toggle("overlay", "Overlay", "Show or hide the map (H)"));
     return bar;
   };
 
@@ -194,10 +176,8 @@
     parts.whole.setAttribute("aria-pressed", String(kind === "answer"));
     parts.play.textContent = viewer.timer ? "❚❚ Pause" : "▶ Play";
     parts.caption.textContent = caption(viewer);
-    if (parts.undo) {
-      parts.undo.disabled = !viewer.editor?.past.length;
-      parts.redo.disabled = !viewer.editor?.future.length;
-    }
+    sayo.fillTools(viewer);
+    sayo.fillGrid(viewer);
   };
 
   const caption = (viewer) => {

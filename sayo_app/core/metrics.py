@@ -129,7 +129,7 @@ def otsu_iou(values: Float[np.ndarray, " image"], mask: Bool[np.ndarray, " image
     times the squared difference), found between the values themselves and not on a histogram; of
     equals the lowest. A map of one value alone has no bright part: 0. Otsu, 1979.
     """
-    bright = values > _otsu_threshold(values)
+    bright = values > otsu_threshold(values)
     either = int((bright | mask).sum())
     return int((bright & mask).sum()) / either if either else 0.0
 
@@ -307,7 +307,7 @@ def _check_region(mask: Bool[np.ndarray, " image"]) -> None:
         )
 
 
-def _otsu_threshold(values: Float[np.ndarray, " image"]) -> float:
+def otsu_threshold(values: Float[np.ndarray, " image"]) -> float:
     """The value up to which, itself included, tokens belong to the dark side."""
     levels, counts = np.unique(values.astype(float), return_counts=True)
     if len(levels) == 1:

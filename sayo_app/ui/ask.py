@@ -17,7 +17,7 @@ from sayo_app.core.picture import open_picture
 from sayo_app.core.questions import HELD_OUT_SEED, SceneQuestion, make_question
 from sayo_app.core.scenes import Scene
 from sayo_app.errors import PictureError
-from sayo_app.ui import export, inspect, whatif
+from sayo_app.ui import drafts, export, inspect, whatif
 from sayo_app.ui.answers import Answered
 from sayo_app.ui.cards import cards, cards_value, thumbnail
 from sayo_app.ui.charts import token_chart
@@ -55,7 +55,13 @@ def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
             question, ask, stop = _asking(studio)
     gr.Markdown("#### 3 · See where it looked", elem_classes="step-title")
     shown = viewer(
-        "ask-viewer", hint=EMPTY_HINT, editable=True, inspect=True, group="current", chart="ask-chart"
+        "ask-viewer",
+        hint=EMPTY_HINT,
+        editable=True,
+        inspect=True,
+        group="current",
+        chart="ask-chart",
+        drafts=True,
     )
     chart = gr.Plot(show_label=False, elem_id="ask-chart", visible=False)
     _wire_pictures(studio, session, sources, (shown, correct_viewer, question, chart))
@@ -83,6 +89,8 @@ def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
     export.build(studio, session, "ask-viewer", [shown, correct_viewer, question, chart])
     inspect.wire(studio, session, shown, chart)
     inspect.wire(studio, session, correct_viewer, chart)
+    drafts.wire(studio, session, shown)
+    drafts.wire(studio, session, correct_viewer)
     return AskTab(viewer=shown, question=question)
 
 

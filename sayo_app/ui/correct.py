@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.errors import CorrectionError
+from sayo_app.ui.drafts import discard_drafts
 from sayo_app.ui.handlers import PRIVATE, guarded, say, typed
 from sayo_app.ui.page_state import READ_STATE, PageState
 from sayo_app.ui.studio import Session, Studio
@@ -87,6 +88,7 @@ def save_correction(
         store.revise_correction(
             session.saved_id, author=typed(author), regions=tuple(regions), corrected_answer=right
         )
+        discard_drafts(store, session)
         return session.saved_id, False
     record = store.add_correction(
         picture_id=store.add_picture(picture).id,
@@ -100,4 +102,5 @@ def save_correction(
         author=typed(author),
     )
     session.saved_id = record.id
+    discard_drafts(store, session)
     return record.id, True

@@ -104,7 +104,7 @@ def _lay_out_listing() -> _Listing:
 def _lay_out_detail() -> _Detail:
     with gr.Column(visible=False, elem_id="corrections-detail") as box:
         title = gr.HTML("", elem_id="corrections-title", apply_default_css=False)
-        shown = viewer("corrections-viewer", hint="", editable=True)
+        shown = viewer("corrections-viewer", hint="", editable=True, fields=("corrections-answer",))
         with gr.Row(equal_height=False):
             answer = gr.Textbox(
                 label="Right answer",

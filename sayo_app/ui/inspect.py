@@ -11,15 +11,16 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sayo_app.core.metrics import region_energy, spatial_entropy
+from sayo_app.core.proposals import proposals
 from sayo_app.core.region import Region, region_mask
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.errors import InputError, SayoError
 from sayo_app.ui import rerun
 from sayo_app.ui.answers import Answered, Answers
 from sayo_app.ui.charts import token_chart
-from sayo_app.ui.handlers import PRIVATE, guarded, warn
+from sayo_app.ui.handlers import PRIVATE, guarded, say, warn
 from sayo_app.ui.studio import MODEL_QUEUE, Session, Studio, fitted
-from sayo_app.ui.views import region_numbers, scope_of, timeline, view_data
+from sayo_app.ui.views import pooled, region_numbers, scope_of, timeline, view_data
 
 
 def wire(studio: Studio, session: gr.State, shown: gr.HTML, chart: gr.Plot | None = None) -> None:
@@ -52,9 +53,14 @@ def wire(studio: Studio, session: gr.State, shown: gr.HTML, chart: gr.Plot | Non
     def on_heads(session: Session, event: gr.EventData) -> Any:
         return gr.HTML(heads=head_figures(studio, session.answers, event))
 
+    @guarded
+    def on_propose(session: Session, event: gr.EventData) -> Any:
+        return gr.HTML(proposals=proposed(session.answers.find(event.id), event))
+
     on_model_queue = {"concurrency_id": MODEL_QUEUE, "concurrency_limit": 1}
     always: dict[str, Any] = {"trigger_mode": "multiple", **PRIVATE}
     shown.regions(on_regions, session, outputs if chart is not None else shown, **always)
+    shown.proposed(on_propose, session, shown, **always)
     shown.viewmaps(on_view, session, shown, **always)
     shown.modelmaps(on_model, session, shown, **on_model_queue, **always)
     shown.headfigures(on_heads, session, shown, **on_model_queue, **always)
@@ -91,7 +97,7 @@ def own_columns(trace: AttentionTrace, picture: int) -> slice:
 
 
 def measured(answered: Answered, event: Any) -> tuple[dict[str, Any] | None, Any]:
-    """(figures for the boxes, the timeline with them)."""
+    """(figures for the regions with the cells they mean, the timeline with them)."""
     own = drawn(answered, event)
     trace = answered.trace.of_picture(own.picture)
     figure = token_chart(answered.trace, timeline(trace, own.regions))
@@ -104,8 +110,25 @@ def measured(answered: Answered, event: Any) -> tuple[dict[str, Any] | None, Any
         "revision": event.revision,
         "view": event.view,
         "picture": own.picture,
+        "cells": np.flatnonzero(region_mask(own.regions, trace.grid)).tolist(),
         **numbers,
     }, figure
+
+
+def proposed(answered: Answered, event: Any) -> dict[str, Any]:
+    """Peaks of the map that the page shows, as regions to accept, change or reject.
+
+    Raises:
+        InputError: no such picture, view or selection.
+    """
+    picture = drawn(answered, event).picture
+    rows, _ = selected(answered.trace, event.selection)
+    maps = answered.token_maps(event.view)[:, own_columns(answered.trace, picture)]
+    values = pooled(maps, rows.start, rows.stop, scope_of(event.view))
+    found = proposals(values.astype(np.float64), answered.trace.grids[picture])
+    if not found:
+        say("This map has no peak to propose.")
+    return {"id": event.id, "picture": picture, "regions": [region.to_dict() for region in found]}
 
 
 def _maps(answers: Answers, event: Any, compute: Any) -> dict[str, Any]:

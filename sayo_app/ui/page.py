@@ -40,7 +40,13 @@ def build_page(studio: Studio) -> gr.Blocks:
         status = gr.HTML(_status(studio), elem_id="status", apply_default_css=False)
         # It is shown what Ask is shown, so it must exist before Ask is wired; its tab renders it.
         correct_viewer = viewer(
-            "correct-viewer", hint=ask.CORRECT_HINT, editable=True, group="current", render=False
+            "correct-viewer",
+            hint=ask.CORRECT_HINT,
+            editable=True,
+            group="current",
+            fields=("correct-answer",),
+            drafts=True,
+            render=False,
         )
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Ask", elem_id="tab-ask"):

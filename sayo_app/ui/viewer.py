@@ -43,17 +43,36 @@ from sayo_app.ui.views import scope_of, view_data
 
 UI_DIR = ASSETS_DIR / "ui"
 SCRIPTS = (
+    "regions_geometry.js",
+    "regions_tools.js",
     "regions.js",
+    "regions_labels.js",
+    "regions_draw.js",
+    "regions_bar.js",
+    "regions_list.js",
+    "history.js",
     "overlay.js",
     "viewer_parts.js",
     "viewer_tokens.js",
     "viewer_numbers.js",
     "viewer_heads.js",
     "viewer_keys.js",
+    "viewer_regions.js",
+    "viewer_zoom.js",
+    "viewer_grid.js",
+    "viewer_drafts.js",
     "viewer.js",
 )
-# Names of the component's events: boxes changed; a view of the recording, of the model; figures of heads.
-EVENTS = {"regions": "regions", "view": "viewmaps", "model": "modelmaps", "heads": "headfigures"}
+# Names of the component's events: boxes changed; a view of the recording, of the model; figures of heads;
+# a draft to keep or to find; peaks of a map as regions.
+EVENTS = {
+    "regions": "regions",
+    "view": "viewmaps",
+    "model": "modelmaps",
+    "heads": "headfigures",
+    "draft": "drafted",
+    "propose": "proposed",
+}
 # The page needs no more than it can show; coordinates stay those of the original.
 _SHOWN_SIDE = 1280
 _PNG_PIXELS = 600 * 600
@@ -73,6 +92,8 @@ def viewer_options(
     narrow: bool = False,
     group: str | None = None,
     chart: str | None = None,
+    fields: Sequence[str] = (),
+    drafts: bool = False,
 ) -> dict[str, Any]:
     """What a viewer is told once; see `viewer`."""
     return {
@@ -82,6 +103,8 @@ def viewer_options(
         "narrow": narrow,
         "group": group,
         "chart": chart,
+        "fields": list(fields),
+        "drafts": drafts,
         "methods": [
             {
                 "name": it.name,
@@ -118,6 +141,8 @@ def viewer(
     narrow: bool = False,
     group: str | None = None,
     chart: str | None = None,
+    fields: Sequence[str] = (),
+    drafts: bool = False,
     render: bool = True,
 ) -> gr.HTML:
     """A viewer; `inspect.wire` answers its events.
@@ -127,9 +152,18 @@ def viewer(
         narrow: one column, for two viewers side by side.
         group: viewers that step together.
         chart: elem_id of the Plotly chart to mark.
+        fields: elem_ids of text fields that share its undo and redo.
+        drafts: keep every edit; `drafts.wire` answers.
     """
     options = viewer_options(
-        elem_id, editable=editable, inspect=inspect, narrow=narrow, group=group, chart=chart
+        elem_id,
+        editable=editable,
+        inspect=inspect,
+        narrow=narrow,
+        group=group,
+        chart=chart,
+        fields=fields,
+        drafts=drafts,
     )
     return gr.HTML(
         value=empty_value(hint),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import gradio as gr
     from playwright.sync_api import Browser, Page, Playwright
 
+    from sayo_app.core.trace import AttentionTrace
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _HOW_TO = (
     "No Chromium found. Install one (apt-get install chromium, or python -m playwright install chromium) "
@@ -88,3 +90,33 @@ def serve_page(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> ServePage:
             blocks.close(verbose=False)
 
     return serving
+
+
+@pytest.fixture
+def opened(open_page: Callable[..., Page], serve_page: ServePage) -> Iterator[Callable[..., Page]]:
+    """Serves a demo and opens it, with its answer shown."""
+    from playwright.sync_api import expect
+
+    from tests.ui.demo import demo
+
+    stack = []
+
+    def start(
+        trace: AttentionTrace,
+        *,
+        zoom: float = 1.0,
+        second: bool = False,
+        fields: tuple[str, ...] = (),
+        **options: Any,
+    ) -> Page:
+        serving = serve_page(demo(trace, second=second, fields=fields))
+        url = serving.__enter__()
+        stack.append(serving)
+        page = open_page(url, **options)
+        expect(page.locator("#one [data-testid=token-0]")).to_be_enabled()
+        page.evaluate(f"document.documentElement.style.zoom = {zoom}")
+        return page
+
+    yield start
+    for serving in stack:
+        serving.__exit__(None, None, None)

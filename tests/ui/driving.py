@@ -104,24 +104,31 @@ def make_trace(
     )
 
 
-def drag(page: Page, layer: str, start: tuple[float, float], stop: tuple[float, float]) -> None:
+def drag(
+    page: Page, layer: str, start: tuple[float, float], stop: tuple[float, float], *, scroll: bool = True
+) -> None:
     """Drag with the mouse between two points given in pixels of the original picture."""
-    page.locator(layer).scroll_into_view_if_needed()
-    page.mouse.move(*_on_screen(page, layer, start))
+    if scroll:
+        page.locator(layer).scroll_into_view_if_needed()
+    move_to(page, layer, start)
     page.mouse.down()
-    middle = ((start[0] + stop[0]) / 2, (start[1] + stop[1]) / 2)
-    page.mouse.move(*_on_screen(page, layer, middle))
-    page.mouse.move(*_on_screen(page, layer, stop))
+    move_to(page, layer, ((start[0] + stop[0]) / 2, (start[1] + stop[1]) / 2))
+    move_to(page, layer, stop)
     page.mouse.up()
 
 
 def click_at(page: Page, layer: str, point: tuple[float, float]) -> None:
     """Click at a pixel of the original picture."""
     page.locator(layer).scroll_into_view_if_needed()
-    page.mouse.click(*_on_screen(page, layer, point))
+    page.mouse.click(*screen_point(page, layer, point))
 
 
-def _on_screen(page: Page, layer: str, point: tuple[float, float]) -> tuple[float, float]:
+def move_to(page: Page, layer: str, point: tuple[float, float]) -> None:
+    page.mouse.move(*screen_point(page, layer, point))
+
+
+def screen_point(page: Page, layer: str, point: tuple[float, float]) -> tuple[float, float]:
+    """Where a pixel of the original picture lies on the screen now."""
     x, y, scale_x, scale_y = page.evaluate(
         """(layer) => {
             const node = document.querySelector(layer), rect = node.getBoundingClientRect();

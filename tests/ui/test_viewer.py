@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,18 +10,15 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Page, expect
 
 from sayo_app.core.grid import ImageGrid
 from sayo_app.core.heatmap import token_maps
 from sayo_app.core.region import Region
 from sayo_app.core.trace import AttentionTrace
-from sayo_app.ui import inspect
-from sayo_app.ui.answers import Answered
 from sayo_app.ui.cards import cards, cards_value
-from sayo_app.ui.viewer import answer_value, pictures_value, viewer
-from sayo_app.ui.views import region_numbers, view_data
+from sayo_app.ui.views import region_numbers
+from tests.ui.demo import boxes, sent_boxes
 from tests.ui.driving import click_at, drag, make_trace
 
 pytestmark = pytest.mark.browser
@@ -39,74 +35,11 @@ EVIL = (
 Opened = Callable[..., Page]
 
 
-def demo(trace: AttentionTrace, *, second: bool = False) -> gr.Blocks:
-    """One viewer (or two of a group) with an answer; what it sends is written into #sent."""
-    pictures = tuple(
-        Image.fromarray(np.random.default_rng(i).integers(0, 255, (*grid.image_wh[::-1], 3), dtype=np.uint8))
-        for i, grid in enumerate(trace.grids)
-    )
-    shown = pictures_value([(it, f"p{i}") for i, it in enumerate(pictures)], [("cat", (1, 2, 30, 40))])
-    answered = Answered("answer-1", pictures, "What?", trace, recorded="Only a recording.")
-    value = answer_value(shown, answered)
-
-    def on_regions(event: gr.EventData) -> Any:
-        own = inspect.drawn(answered, event)
-        sent = json.dumps([region.to_dict() for region in own.regions])
-        return gr.HTML(numbers=inspect.measured(answered, event)[0]), sent
-
-    def on_view(event: gr.EventData) -> Any:
-        maps = view_data(trace, answered.token_maps(event.view), "token")
-        return gr.HTML(maps={"id": event.id, "view": event.view, "data": maps})
-
-    with gr.Blocks(analytics_enabled=False) as blocks:
-        sent = gr.Textbox(elem_id="sent")
-        ids = ("one", "two") if second else ("one",)
-        viewers = [viewer(name, hint="", editable=True, inspect=True, group="g") for name in ids]
-        for component in viewers:
-            component.regions(on_regions, None, [component, sent], queue=False)
-            component.viewmaps(on_view, None, component, queue=False)
-        blocks.load(lambda: [value] * len(viewers) if second else value, None, viewers)
-    return blocks
-
-
-@pytest.fixture
-def opened(open_page: Opened, serve_page: Any) -> Iterator[Opened]:
-    """Serves a demo and opens it, with its answer shown."""
-    stack = []
-
-    def start(trace: AttentionTrace, *, zoom: float = 1.0, second: bool = False, **options: Any) -> Page:
-        serving = serve_page(demo(trace, second=second))
-        url = serving.__enter__()
-        stack.append(serving)
-        page = open_page(url, **options)
-        expect(page.locator("#one [data-testid=token-0]")).to_be_enabled()
-        page.evaluate(f"document.documentElement.style.zoom = {zoom}")
-        return page
-
-    yield start
-    for serving in stack:
-        serving.__exit__(None, None, None)
-
-
 @contextmanager
 def _nothing_but(page: Page) -> Iterator[None]:
     before = boxes(page)
     yield
     assert boxes(page) == before
-
-
-def boxes(page: Page, name: str = "one") -> list[list[float]]:
-    return [region["box_xyxy"] for region in page.evaluate(f"sayo.viewers.{name}.editor.regions")]
-
-
-def sent_boxes(page: Page, count: int) -> list[list[float]]:
-    """What the server has received, once that is `count` boxes."""
-    field = "#sent textarea, #sent input"
-    page.wait_for_function(
-        "([field, count]) => JSON.parse(document.querySelector(field).value || '[]').length === count",
-        arg=[field, count],
-    )
-    return [it["box_xyxy"] for it in json.loads(page.locator(field).input_value())]
 
 
 @pytest.mark.parametrize(
@@ -274,8 +207,8 @@ def test_fits_a_phone(opened: Opened) -> None:
     page = opened(make_trace(), width=390, height=800, has_touch=True, is_mobile=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     # A finger scrolls until drawing is switched on.
-    expect(page.locator("#one [data-testid=toggle-draw]")).to_have_attribute("aria-pressed", "false")
-    page.locator("#one [data-testid=toggle-draw]").click()
+    expect(page.locator("#one [data-testid=tool-select]")).to_have_attribute("aria-pressed", "true")
+    page.locator("#one [data-testid=tool-box]").click()
     drag(page, LAYER, (20, 30), (120, 130))
     assert boxes(page) == [[20, 30, 120, 130]]
 
@@ -352,7 +285,7 @@ def test_a_clicked_spot_tells_who_looked_there(opened: Opened) -> None:
     expect(page.locator("#one [data-testid=spot]")).to_be_empty()
     assert page.evaluate(shade, 2) == "0%"
     with _nothing_but(page):
-        page.locator("#one [data-testid=toggle-draw]").click()
+        page.locator("#one [data-testid=tool-select]").click()
         click_at(page, LAYER, (300, 20))
         expect(first).to_contain_text("</answer>")
 
