@@ -80,7 +80,7 @@ ARMS: dict[str, Arm] = {
     "sayo": Arm("reward", "attention, as published", {"reward": "sayo"}),
     "sayo+answer": Arm("reward", "attention, as published, and answers", {"reward": "sayo+answer"}),
     "sayo-exact": Arm("reward", "attention, exact gradient", {"reward": "sayo-exact"}),
-    "sayo-exact+answer": Arm("reward", "the same and answers", EXACT),
+    "sayo-exact+answer": Arm("reward", "attention, exact gradient, and answers", EXACT),
     "found": Arm("reward", "(i) reads the layers that steering finds", EXACT | {"attention_layers": "found"}),
     "steered-rollouts": Arm(
         "reward", "(ii) half of a group told the region", {"reward": "answer", "steered_share": 0.5}
@@ -101,7 +101,7 @@ ARMS |= {
     "gentle": Arm("reward", "exact and answers, a fifth of the rate, more KL", EXACT | GENTLE),
     "confirmed": Arm("reward", "exact and answers, right answers confirmed too", EXACT, confirmed=True),
     "confirmed, answer": Arm("reward", "answers only, the same", {"reward": "answer"}, confirmed=True),
-    "confirmed, gentle": Arm("reward", "both of these", EXACT | GENTLE, confirmed=True),
+    "confirmed, gentle": Arm("reward", "the two together", EXACT | GENTLE, confirmed=True),
 }
 
 
