@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,13 +105,7 @@ def train(
     # Several processes stop together between steps: one that left alone would leave the others waiting.
     check = stop.check if trainee.accelerator.num_processes == 1 else lambda: None
 
-    def evaluation(when: str, step: int) -> dict[str, Any]:
-        judged = judge_together(trainee, held_out, check)
-        result = summary(judged)
-        watch(step, judged)
-        progress.write("evaluation", when=when, step=step, split="held_out", **result)
-        return result
-
+    evaluation = partial(evaluated, trainee, held_out, progress, watch, check)
     resumed = resume(trainee, folder)
     before = resumed.before if resumed else evaluation("before", 0)
     done, best = (resumed.step, resumed.best) if resumed else (0, Best.first(trainee.policy, before))
@@ -140,6 +135,23 @@ def train(
     except Cancelled:
         keep(trainee, folder, Progressed(done, before, best))
         raise
+
+
+def evaluated(
+    trainee: Trainee,
+    held_out: Sequence[Sample],
+    progress: Progress,
+    watch: Callable[[int, list[Judged]], None],
+    check: Callable[[], None],
+    when: str,
+    step: int,
+) -> dict[str, Any]:
+    """Means over the held-out answers, written into the progress and told to `watch`."""
+    judged = judge_together(trainee, held_out, check)
+    result = summary(judged)
+    watch(step, judged)
+    progress.write("evaluation", when=when, step=step, split="held_out", **result)
+    return result
 
 
 def judge_together(trainee: Trainee, samples: Sequence[Sample], check: Callable[[], None]) -> list[Judged]:

@@ -50,12 +50,14 @@
   sayo.propose = (viewer) => {
     const { value, view, selection, picture, rows, options } = viewer;
     if (!rows || !options.editable) return false;
-    viewer.trigger("propose", { id: value.id, view, selection, picture, regions: [] });
+    // Numbered, since a reply that equals the one before would not be noticed.
+    viewer.proposalsAsked = (viewer.proposalsAsked || 0) + 1;
+    viewer.trigger("propose", { id: value.id, revision: viewer.proposalsAsked, view, selection, picture, regions: [] });
     return true;
   };
 
   sayo.showProposals = (viewer, reply) => {
-    if (!reply || reply.id !== viewer.value.id || reply.picture !== viewer.picture) return;
+    if (!reply || reply.id !== viewer.value.id || reply.revision !== viewer.proposalsAsked || reply.picture !== viewer.picture) return;
     viewer.editor.suggestions = reply.regions;
     viewer.editor.draw();
     sayo.fillRegions(viewer);

@@ -163,6 +163,8 @@ def _row(image_tokens: int, parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def line(row: dict[str, Any]) -> str:
     """A row of the table for a person to read."""
     pairs = row[PAIRS]
+    if "did_not_fit" in pairs:
+        return f"{row['image_tokens']:>5} image tokens: {pairs['did_not_fit']}"
     ratio, decoding = pairs["seconds_ratio"], pairs["decode_seconds_ratio"]
     cells = [
         f"{row['image_tokens']:>5} image tokens, {pairs['pairs']} pairs: capture/plain "

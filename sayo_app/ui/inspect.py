@@ -128,7 +128,8 @@ def proposed(answered: Answered, event: Any) -> dict[str, Any]:
     found = proposals(values.astype(np.float64), answered.trace.grids[picture])
     if not found:
         say("This map has no peak to propose.")
-    return {"id": event.id, "picture": picture, "regions": [region.to_dict() for region in found]}
+    reply = {"id": event.id, "revision": event.revision, "picture": picture}
+    return reply | {"regions": [region.to_dict() for region in found]}
 
 
 def _maps(answers: Answers, event: Any, compute: Any) -> dict[str, Any]:

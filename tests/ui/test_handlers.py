@@ -190,6 +190,9 @@ def run_record(folder: Path, **fields: object) -> RunRecord:
         "id": 3,
         "state": "running",
         "config": RunConfig(steps=10).to_dict(),
+        "record": {},
+        "notes": "",
+        "device": "cpu",
         "pid": 1,
         "host": None,
         "process_started_at": 0.0,
@@ -204,9 +207,9 @@ def run_record(folder: Path, **fields: object) -> RunRecord:
     return RunRecord(**(values | fields))
 
 
-def test_status_of_a_run(tmp_path: Path) -> None:
+def test_status_of_a_run(studio: Studio, tmp_path: Path) -> None:
     events = [{"kind": "step", "step": 4, "steps": 10, "remaining_s": 75.2}]
-    text = run_view._status(run_record(tmp_path), events)
+    text = run_view._status(studio, run_record(tmp_path), events)
     assert "step 4 of 10" in text
     assert "about 1 min 15 s left" in text
     assert "width:40.0%" in text
@@ -214,10 +217,12 @@ def test_status_of_a_run(tmp_path: Path) -> None:
     failed = run_record(
         tmp_path, state="failed", error="<killed>", started_at=now - timedelta(seconds=9), finished_at=now
     )
-    text = run_view._status(failed, events)
+    text = run_view._status(studio, failed, events)
     assert "&lt;killed&gt;" in text
     assert "took 9 s" in text
-    assert "Being cancelled" in run_view._status(run_record(tmp_path, cancel_requested_at=now), events)
+    assert "Being cancelled" in run_view._status(
+        studio, run_record(tmp_path, cancel_requested_at=now), events
+    )
 
 
 def test_emptied_fields_of_a_run_mean_their_defaults(studio: Studio) -> None:
@@ -233,6 +238,6 @@ def test_too_few_corrections_says_how_many(studio: Studio) -> None:
 
 
 def test_nothing_is_sent_when_nothing_changed(studio: Studio) -> None:
-    view = run_view.run_view(studio, "")
+    view = run_view.run_view(studio, {}, 0)
     assert view is not None
-    assert run_view.run_view(studio, view[0]) is None
+    assert run_view.run_view(studio, view[0], 0) is None

@@ -249,7 +249,7 @@ def test_tiles_are_painted_in_the_browser_as_they_are_on_the_server(opened: Open
 def test_number_keys_choose_maps_and_those_that_do_not_apply_say_why(opened: Opened) -> None:
     page = opened(make_trace())
     page.locator("#one [data-testid=token-1]").click()
-    pressed = "#one .sv-option[aria-pressed=true]"
+    pressed = "#one .sv-option[data-method][aria-pressed=true]"
     for key, name in (("2", "reward"), ("3", "raw"), ("1", "centred")):
         page.keyboard.press(key)
         expect(page.locator(pressed)).to_have_attribute("data-method", name)
