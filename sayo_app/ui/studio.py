@@ -48,6 +48,7 @@ class Session:
         current: id of the answer that Ask shows.
         saved_id: the correction that this answer was stored as.
         stopping: a person pressed Stop.
+        work_view: how the ids of what the work list's viewer shows begin.
     """
 
     pictures: tuple[Image.Image, ...] = ()
@@ -57,6 +58,7 @@ class Session:
     suggestions: set[str] = field(default_factory=set)
     saved_id: int | None = None
     stopping: bool = False
+    work_view: str = ""
 
     def look_at(self, pictures: Sequence[Image.Image], shown: dict[str, Any]) -> None:
         """New pictures: the answer to those before them is over."""
