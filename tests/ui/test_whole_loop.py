@@ -119,7 +119,7 @@ def compare_and_switch(page: Page) -> str:
     picture(page, "compare")
     chosen = page.locator("#compare-switch-choice input")
     chosen.click()
-    page.get_by_role("option").nth(1).click()
+    page.locator("li[role=option]").nth(1).click()  # not those of the viewers
     name = chosen.input_value()
     page.locator("#compare-switch").click()
     expect(page.locator("[data-testid=active]")).to_contain_text(name)
