@@ -219,6 +219,7 @@ def test_a_folder_or_file_that_may_not_be_written_can_be_read(
         regions=[],
         corrected_answer="2",
     )
+    store.close()  # or its log may be folded into the file while the other process reads
     database(shared).chmod(file_mode)
     shared.data_dir.chmod(folder_mode)
     before = database(shared).read_bytes()
