@@ -22,7 +22,10 @@
     clearTimeout(state.timer);
     if (state.conflict) return; // nothing is written until the person has chosen
     state.note = "Saving the draft …";
-    state.timer = setTimeout(() => send(viewer), PAUSE_MS);
+    state.timer = setTimeout(() => {
+      state.timer = null;
+      send(viewer);
+    }, PAUSE_MS);
     fill(viewer);
   };
 
@@ -32,21 +35,30 @@
     const { regions, answer } = content(viewer);
     const earlier = state.offer?.regions || [];
     ask(viewer, "save", { version: state.version, content: { regions, answer: answer || state.offer?.answer || "", earlier } });
+    state.open = (state.open || 0) + 1;
     clearTimeout(state.again);
-    state.again = setTimeout(() => viewer.root.isConnected && send(viewer), AGAIN_MS);
+    state.again = setTimeout(() => {
+      state.open = 0;
+      if (viewer.root.isConnected) send(viewer);
+    }, AGAIN_MS);
   };
 
   sayo.showDraft = (viewer, reply) => {
     if (!reply || reply.id !== viewer.value.id) return;
     const state = stateOf(viewer);
-    clearTimeout(state.again);
+    if (reply.op !== "load") state.open = Math.max((state.open || 0) - 1, 0);
+    if (!state.open) clearTimeout(state.again);
     if (reply.conflict) clearTimeout(state.timer);
     const there = reply.content && { regions: [...reply.content.regions, ...(reply.content.earlier || [])], answer: reply.content.answer, when: reply.when };
     if (reply.conflict) Object.assign(state, { conflict: reply.conflict, version: reply.version, offer: there, note: "" });
     else if (reply.op === "load") {
       if (reply.version) state.version = reply.version;
       if (there && (there.regions.length || there.answer)) state.offer = there;
-    } else Object.assign(state, { version: reply.version, note: reply.off || "Draft saved" });
+    } else {
+      // A reply to an earlier edit does not speak for one that is still on its way.
+      const saved = !state.timer && !state.open ? "Draft saved" : state.note;
+      Object.assign(state, { version: reply.version, note: reply.off || saved });
+    }
     fill(viewer);
   };
 
