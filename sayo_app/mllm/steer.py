@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +20,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from sayo_app.core.files import whole_file
 from sayo_app.errors import InputError, ModelError, RegionError, StorageError
 from sayo_app.mllm.bias import SteerRequest
 from sayo_app.mllm.loading import LoadedModel
@@ -163,22 +162,9 @@ def save_found(found: Found, settings: Settings) -> Path:
     """
     path = found_path(found.model, settings)
     content = {"model": found.model, "steering": found.steering.to_dict(), "measured": dict(found.measured)}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(json.dumps(content, indent=2) + "\n")
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            expected=f"to write {path}",
-            got=str(error),
-            remedy="Check that the folder is writable and has room.",
-        ) from error
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        temporary.chmod(0o644)
     return path
 
 
