@@ -76,7 +76,9 @@ ARMS: dict[str, Arm] = {
     "base": Arm("base", "no training"),
     "steering": Arm("steered", "told the region when it answers: the ceiling"),
     "supervised": Arm("supervised", "fine-tuned on the corrected answers"),
+    "supervised, gentle": Arm("supervised", "the same, a fifth of the rate", {"learning_rate": 1e-4}),
     "answer": Arm("reward", "GRPO, right answers only", {"reward": "answer"}),
+    "answer, gentle": Arm("reward", "the same, a fifth of the rate, more KL", {"reward": "answer"} | GENTLE),
     "sayo": Arm("reward", "attention, as published", {"reward": "sayo"}),
     "sayo+answer": Arm("reward", "attention, as published, and answers", {"reward": "sayo+answer"}),
     "sayo-exact": Arm("reward", "attention, exact gradient", {"reward": "sayo-exact"}),
@@ -89,6 +91,11 @@ ARMS: dict[str, Arm] = {
         "reward",
         "(iii) distils the told policy, no answers",
         {"reward": "sayo", "attention_weight": 0.0, "distil": 1.0},
+    ),
+    "distil, gentle": Arm(
+        "reward",
+        "the same, a fifth of the rate, more KL",
+        {"reward": "sayo", "attention_weight": 0.0, "distil": 1.0} | GENTLE,
     ),
     "steps": Arm("reward", "(iv) a region for each step", EXACT, stepped=True),
     "light": Arm(
