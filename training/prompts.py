@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from sayo_app.core.grid import ImageGrid
 from sayo_app.core.region import region_mask
 from sayo_app.mllm.families import base_model
 from sayo_app.mllm.loading import LoadedModel
-from sayo_app.mllm.prompt import build_inputs
+from sayo_app.mllm.prompt import build_inputs, chat_text, text_inputs
 from training.corrections import Sample
 
 MEAN_GREY = (128, 128, 128)
@@ -66,7 +66,16 @@ class Batch:
 def encode(loaded: LoadedModel, sample: Sample) -> Prompt:
     """Open the sample's picture and make model inputs of it and the question."""
     picture = sample.open_picture()
-    inputs = build_inputs(loaded, [picture], sample.question)
+    return _prompt(loaded, sample, picture, build_inputs(loaded, [picture], sample.question))
+
+
+def encode_chat(loaded: LoadedModel, sample: Sample, messages: Sequence[Mapping[str, Any]]) -> Prompt:
+    """The same for a chat that holds the sample's picture, word for word as it stands."""
+    picture = sample.open_picture()
+    return _prompt(loaded, sample, picture, text_inputs(loaded, [picture], chat_text(loaded, messages)))
+
+
+def _prompt(loaded: LoadedModel, sample: Sample, picture: Image.Image, inputs: Mapping[str, Any]) -> Prompt:
     grid = loaded.image_grids(inputs, [picture.size])[0][0]
     mask = region_mask(sample.regions, grid) if any(region.look for region in sample.regions) else None
     return Prompt(sample, dict(inputs), grid, mask)

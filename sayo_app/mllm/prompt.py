@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -37,20 +37,26 @@ def check_question(question: str, max_chars: int) -> str:
 
 def prompt_text(loaded: LoadedModel, question: str, n_pictures: int = 1) -> str:
     """The prompt as text, one placeholder a picture before the question, ending where the answer begins."""
-    question = _without_special_tokens(loaded, question)
-    if not loaded.is_bundled:
-        question = f"{question}\n{FORMAT_INSTRUCTION}"
     content: list[dict[str, Any]] = [{"type": "image"} for _ in range(n_pictures)]
-    content.append({"type": "text", "text": question})
-    messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
+    content.append({"type": "text", "text": question_text(loaded, question)})
+    return chat_text(loaded, [{"role": "user", "content": content}])
+
+
+def question_text(loaded: LoadedModel, question: str) -> str:
+    """The question as the model is asked it."""
+    question = _without_special_tokens(loaded, question)
+    return question if loaded.is_bundled else f"{question}\n{FORMAT_INSTRUCTION}"
+
+
+def chat_text(loaded: LoadedModel, messages: Sequence[Mapping[str, Any]]) -> str:
+    """A chat in the model's own template, ending where the answer begins."""
     return str(loaded.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
 
 def build_inputs(
     loaded: LoadedModel, pictures: Sequence[Image.Image], question: str, completion: str | None = None
 ) -> BatchFeature:
-    """A batch of one on the model's device: `input_ids`, `attention_mask` and what the model's family calls
-    its pictures; numbers with a fraction are of the model's type.
+    """A question on pictures as `text_inputs`.
 
     Args:
         completion: text that follows the prompt as it stands, special tokens included.
@@ -60,6 +66,19 @@ def build_inputs(
         ModelError: a picture that the image processor cannot shape, such as a 1 x 1000 one.
     """
     text = prompt_text(loaded, question, len(pictures)) + (completion or "")
+    return text_inputs(loaded, pictures, text)
+
+
+def text_inputs(loaded: LoadedModel, pictures: Sequence[Image.Image], text: str) -> BatchFeature:
+    """A batch of one on the model's device: `input_ids`, `attention_mask` and what the model's family calls
+    its pictures; numbers with a fraction are of the model's type.
+
+    Args:
+        text: with a placeholder for each picture.
+
+    Raises:
+        ModelError: a picture that the image processor cannot shape, such as a 1 x 1000 one.
+    """
     try:
         images = [picture.convert("RGB") for picture in pictures]
         # As in apply_chat_template: a template that writes the first token itself gets no second one.

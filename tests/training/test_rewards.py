@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from sayo_app.errors import TrainingError
 from storage.records import REWARDS
 from training import rewards
-from training.looks import Part
 
 RIGHT = "The dog is at the left. <answer>red</answer>"
 
@@ -38,23 +36,6 @@ def test_answer_reward_reads_the_answer_block(completion: str, answer: str, expe
 )
 def test_format_reward_wants_reasoning_and_one_answer(completion: str, expected: float):
     assert rewards.format_reward(completion) == expected
-
-
-def test_callables_take_lists_and_leave_out_what_cannot_be_scored():
-    rows = np.array([[0.9, 0.1]], dtype=np.float32)
-    part = Part(np.array([True, True]), look=np.array([True, False]), away=None)
-    columns = {
-        "rows": [rows, rows],
-        "entropies": [np.array([1.0, 0.5], dtype=np.float32)] * 2,
-        "parts": [[part], []],
-        "answers": [None, "red"],
-    }
-    callables = rewards.RegionAttentionReward(), rewards.AnswerReward(), rewards.FormatReward()
-    scored = {each.__name__: each(["q", "q"], [RIGHT, RIGHT], **columns) for each in callables}
-    # tanh(log(0.9 / 0.5)) = (1.8^2 - 1) / (1.8^2 + 1) = 2.24 / 4.24
-    assert scored["attention"] == [pytest.approx(2.24 / 4.24), None]
-    assert scored["answer"] == [None, 1.0]
-    assert scored["format"] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(
