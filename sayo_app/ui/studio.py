@@ -50,6 +50,7 @@ class Session:
         saved_id: the correction that this answer was stored as.
         drafted: (work item, author) of the drafts that this tab keeps.
         stopping: a person pressed Stop.
+        work_view: how the ids of what the work list's viewer shows begin.
     """
 
     pictures: tuple[Image.Image, ...] = ()
@@ -60,6 +61,7 @@ class Session:
     saved_id: int | None = None
     drafted: set[tuple[int, str]] = field(default_factory=set)
     stopping: bool = False
+    work_view: str = ""
 
     def look_at(self, pictures: Sequence[Image.Image], shown: dict[str, Any]) -> None:
         """New pictures: the answer to those before them is over."""
