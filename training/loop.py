@@ -207,7 +207,7 @@ def collect(trainee: Trainee, samples: Sequence[tuple[int, Sample]], check: Call
                 pull = teacher.pull(loaded, batch, trainee.steering)
                 told = scorer(batch, completions, steer=pull).logits
     check()
-    looks = looks_of(loaded, batch, completions, weights)
+    looks = looks_of(loaded, batch, completions, weights, drawing=config.attention_rows == "drawing")
     judged = judge_completions(batch, completions, scores.rows, looks)
     return Experience(
         batch=batch,

@@ -49,7 +49,7 @@ BATCH = 64
 # Enough for the distance to the base model, which varies little between pictures.
 KL_SAMPLES = 64
 CURVE = (8, 32, 128, 512)
-FIGURES = ("answer", "attention", "energy", "pointing")
+FIGURES = ("answer", "attention", "drawing", "energy", "pointing")
 
 
 @dataclass(frozen=True)
