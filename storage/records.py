@@ -244,11 +244,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.reward not in REWARDS:
             raise _config_error("reward", f"one of {', '.join(REWARDS)}", self.reward)
-        for name, known in (
-            ("tokens", ATTENTION_TOKENS),
-            ("attention_rows", ATTENTION_ROWS),
-            ("credit", CREDITS),
-        ):
+        for name, known in _ONE_OF.items():
             if getattr(self, name) not in known:
                 raise _config_error(name, f"one of {', '.join(known)}", getattr(self, name))
         if not _LAYERS.fullmatch(self.attention_layers):

@@ -181,8 +181,8 @@ def make_looks(
             if part.away is not None:
                 away[row, place, :count] = part.away
     image = np.arange(width)[None] < np.asarray(counts)[:, None]
-    masks = [torch.from_numpy(mask).to(device) for mask in (read, candidates, look, away, image)]
-    return replace(Looks(*masks), drawing=drawing)
+    masks = {"read": read, "candidates": candidates, "look": look, "away": away, "image": image}
+    return Looks(**{name: torch.from_numpy(mask).to(device) for name, mask in masks.items()}, drawing=drawing)
 
 
 def heaviest(weights: Float[np.ndarray, " token"], share: float = TOP_SHARE) -> Int[np.ndarray, " picked"]:

@@ -71,6 +71,8 @@ class Arm:
 
 
 EXACT = {"reward": "sayo-exact+answer"}
+DRAWING = {"attention_rows": "drawing"}
+MIDDLING = {"learning_rate": 2e-4, "beta": 0.02}
 GENTLE = {"learning_rate": 1e-4, "beta": 0.05}
 ARMS: dict[str, Arm] = {
     "base": Arm("base", "no training"),
@@ -83,6 +85,13 @@ ARMS: dict[str, Arm] = {
     "sayo+answer": Arm("reward", "attention, as published, and answers", {"reward": "sayo+answer"}),
     "sayo-exact": Arm("reward", "attention, exact gradient", {"reward": "sayo-exact"}),
     "sayo-exact+answer": Arm("reward", "attention, exact gradient, and answers", EXACT),
+    "drawing": Arm("reward", "the same, reading the rows that tokens were drawn from", EXACT | DRAWING),
+    "drawing, middling": Arm(
+        "reward", "the same, two fifths of the rate, more KL", EXACT | DRAWING | MIDDLING
+    ),
+    "drawing, steps": Arm(
+        "reward", "the same, a region for each step", EXACT | DRAWING | MIDDLING, stepped=True
+    ),
     "found": Arm("reward", "(i) reads the layers that steering finds", EXACT | {"attention_layers": "found"}),
     "steered-rollouts": Arm(
         "reward", "(ii) half of a group told the region", {"reward": "answer", "steered_share": 0.5}
