@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from sayo_app.errors import CorrectionError, StorageError
-from sayo_app.ui import inspect
-from sayo_app.ui.answers import Answered, Answers
+from sayo_app.ui import drafts, inspect
+from sayo_app.ui.answers import Answered, Answers, draft_name
 from sayo_app.ui.cards import cards, cards_value, thumbnail
 from sayo_app.ui.handlers import PRIVATE, guarded, say, typed
 from sayo_app.ui.page_state import READ_STATE, PageState
@@ -104,7 +104,8 @@ def _lay_out_listing() -> _Listing:
 def _lay_out_detail() -> _Detail:
     with gr.Column(visible=False, elem_id="corrections-detail") as box:
         title = gr.HTML("", elem_id="corrections-title", apply_default_css=False)
-        shown = viewer("corrections-viewer", hint="", editable=True, fields=("corrections-answer",))
+        fields = ("corrections-answer", "corrections-author")
+        shown = viewer("corrections-viewer", hint="", editable=True, fields=fields[:1], drafts=fields)
         with gr.Row(equal_height=False):
             answer = gr.Textbox(
                 label="Right answer",
@@ -143,6 +144,7 @@ def _wire_detail(
         changed: int,
     ) -> Any:
         record = save_changes(studio, _opened(studio, opened), boxes, answer, author)
+        drafts.discard_drafts(store, session, record, record.id)
         say(f"Correction {record.id} saved as revision {record.revision}.")
         return changed + 1, *_detail_values(studio, session, record)
 
@@ -177,6 +179,7 @@ def _wire_detail(
         on_restore, [session, opened, detail.revision, detail.author, changed], outputs, **PRIVATE
     )
     inspect.wire(studio, session, detail.viewer)
+    drafts.wire(studio, session, detail.viewer)
 
 
 def save_changes(
@@ -221,9 +224,12 @@ def correction_value(studio: Studio, answers: Answers, record: CorrectionRecord)
                 trace,
                 adapter_id=record.adapter_id,
                 recorded=None if record.model == studio.settings.model else _OTHER_MODEL,
+                revises=record.id,
             )
             return answer_value(value, answers.remember(answered), record.regions)
-    return value | {"id": answer_id, "regions": [region.to_dict() for region in record.regions]}
+    draft = draft_name(record.picture_id, record.question, record.id)
+    regions = [region.to_dict() for region in record.regions]
+    return value | {"id": answer_id, "regions": regions, "draft": draft}
 
 
 def _opened(studio: Studio, opened: int | None) -> CorrectionRecord:
