@@ -116,7 +116,16 @@ ARMS: dict[str, Arm] = {
 ARMS |= {
     "gentle": Arm("reward", "exact and answers, a fifth of the rate, more KL", EXACT | GENTLE),
     "confirmed": Arm("reward", "exact and answers, right answers confirmed too", EXACT, confirmed=True),
-    "confirmed, answer": Arm("reward", "answers only, the same", {"reward": "answer"}, confirmed=True),
+    "confirmed, answer": Arm(
+        "reward", "answers only, the same", {"reward": "answer", "beta": 0.02}, confirmed=True
+    ),
+    "confirmed, steps": Arm(
+        "reward",
+        "drawing rows, a region for each step, right answers confirmed too",
+        EXACT | DRAWING | {"beta": 0.02},
+        stepped=True,
+        confirmed=True,
+    ),
     "confirmed, gentle": Arm("reward", "the two together", EXACT | GENTLE, confirmed=True),
 }
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from sayo_app.errors import CorrectionError, NotFoundError
-from sayo_app.ui import inspect, item
+from sayo_app.ui import drafts, inspect, item
 from sayo_app.ui.agreement import history, item_table
 from sayo_app.ui.handlers import PRIVATE, guarded, say, typed
 from sayo_app.ui.item import Opened, needs_opened
@@ -22,6 +22,7 @@ from storage.work_records import WorkQuery
 
 _READ = READ_STATE.format(viewer="corrections-viewer")
 _JUDGED = ("submitted", "accepted", "rejected")
+_DRAFTED = ("corrections-answer", "corrections-author")
 
 
 class Detail(NamedTuple):
@@ -52,7 +53,7 @@ def lay_out() -> Detail:
     with gr.Column(visible=False, elem_id="corrections-detail") as box:
         buttons = _lay_out_top()
         title = gr.HTML("", elem_id="corrections-title", apply_default_css=False)
-        shown = viewer("corrections-viewer", hint="", editable=True, fields=("corrections-answer",))
+        shown = viewer("corrections-viewer", hint="", editable=True, fields=_DRAFTED[:1], drafts=_DRAFTED)
         with gr.Row(equal_height=False, elem_classes="tight"):
             answer = gr.Textbox(
                 label="Right answer",
@@ -172,6 +173,7 @@ def wire(
     _wire_submissions(studio, session, detail, boxes, changed, filters)
     _wire_keeping(studio, session, detail, boxes, changed, filters[-1])
     inspect.wire(studio, session, detail.viewer)
+    drafts.wire(studio, session, detail.viewer)
 
 
 def _neighbour(studio: Studio, query: WorkQuery, opened: Opened, back: bool = False) -> Opened | None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from sayo_app.core.region import Region
 from sayo_app.errors import CorrectionError, StorageError
-from sayo_app.ui.answers import Answered, Answers
+from sayo_app.ui.answers import Answered, Answers, draft_name
+from sayo_app.ui.drafts import discard_drafts
 from sayo_app.ui.handlers import typed
 from sayo_app.ui.page_state import PageState
 from sayo_app.ui.streaming import streamed
@@ -68,7 +69,8 @@ def item_value(studio: Studio, answers: Answers, opened: Opened) -> dict[str, An
     if opened.correction_id is not None:
         return correction_value(studio, answers, studio.store.get_correction(opened.correction_id))
     item = studio.store.get_item(opened.item_id)
-    return _picture(studio, item.picture_id, opened.view) | {"id": opened.view, "regions": []}
+    draft = draft_name(item.picture_id, item.question)
+    return _picture(studio, item.picture_id, opened.view) | {"id": opened.view, "regions": [], "draft": draft}
 
 
 def correction_value(studio: Studio, answers: Answers, record: CorrectionRecord) -> dict[str, Any]:
@@ -88,9 +90,12 @@ def correction_value(studio: Studio, answers: Answers, record: CorrectionRecord)
                 trace,
                 adapter_id=record.adapter_id,
                 recorded=None if record.model == studio.settings.model else _OTHER_MODEL,
+                revises=record.id,
             )
             return answer_value(value, answers.remember(answered), record.regions)
-    return value | {"id": answer_id, "regions": [region.to_dict() for region in record.regions]}
+    draft = draft_name(record.picture_id, record.question, record.id)
+    regions = [region.to_dict() for region in record.regions]
+    return value | {"id": answer_id, "regions": regions, "draft": draft}
 
 
 def _picture(studio: Studio, picture_id: str, view: str) -> dict[str, Any]:
@@ -127,7 +132,13 @@ def ask(studio: Studio, session: Session, opened: Opened, boxes: str) -> Iterato
             yield value | {"regions": [region.to_dict() for region in regions]}
             continue
         answered = Answered(
-            answer_id, (picture,), question, trace, model=studio.settings.model, adapter_id=adapter_id
+            answer_id,
+            (picture,),
+            question,
+            trace,
+            model=studio.settings.model,
+            adapter_id=adapter_id,
+            revises=opened.correction_id,
         )
         yield answer_value(shown, session.answers.remember(answered), regions)
 
@@ -155,13 +166,16 @@ def submit(
         record = store.get_correction(opened.correction_id)
         if record.state in ("draft", "skipped"):
             more = {"state": "submitted"} | more
-        return save_changes(studio, record, boxes, answer, author, expected_revision=opened.revision, **more)
+        more["expected_revision"] = opened.revision
+        saved = save_changes(studio, record, boxes, answer, author, **more)
+        discard_drafts(store, session, saved, record.id)
+        return saved
     state = _state(opened, boxes)
     item = store.get_item(opened.item_id)
     picture = store.load_picture(item.picture_id)
     # The model was asked, or it was not: both are corrections.
     answered = None if state.id == opened.view else session.answers.find(state.id)
-    return store.add_correction(
+    saved = store.add_correction(
         picture_id=item.picture_id,
         question=item.question,
         model="" if answered is None else answered.model,
@@ -175,6 +189,8 @@ def submit(
         item_id=item.id,
         **more,
     )
+    discard_drafts(store, session, saved)
+    return saved
 
 
 def save_changes(

@@ -14,7 +14,7 @@ import gradio as gr
 from sayo_app.errors import SayoError
 from sayo_app.jobs.keeper import keep_queue
 from sayo_app.settings import Settings
-from sayo_app.ui import ask, compare, correct, corrections, retrain
+from sayo_app.ui import ask, compare, correct, corrections, drafts, retrain
 from sayo_app.ui.handlers import PRIVATE, quiet
 from sayo_app.ui.studio import BASE_LABEL, Session, Studio, model_label
 from sayo_app.ui.theme import head, theme
@@ -45,7 +45,7 @@ def build_page(studio: Studio) -> gr.Blocks:
             editable=True,
             group="current",
             fields=("correct-answer",),
-            drafts=True,
+            drafts=drafts.CORRECT_FIELDS,
             render=False,
         )
         with gr.Tabs(elem_id="tabs"):
