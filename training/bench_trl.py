@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from datasets import Dataset
 from transformers import TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from sayo_app.mllm.adapters import lora_config
 from sayo_app.mllm.loading import LoadedModel
@@ -25,7 +26,7 @@ from training.trl_rewards import AnswerReward, FormatReward, RegionAttentionRewa
 def theirs(loaded: LoadedModel, config: RunConfig, samples: Sequence[Sample]) -> list[dict[str, float]]:
     """Steps of trl's trainer over the samples, in their order."""
     rows = Dataset.from_list([trl_row(loaded, sample) for sample in samples])
-    rewards = [RegionAttentionReward(loaded), AnswerReward(), FormatReward()]
+    rewards: list[Any] = [RegionAttentionReward(loaded), AnswerReward(), FormatReward()]
     with tempfile.TemporaryDirectory() as folder:
         trainer = TimedTrainer(
             loaded.model,
