@@ -26,6 +26,8 @@ class Settings:
         host, port: where the page is served; port 0 takes a free one.
         max_file_bytes: largest picture that is uploaded.
         max_trace_bytes: largest saved answer that is opened, packed and unpacked.
+        max_adapter_bytes: largest adapter that comes from elsewhere, unpacked; LoRA of rank 16 on all linear
+            layers of an 8B model has about 170 MB.
         max_picture_pixels: largest width x height that is decoded.
         max_question_chars: longest question.
         max_import_bytes: largest file that is imported, pictures beside it not counted.
@@ -43,6 +45,7 @@ class Settings:
     port: int = 7860
     max_file_bytes: int = 20_000_000
     max_trace_bytes: int = 300_000_000
+    max_adapter_bytes: int = 2_000_000_000
     max_picture_pixels: int = 40_000_000
     max_question_chars: int = 2_000
     max_import_bytes: int = 500_000_000

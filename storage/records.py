@@ -198,7 +198,7 @@ class RunConfig:
         num_generations: completions a prompt (one group).
         prompts_per_step: groups a step.
         beta: weight of the KL term.
-        epsilon: clip of the policy ratio.
+        epsilon: clip of the policy ratio, which each rollout being used for one step leaves at 1.
         held_out_share: share of pictures kept out of training.
         eval_every: steps between evaluations on held-out corrections; 0 means only before and after.
         gradient_checkpointing: compute activations twice rather than keep them: slower, less memory.

@@ -1,4 +1,4 @@
-"""python -m training train | evaluate | study | pretrain
+"""python -m training train | evaluate | study | bench | pretrain
 
 Heavy imports wait until the command is known: a signal that comes while they load must find its handler.
 """
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser(wanted: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="train | evaluate | study | pretrain")
+    commands = parser.add_subparsers(required=True, metavar="train | evaluate | study | bench | pretrain")
 
     train = commands.add_parser("train", help="carry out a run: a stored one, or one from a YAML file")
     which = train.add_mutually_exclusive_group(required=True)
@@ -77,6 +77,15 @@ def _parser(wanted: list[str]) -> argparse.ArgumentParser:
     study.add_argument("--out", type=Path, help="also write the JSON to this file")
     study.add_argument("--json", action="store_true", help="print JSON instead of a table")
     study.set_defaults(run=_study)
+
+    bench = commands.add_parser(
+        "bench", help="seconds a step and memory, beside trl's trainer on the same work"
+    )
+    if wanted == ["bench"]:
+        from training.bench import add_arguments as add_bench_arguments
+
+        add_bench_arguments(bench)
+    bench.set_defaults(run=_bench)
 
     pretrain = commands.add_parser("pretrain", help="make the bundled model")
     if wanted == ["pretrain"]:
@@ -134,6 +143,19 @@ def _study(options: argparse.Namespace) -> None:
     if options.out:
         options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=2) if options.json else text(report["table"]))
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from training.bench import bench, one, table
+
+    if options.one:
+        print(json.dumps(one(options, options.one)))
+        return
+    result = bench(options)
+    text = json.dumps(result, indent=2)
+    if options.out:
+        options.out.write_text(text + "\n", encoding="utf-8")
+    print(text if options.json else table(result))
 
 
 if __name__ == "__main__":

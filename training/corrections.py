@@ -114,7 +114,7 @@ def _row_sample(row: Row, answer: str | None, settings: Settings) -> Sample:
         ),
         question=row.now.question,
         answer=answer,
-        regions=tuple(region for region in row.now.regions if region.look),
+        regions=tuple(row.now.regions),
         family=row.family or "",
     )
 

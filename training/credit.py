@@ -3,16 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from sayo_app.mllm.loading import LoadedModel
 from storage.records import RunConfig
-from training.evaluate import Judged
-from training.looks import Looks, token_scores
+from training.evaluate import Judged, judge_completions
+from training.looks import Looks, looks_of, token_scores
 from training.objective import group_advantages, is_exact, leave_one_out_advantages, token_advantages
+from training.prompts import Batch
 from training.rewards import CHOICES, total_reward
+from training.rollout import Completions
+from training.scoring import Scores, divergence
+
+
+@dataclass(frozen=True, eq=False)
+class Worth:
+    """What completions are worth, and the figures of each for the log."""
+
+    judged: list[Judged]
+    looks: Looks
+    advantages: Float[Tensor, "row token"]
+
+
+@torch.no_grad()
+def worth_of(
+    loaded: LoadedModel,
+    config: RunConfig,
+    batch: Batch,
+    completions: Completions,
+    scores: Scores,
+    blind_logits: Float[Tensor, "row token vocabulary"] | None = None,
+) -> Worth:
+    """Reward each completion by what the policy's forward saw, and compare it with its group.
+
+    Args:
+        blind_logits: of the policy shown grey pictures, where tokens are picked by their sensitivity.
+    """
+    weights, rows = scores.entropies, scores.rows.detach()
+    if blind_logits is not None:
+        weights = weights * divergence(scores.logits.detach(), blind_logits)
+    drawing = config.attention_rows == "drawing"
+    looks = looks_of(loaded, batch, completions, weights, drawing=drawing)
+    judged = judge_completions(batch, completions, rows, looks)
+    return Worth(judged, looks, advantages_of(config, judged, rows, looks, completions.ids.shape[1]))
 
 
 def attention_counts(config: RunConfig, judged: Sequence[Judged]) -> Bool[Tensor, " row"]:

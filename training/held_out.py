@@ -50,11 +50,13 @@ class HeldOut:
             text = json.dumps({"step": step, "summary": summary(judged), "answers": rows}, allow_nan=False)
             path.write_text(text, encoding="utf-8")
 
-    def verdict(self, after: dict[str, Any]) -> Verdict:
-        """Compare the first answers with those whose summary is `after`, pair by pair."""
-        found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(self.folder.glob("*.json"))]
-        last = next(one for one in reversed(found) if one["summary"] == after)
-        return judge_change(found[0]["answers"], last["answers"])
+    def verdict(self, step: int) -> Verdict:
+        """Compare the answers before the first step with those after so many, pair by pair."""
+        before, after = (
+            json.loads((self.folder / f"{number:06d}.json").read_text(encoding="utf-8"))["answers"]
+            for number in (0, step)
+        )
+        return judge_change(before, after)
 
     def _draw(self, path: Path, sample: Sample, judged: Judged) -> bool:
         if judged.look is None:

@@ -137,7 +137,8 @@ def _carry_out(
     stop.check()
     progress.write("status", message=f"Loading the model {config.model}")
     local_rank = os.environ.get("LOCAL_RANK")
-    device = settings.device if local_rank is None or settings.device == "cpu" else f"cuda:{local_rank}"
+    own_gpu = local_rank is not None and settings.device != "cpu" and torch.cuda.is_available()
+    device = f"cuda:{local_rank}" if own_gpu else settings.device
     loaded = load_model(replace(settings, model=config.model, device=device))
     if first:
         store.update_run(run_id, record=run_record(config, samples, loaded.device))
@@ -160,7 +161,7 @@ def _carry_out(
     )
     if evaluations is None:
         return None
-    return _register(settings, store, run_id, policy, outcome, evaluations.verdict(outcome.after), progress)
+    return _register(settings, store, run_id, policy, outcome, evaluations.verdict(outcome.step), progress)
 
 
 def _register(
@@ -175,7 +176,12 @@ def _register(
     """The adapter in PEFT's format with its model card, in the registry."""
     run = store.get_run(run_id)
     config, name = run.run_config, run.run_config.name or f"run {run_id}"
-    summary = {"before": outcome.before, "after": outcome.after, "verdict": verdict.to_dict()}
+    summary = {
+        "before": outcome.before,
+        "after": outcome.after,
+        "verdict": verdict.to_dict(),
+        "step": outcome.step,
+    }
     folder = _free_folder(settings.adapters_dir, f"run-{run_id}")
     save_adapter(policy.model, POLICY, folder)
     base_model = Path(config.model).name if Path(config.model).is_dir() else config.model

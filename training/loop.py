@@ -2,19 +2,21 @@
 
 Departures from the paper's code: attention columns are found by the real image-token positions of each
 left-padded row; the tokens read are never padding; the layer and the image token come from the model;
-the prompt is encoded once a group and its cache shared; one scoring forward gives log-probabilities,
-entropies and attention together; a right answer may be rewarded beside the look; the exact objective has
-the attention's own gradient beside the published term.
+the prompt is encoded once a group and its cache shared; the update's own forward gives log-probabilities,
+entropies and attention together, so that scoring costs no pass of its own; a right answer may be rewarded
+beside the look; the exact objective has the attention's own gradient beside the published term.
 
     accelerate launch -m training train --run ID      # several GPUs; or plainly: python -m training train
 
-A step:
+A step, for as many prompts at once as fit:
     1. sample a group of completions for each prompt from the policy
-    2. score them without gradient: log-probabilities, entropies, attention rows
-    3. reward each; advantage = reward against its group
-    4. clipped policy loss + KL to the reference (adapter off, or the previous adapter)
-       - the attention reward of the update's own rows, where the objective is exact
-    5. clip the gradient, step AdamW on the adapter
+    2. ask the reference (adapter off, or the previous adapter) for their log-probabilities
+    3. one forward of the policy: log-probabilities, entropies, attention rows
+    4. reward each completion by what that forward saw; advantage = reward against its group
+    5. add the gradient of policy loss + KL to the reference
+       - the attention reward of the same rows, where the objective is exact
+Then clip the gradient and step AdamW on the adapter. Each rollout is used for one step, so the policy that
+is updated is the one that sampled: the probability ratio is 1 and carries the gradient only.
 """
 
 from __future__ import annotations
@@ -37,44 +39,45 @@ from storage.records import RunConfig
 from training import teacher
 from training.checkpoint import Progressed
 from training.corrections import Sample
-from training.credit import advantages_of, attention_counts
-from training.evaluate import Judged, interleaved, judge, judge_completions, summary
-from training.looks import Looks, looks_of
+from training.credit import attention_counts, worth_of
+from training.evaluate import Judged, interleaved, judge, summary
 from training.objective import Loss, objective_loss
 from training.policy import Policy
 from training.progress import Cancelled, Progress, StopSignal
 from training.prompts import Batch, blanked, collate, encode, pad_id
 from training.reporting import Clock, check_bounds, mean_figures, step_figures
 from training.rollout import Completions, generate, group_uniforms, one_by_one
-from training.scoring import divergence
 from training.stopping import Best
 from training.trainee import Trainee, keep, make_trainee, resume
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The held-out evaluation before the first step and after the last."""
+    """The held-out evaluation before the first step, and that of the adapter as it is in the end.
+
+    Attributes:
+        step: steps that the adapter has had: all, or those up to the best where it went back to that.
+    """
 
     before: dict[str, Any]
     after: dict[str, Any]
+    step: int
 
 
 @dataclass(frozen=True, eq=False)
 class Experience:
-    """A scored rollout: what the update needs, and the figures of each completion for the log.
+    """A rollout, and what others than the policy make of it.
 
     Attributes:
         teacher_logits: of the reference told where to look; None where nothing is distilled.
+        blind_logits: of the policy shown grey pictures; None where tokens are not picked by sensitivity.
     """
 
     batch: Batch
     completions: Completions
-    looks: Looks
-    old_log_probs: Float[Tensor, "row token"]
     reference_log_probs: Float[Tensor, "row token"] | None
     teacher_logits: Float[Tensor, "row token vocabulary"] | None
-    advantages: Float[Tensor, "row token"]
-    judged: list[Judged]
+    blind_logits: Float[Tensor, "row token vocabulary"] | None
 
 
 def train(
@@ -119,7 +122,8 @@ def train(
             judged, losses = take_step(trainee, samples, progress, check)
             done += 1
             figures = mean_figures(gather_object([step_figures(config, judged, losses)]))
-            progress.write("step", step=done, steps=config.steps, **figures, **clock.tick())
+            told = figures | clock.tick() | {"parts_s": trainee.spent.take()}
+            progress.write("step", step=done, steps=config.steps, **told)
             check_bounds(figures, before, config.max_kl)
             if config.eval_every and done % config.eval_every == 0 and done < config.steps:
                 during = evaluation("during", done)
@@ -129,9 +133,9 @@ def train(
                 keep(trainee, folder, Progressed(done, before, best))
         after = evaluation("after", done)
         if best and best.note(trainee.policy, after, done).step < done:
-            best.restore(trainee.policy)
-            after = evaluation("after", best.step)
-        return trainee.policy, Outcome(before, after)
+            done = best.restore(trainee.policy)
+            after = evaluation("after", done)
+        return trainee.policy, Outcome(before, after, done)
     except Cancelled:
         keep(trainee, folder, Progressed(done, before, best))
         raise
@@ -179,27 +183,32 @@ def take_step(
     progress: Progress,
     check: Callable[[], None],
 ) -> tuple[list[Judged], list[Loss]]:
-    """Collect and update, in smaller parts whenever memory runs out."""
+    """One optimiser step on the samples, in smaller parts whenever memory runs out."""
     while True:
+        judged: list[Judged] = []
+        losses: list[Loss] = []
+        trainee.optimiser.zero_grad()
         try:
-            experiences = [collect(trainee, part, check) for part in trainee.at_once.parts(samples)]
-            losses = update(trainee, experiences)
-            return [one for experience in experiences for one in experience.judged], losses
+            for part in trainee.at_once.parts(samples):
+                figures, loss = learn(trainee, collect(trainee, part, check), len(part) / len(samples))
+                judged, losses = judged + figures, [*losses, loss]
         except (RuntimeError, MemoryError) as error:
             trainee.at_once.halve(error, progress)
+            continue
+        update(trainee)
+        return judged, losses
 
 
 def collect(trainee: Trainee, samples: Sequence[tuple[int, Sample]], check: Callable[[], None]) -> Experience:
-    """Sample a group for each prompt, score it once, reward it, and compare it with its group."""
-    loaded, config, scorer, told = trainee.loaded, trainee.config, trainee.scorer, None
-    batch = collate(loaded, [encode(loaded, sample) for _, sample in samples])
-    completions = roll_out(trainee, batch, [place for place, _ in samples], check)
-    with torch.no_grad():
-        scores = scorer(batch, completions, config.temperature)
-        weights = scores.entropies
+    """Sample a group for each prompt, and ask the reference, and who else is asked, about it."""
+    loaded, config, scorer = trainee.loaded, trainee.config, trainee.scorer
+    reference = told = blind = None
+    with trainee.spent("rollout"):
+        batch = collate(loaded, [encode(loaded, sample) for _, sample in samples])
+        completions = roll_out(trainee, batch, [place for place, _ in samples], check)
+    with trainee.spent("reference"), torch.no_grad():
         if config.tokens == "sensitivity":
-            weights = weights * divergence(scores.logits, scorer(blanked(loaded, batch), completions).logits)
-        reference = None
+            blind = scorer(blanked(loaded, batch), completions).logits
         with trainee.policy.reference():
             if config.beta:
                 reference = scorer(batch, completions, config.temperature).log_probs
@@ -207,18 +216,7 @@ def collect(trainee: Trainee, samples: Sequence[tuple[int, Sample]], check: Call
                 pull = teacher.pull(loaded, batch, trainee.steering)
                 told = scorer(batch, completions, steer=pull).logits
     check()
-    looks = looks_of(loaded, batch, completions, weights, drawing=config.attention_rows == "drawing")
-    judged = judge_completions(batch, completions, scores.rows, looks)
-    return Experience(
-        batch=batch,
-        completions=completions,
-        looks=looks,
-        old_log_probs=scores.log_probs,
-        reference_log_probs=reference,
-        teacher_logits=told,
-        advantages=advantages_of(config, judged, scores.rows, looks, completions.ids.shape[1]),
-        judged=judged,
-    )
+    return Experience(batch, completions, reference, told, blind)
 
 
 def roll_out(trainee: Trainee, batch: Batch, places: Sequence[int], check: Callable[[], None]) -> Completions:
@@ -247,38 +245,47 @@ def roll_out(trainee: Trainee, batch: Batch, places: Sequence[int], check: Calla
     return completions
 
 
-def update(trainee: Trainee, experiences: Sequence[Experience]) -> list[Loss]:
-    """One AdamW step on the mean loss of the prompts, the gradient clipped to `max_grad_norm`."""
-    config, optimiser = trainee.config, trainee.optimiser
-    optimiser.zero_grad()
-    losses, prompts = [], sum(len(experience.batch.prompts) for experience in experiences)
-    for experience in experiences:
-        batch, completions = experience.batch, experience.completions
+def learn(trainee: Trainee, experience: Experience, share: float) -> tuple[list[Judged], Loss]:
+    """Score a rollout, reward it, and add the gradient of its loss: one forward for all.
+
+    Args:
+        share: of the step's prompts that these are.
+    """
+    config, batch, completions = trainee.config, experience.batch, experience.completions
+    with trainee.spent("update"):
+        forward = batch, completions
         if config.gradient_checkpointing:
-            batch, completions = one_by_one(trainee.loaded, batch, completions)
-        scores = trainee.wrapped(batch, completions, config.temperature)
+            forward = one_by_one(trainee.loaded, batch, completions)
+        scores = trainee.wrapped(*forward, config.temperature)
+    with trainee.spent("scoring"):
+        worth = worth_of(trainee.loaded, config, batch, completions, scores, experience.blind_logits)
+    with trainee.spent("update"):
         loss = objective_loss(
             scores.log_probs,
             scores.rows,
-            looks=experience.looks,
-            counted=attention_counts(config, experience.judged).to(scores.rows.device),
-            old_log_probs=experience.old_log_probs,
+            looks=worth.looks,
+            counted=attention_counts(config, worth.judged).to(scores.rows.device),
+            old_log_probs=scores.log_probs.detach(),
             reference_log_probs=experience.reference_log_probs,
-            advantages=experience.advantages,
+            advantages=worth.advantages,
             completion_mask=completions.mask,
             config=config,
         )
         if experience.teacher_logits is not None:
             apart = teacher.distance(experience.teacher_logits, scores.logits, completions.mask)
             loss = Loss(loss.total + config.distil * apart, loss.kl)
-        trainee.accelerator.backward(loss.total * (len(experience.batch.prompts) / prompts))
-        losses.append(loss)
-    norm = trainee.accelerator.clip_grad_norm_(trainee.policy.trainable, config.max_grad_norm)
-    if not torch.isfinite(norm):
-        raise TrainingError(
-            expected="a finite gradient",
-            got=f"a gradient of norm {float(norm)}",
-            remedy="The last good checkpoint is kept. Start again with a lower learning rate.",
-        )
-    optimiser.step()
-    return losses
+        trainee.accelerator.backward(loss.total * share)
+    return worth.judged, Loss(loss.total.detach(), loss.kl)
+
+
+def update(trainee: Trainee) -> None:
+    """One AdamW step on the gradient that has come together, clipped to `max_grad_norm`."""
+    with trainee.spent("update"):
+        norm = trainee.accelerator.clip_grad_norm_(trainee.policy.trainable, trainee.config.max_grad_norm)
+        if not torch.isfinite(norm):
+            raise TrainingError(
+                expected="a finite gradient",
+                got=f"a gradient of norm {float(norm)}",
+                remedy="The last good checkpoint is kept. Start again with a lower learning rate.",
+            )
+        trainee.optimiser.step()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -57,7 +58,7 @@ def run_record(config: RunConfig, samples: Sequence[Sample], device: torch.devic
             "samples": len(samples),
             "pictures": len({sample.picture_id for sample in samples}),
         },
-        "machine": machine(device),
+        "machine": machine(device) | {"processes": int(os.environ.get("WORLD_SIZE", "1"))},
         "versions": versions() | {name: version(name) for name in ("peft", "accelerate")},
     }
 

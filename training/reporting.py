@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -65,6 +66,34 @@ def _collapsed(expected: str, got: str) -> TrainingError:
         got=got,
         remedy="The last good checkpoint is kept. Start again with a lower learning rate or a larger beta.",
     )
+
+
+PARTS = ("rollout", "scoring", "reference", "update")
+
+
+class Spent:
+    """Seconds of a step by what they went into; those of one part add up until they are taken."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._seconds = dict.fromkeys(PARTS, 0.0)
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        started = self._now()
+        yield
+        self._seconds[part] += self._now() - started
+
+    def take(self) -> dict[str, float]:
+        """The seconds of each part, which start at nought again."""
+        taken = {part: round(seconds, 4) for part, seconds in self._seconds.items()}
+        self._seconds = dict.fromkeys(PARTS, 0.0)
+        return taken
+
+    def _now(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter()
 
 
 # What a kill may cost, in seconds of training.

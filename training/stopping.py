@@ -43,8 +43,10 @@ class Best:
             self.waited += 1
         return self
 
-    def restore(self, policy: Policy) -> None:
+    def restore(self, policy: Policy) -> int:
+        """Put the best weights back; the step that they are from."""
         set_peft_model_state_dict(policy.model, self.weights, adapter_name=POLICY)
+        return self.step
 
 
 def score_of(result: dict[str, Any]) -> float:

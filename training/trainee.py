@@ -18,6 +18,7 @@ from training import teacher
 from training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from training.memory import PromptsAtOnce
 from training.policy import Policy, make_policy
+from training.reporting import Spent
 from training.scoring import Scorer, make_reading
 
 
@@ -30,6 +31,7 @@ class Trainee:
         wrapped: the same as accelerate has wrapped it, for the update.
         steering: how the policy is told where to look, where the run's settings call for it.
         at_once: how many prompts go through it together.
+        spent: where the seconds of the step under way have gone.
     """
 
     loaded: LoadedModel
@@ -41,6 +43,7 @@ class Trainee:
     optimiser: torch.optim.Optimizer
     steering: Steering | None
     at_once: PromptsAtOnce
+    spent: Spent
 
     def mine(self, samples: Sequence[Any]) -> Sequence[Any]:
         """This process's share of the samples."""
@@ -65,8 +68,8 @@ def make_trainee(
     optimiser = torch.optim.AdamW(policy.trainable, config.learning_rate, weight_decay=config.weight_decay)
     scorer = Scorer(policy.model, reading, checkpointed=config.gradient_checkpointing)
     wrapped, optimiser = accelerator.prepare(scorer, optimiser)
-    at_once = PromptsAtOnce(loaded, config, processes)
-    return Trainee(loaded, config, policy, scorer, accelerator, wrapped, optimiser, steering, at_once)
+    at_once, spent = PromptsAtOnce(loaded, config, processes), Spent(loaded.device)
+    return Trainee(loaded, config, policy, scorer, accelerator, wrapped, optimiser, steering, at_once, spent)
 
 
 def resume(trainee: Trainee, folder: Path) -> Progressed | None:

@@ -18,10 +18,12 @@ from sayo_app.core.archive import open_archive, read_member, write_archive
 from sayo_app.core.files import whole_file
 from sayo_app.errors import AdapterError, TraceFileError
 from sayo_app.mllm.adapters import CONFIG_FILE, TARGETS, WEIGHTS_FILE
+from sayo_app.settings import Settings
 
 CARD_FILE = "README.md"
 FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)
-MAX_BYTES = {CONFIG_FILE: 1_000_000, WEIGHTS_FILE: 4_000_000_000, CARD_FILE: 1_000_000}
+# Of configuration and card; of the weights it is the operator's to say.
+MAX_TEXT_BYTES = 1_000_000
 _MAX_MEMBERS = 20
 _NAME = re.compile(r"[\w.]{1,200}")
 _PLAIN = {
@@ -54,18 +56,23 @@ def pack_adapter(folder: Path, path: Path) -> None:
         write_archive(file, members)
 
 
-def unpack_adapter(paths: Sequence[Path], folder: Path, base_model: str) -> None:
+def unpack_adapter(
+    paths: Sequence[Path], folder: Path, base_model: str, max_bytes: int = Settings.max_adapter_bytes
+) -> None:
     """Lay what somebody sent into a new folder, checked as far as that goes without the model.
 
     Args:
         paths: one zip file, or the files of an adapter's folder.
         base_model: what the model in use is called; one that the configuration names must be it.
+        max_bytes: largest file of weights, unpacked.
 
     Raises:
-        AdapterError: no adapter, a damaged one, one of another base model, or one with settings that are
-            not taken from elsewhere. The folder is then not there.
+        AdapterError: no adapter, a damaged or too large one, one of another base model, or one with
+            settings that are not taken from elsewhere. The folder is then not there.
     """
-    members = _zipped(paths[0]) if len(paths) == 1 and paths[0].suffix == ".zip" else _loose(paths)
+    limits = {CONFIG_FILE: MAX_TEXT_BYTES, WEIGHTS_FILE: max_bytes, CARD_FILE: MAX_TEXT_BYTES}
+    as_zip = len(paths) == 1 and paths[0].suffix == ".zip"
+    members = _zipped(paths[0], limits) if as_zip else _loose(paths, limits)
     _require(members)
     config = clean_config(members[CONFIG_FILE], base_model)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -116,21 +123,22 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
-def _zipped(path: Path) -> dict[str, bytes]:
+def _zipped(path: Path, limits: Mapping[str, int]) -> dict[str, bytes]:
     """The known files of a zip file, at its top or in its one folder."""
     try:
         with path.open("rb") as file:
-            archive = open_archive(file, max_members=_MAX_MEMBERS, max_bytes=sum(MAX_BYTES.values()))
+            archive = open_archive(file, max_members=_MAX_MEMBERS, max_bytes=sum(limits.values()))
             names = [name for name in archive.namelist() if not name.endswith("/")]
             odd = [name for name in names if not _is_plain(name)]
             if odd:
                 raise _bad("plain file names", repr(odd[0])[:80])
             chosen = {PurePosixPath(name).name: name for name in names}
             return {
-                name: read_member(archive, chosen[name], MAX_BYTES[name]) for name in FILES if name in chosen
+                name: read_member(archive, chosen[name], limits[name]) for name in FILES if name in chosen
             }
     except TraceFileError as error:
-        raise _bad("a whole zip file of an adapter", error.got) from error
+        megabytes = f"{limits[WEIGHTS_FILE] / 1e6:,.0f} MB"
+        raise _bad(f"a whole zip file of an adapter of at most {megabytes}", error.got) from error
     except OSError as error:
         raise _bad("a readable file", str(error)) from error
 
@@ -140,13 +148,13 @@ def _is_plain(name: str) -> bool:
     return len(parts) <= 2 and not set(parts) & {"", ".", ".."} and "\\" not in name and ":" not in name
 
 
-def _loose(paths: Sequence[Path]) -> dict[str, bytes]:
+def _loose(paths: Sequence[Path], limits: Mapping[str, int]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for path in paths:
         if path.name in FILES:
             try:
-                if path.stat().st_size > MAX_BYTES[path.name]:
-                    raise _bad(f"{path.name} of at most {MAX_BYTES[path.name]:,} bytes", "a larger one")
+                if (size := path.stat().st_size) > limits[path.name]:
+                    raise _bad(f"{path.name} of at most {limits[path.name]:,} bytes", f"{size:,} bytes")
                 found[path.name] = path.read_bytes()
             except OSError as error:
                 raise _bad("a readable file", str(error)) from error

@@ -13,7 +13,6 @@ import argparse
 import json
 import logging
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +27,7 @@ from sayo_app.core.files import whole_file
 from sayo_app.errors import ModelError
 from sayo_app.mllm.bench_modes import FULL_8B, MODES, QUESTION_TOKENS, Shape, build, matrix_bytes, prompt
 from sayo_app.mllm.loading import LoadedModel, pick_device
-from sayo_app.mllm.machine import machine, versions
+from sayo_app.mllm.machine import machine, peak_bytes, start_peak, versions
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +93,9 @@ def one(given: argparse.Namespace) -> dict[str, Any]:
     # Kernels and buffers that every mode needs are not what it costs.
     MODES[given.one](loaded, prompt(loaded, 4), 2)
     try:
-        before = _start_peak(device)
+        before = start_peak(device)
         answered = MODES[given.one](loaded, inputs, given.new_tokens)
-        peak = _peak_bytes(device)
+        peak = peak_bytes(device)
     except (MemoryError, torch.OutOfMemoryError):
         return {"did_not_fit": "memory ran out"}
     return {
@@ -251,32 +250,6 @@ def _free_bytes(device: torch.device) -> float:
         return float("inf")
     fields = dict(row.split(":") for row in memory.read_text().splitlines())
     return float(fields["MemAvailable"].split()[0]) * 1024
-
-
-def _start_peak(device: torch.device) -> float:
-    """Forget the peak that loading left; bytes in use now."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        return float(torch.cuda.memory_allocated(device))
-    clear = Path("/proc/self/clear_refs")
-    if clear.exists():
-        clear.write_text("5")
-    return _status_bytes("VmRSS") or _peak_bytes(device)
-
-
-def _peak_bytes(device: torch.device) -> float:
-    if device.type == "cuda":
-        return float(torch.cuda.max_memory_allocated(device))
-    # macOS counts in bytes, Linux in kilobytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return _status_bytes("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _status_bytes(name: str) -> float | None:
-    status = Path("/proc/self/status")
-    rows = status.read_text().splitlines() if status.is_file() else []
-    values = [row.split()[1] for row in rows if row.startswith(f"{name}:")]
-    return float(values[0]) * 1024 if values else None
 
 
 if __name__ == "__main__":

@@ -88,7 +88,13 @@ def launch_options(settings: Settings) -> dict[str, Any]:
     return {
         "server_name": settings.host,
         "server_port": _port(settings.port),
-        "max_file_size": max(settings.max_file_bytes, settings.max_trace_bytes, settings.max_import_bytes),
+        # Of any upload; what is smaller for a kind of file is checked where that kind is opened.
+        "max_file_size": max(
+            settings.max_file_bytes,
+            settings.max_trace_bytes,
+            settings.max_import_bytes,
+            settings.max_adapter_bytes,
+        ),
         "theme": theme(),
         "head": head(),
         "allowed_paths": [],

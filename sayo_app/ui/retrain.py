@@ -7,7 +7,6 @@ nothing.
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -15,29 +14,16 @@ import gradio as gr
 from sayo_app.core.questions import HELD_OUT_SEED
 from sayo_app.errors import JobError
 from sayo_app.jobs.runs import cancel_run, check_enough, resume_run, start_run
+from sayo_app.ui import run_knobs
 from sayo_app.ui.handlers import PRIVATE, guarded, quiet, say, typed
 from sayo_app.ui.run_view import LATEST, enough_text, run_choices, run_view, shown_run
 from sayo_app.ui.studio import BASE_ID, BASE_LABEL, MODEL_QUEUE, Studio
 from storage.generated import add_generated_corrections
-from storage.records import REWARDS, RunConfig, RunRecord
+from storage.records import RunConfig, RunRecord
 
 _MOST_GENERATED = 48
 # Generated corrections are drawn beyond the scenes that pretraining saw and evaluation measures on.
 _FIRST_SEED = 2 * HELD_OUT_SEED
-
-
-class _Knobs(NamedTuple):
-    """In the order of the arguments of `_config`."""
-
-    reward: gr.Radio
-    steps: gr.Slider
-    start_from: gr.Dropdown
-    name: gr.Textbox
-    generations: gr.Slider
-    prompts: gr.Slider
-    rate: gr.Number
-    beta: gr.Number
-    seed: gr.Number
 
 
 class _Watched(NamedTuple):
@@ -71,23 +57,25 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, timer: gr.Timer) -> No
         "app and come back. A part of the pictures is held out to measure what the training brought.",
         elem_classes="hint",
     )
+    defaults = RunConfig.for_model(studio.settings.model)
     few = _lay_out_few()
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
-            knobs = _lay_out_knobs(RunConfig.for_model(studio.settings.model))
+            knobs = run_knobs.lay_out(defaults)
             start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
         with gr.Column(scale=2, min_width=320):
             watched = _lay_out_run()
-    _wire_few(studio, few, knobs, changed, tab)
+    _wire_few(studio, few, knobs["base_adapter_id"], changed, tab)
     _wire_run(studio, watched, changed, timer)
 
     @guarded
     def on_start(*values: Any) -> Any:
-        run = start_run(studio.store, studio.settings, _config(studio, *values))
+        config = run_knobs.config_of(defaults, dict(zip(knobs, values, strict=True)))
+        run = start_run(studio.store, studio.settings, config)
         say(f"Run {run.id} {'waits in the queue' if run.state == 'queued' else 'started'}.")
         return gr.Dropdown(value=LATEST if run.state == "running" else run.id)
 
-    start.click(on_start, list(knobs), watched.chosen, **PRIVATE)
+    start.click(on_start, list(knobs.values()), watched.chosen, **PRIVATE)
 
 
 def _lay_out_few() -> _Few:
@@ -107,28 +95,6 @@ def _lay_out_few() -> _Few:
         )
         generate = gr.Button("Add generated corrections", elem_id="retrain-generate", scale=0, min_width=240)
     return _Few(text, row, count, generate)
-
-
-def _lay_out_knobs(defaults: RunConfig) -> _Knobs:
-    def slider(label: str, least: int, most: int, value: int, elem_id: str) -> gr.Slider:
-        return gr.Slider(least, most, value=value, step=1, label=label, elem_id=elem_id)
-
-    rewards = [(label, name) for name, label in REWARDS.items()]
-    reward = gr.Radio(rewards, value=defaults.reward, label="What is rewarded", elem_id="retrain-reward")
-    steps = slider("Steps", 1, 200, defaults.steps, "retrain-steps")
-    gr.Markdown("More steps learn more and take longer.", elem_classes="hint")
-    with gr.Accordion("More settings", open=False, elem_id="retrain-more"):
-        return _Knobs(
-            reward,
-            steps,
-            gr.Dropdown([(BASE_LABEL, BASE_ID)], value=BASE_ID, label="Start from", elem_id="retrain-base"),
-            gr.Textbox(label="Name of the adapter", placeholder="made up if empty", elem_id="retrain-name"),
-            slider("Completions a prompt", 2, 32, defaults.num_generations, "retrain-generations"),
-            slider("Prompts a step", 1, 16, defaults.prompts_per_step, "retrain-prompts"),
-            gr.Number(defaults.learning_rate, label="Learning rate", elem_id="retrain-rate"),
-            gr.Number(defaults.beta, label="KL weight (beta)", elem_id="retrain-beta"),
-            gr.Number(defaults.seed, label="Seed", precision=0, elem_id="retrain-seed"),
-        )
 
 
 def _lay_out_run() -> _Watched:
@@ -222,7 +188,7 @@ def _required(studio: Studio, chosen: int) -> RunRecord:
     return run
 
 
-def _wire_few(studio: Studio, few: _Few, knobs: _Knobs, changed: gr.State, tab: gr.Tab) -> None:
+def _wire_few(studio: Studio, few: _Few, base: Any, changed: gr.State, tab: gr.Tab) -> None:
     @guarded
     def on_open(start_from: int) -> Any:
         have, needed = check_enough(studio.store)
@@ -243,38 +209,6 @@ def _wire_few(studio: Studio, few: _Few, knobs: _Knobs, changed: gr.State, tab: 
         say(f"{len(added)} generated corrections added. They are marked as generated in the gallery.")
         return changed + 1
 
-    outputs = [few.text, few.row, few.number, knobs.start_from]
-    gr.on([tab.select, changed.change], on_open, knobs.start_from, outputs, **PRIVATE)
+    outputs = [few.text, few.row, few.number, base]
+    gr.on([tab.select, changed.change], on_open, base, outputs, **PRIVATE)
     few.generate.click(on_generate, [few.number, changed], changed, api_visibility="private")
-
-
-def _config(
-    studio: Studio,
-    reward: str,
-    steps: float,
-    start_from: int,
-    name: str | None,
-    generations: float,
-    prompts: float,
-    rate: float | None,
-    beta: float | None,
-    seed: float | None,
-) -> RunConfig:
-    """What was chosen, as a run's configuration; an emptied field means its default.
-
-    Raises:
-        SettingsError: a value that no run can have.
-    """
-    defaults = RunConfig.for_model(studio.settings.model)
-    return replace(
-        defaults,
-        reward=reward,
-        steps=int(steps),
-        num_generations=int(generations),
-        prompts_per_step=int(prompts),
-        learning_rate=defaults.learning_rate if rate is None else float(rate),
-        beta=defaults.beta if beta is None else float(beta),
-        seed=int(seed or 0),
-        base_adapter_id=start_from or None,
-        name=typed(name),
-    )

@@ -184,11 +184,15 @@ def _status(studio: Studio, run: RunRecord, events: list[dict[str, Any]]) -> str
         text += '<p class="hint">Resume goes on from its last checkpoint.</p>'
     if run.error:
         text += f'<pre class="log note-error" data-testid="run-error">{html.escape(run.error)}</pre>'
-    return text + (_verdict(_adapter(studio, run)) if run.state == "finished" else "")
+    return text + (_verdict(_adapter(studio, run), done) if run.state == "finished" else "")
 
 
-def _verdict(adapter: AdapterRecord | None) -> str:
-    """In words and numbers; only a better adapter is offered."""
+def _verdict(adapter: AdapterRecord | None, done: int) -> str:
+    """In words and numbers; only a better adapter is offered.
+
+    Args:
+        done: steps that the run made; the adapter may have gone back to an earlier one.
+    """
     if adapter is None:
         return '<p class="note">Its adapter has been deleted.</p>'
     verdict = adapter.summary.get("verdict")
@@ -202,6 +206,12 @@ def _verdict(adapter: AdapterRecord | None) -> str:
         if verdict["word"] == "better"
         else "It is not offered to be switched on; the <b>Compare</b> tab shows both side by side."
     )
+    step = adapter.summary.get("step", done)
+    if step < done:
+        offer += (
+            f" What is kept is the adapter after step {step}, the best on these corrections. The best of "
+            "several flatters itself: see it on others, too."
+        )
     kind = {"better": "good", "worse": "error"}.get(verdict["word"], "warning")
     return (
         f'<div class="note note-{kind}" data-testid="verdict" data-word="{html.escape(verdict["word"])}">'

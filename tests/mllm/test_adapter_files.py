@@ -96,6 +96,19 @@ def test_zip_files_that_are_not_taken(tmp_path: Path, members: dict[str, bytes],
     assert not list(tmp_path.glob("adapters/*"))
 
 
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_weights_are_as_large_as_the_setting_says(saved: Path, tmp_path: Path, as_zip: bool) -> None:
+    packed = tmp_path / "packed.zip"
+    pack_adapter(saved, packed)
+    size = (saved / "adapter_model.safetensors").stat().st_size
+    paths = [packed] if as_zip else sorted(saved.iterdir())
+    with pytest.raises(AdapterError, match="at most"):
+        unpack_adapter(paths, tmp_path / "adapters" / "in", "tiny", max_bytes=size - 1)
+    assert not list(tmp_path.glob("adapters/*"))
+    unpack_adapter(paths, tmp_path / "adapters" / "in", "tiny", max_bytes=size)
+    assert (tmp_path / "adapters" / "in").is_dir()
+
+
 def test_what_is_no_zip_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "sent.zip"
     path.write_bytes(b"not a zip")

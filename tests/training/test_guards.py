@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import torch
 from sayo_app.errors import TrainingError
 from sayo_app.settings import REPOSITORY_DIR
 from tests.training.test_loop import CONFIG, Run, adapter_weights
-from training import loop
+from training import loop, reporting
 from training.corrections import Sample
 from training.memory import out_of_memory
 from training.reporting import check_bounds
@@ -103,6 +104,8 @@ def test_a_collapse_leaves_the_last_good_checkpoint(
     calls: list[int] = []
     real = loop.step_figures
     monkeypatch.setattr(loop, "step_figures", figures)
+    # On a slow machine the clock would call for one after any step.
+    monkeypatch.setattr(reporting, "KEEP_EVERY_S", math.inf)
     run = make_run()
     with pytest.raises(TrainingError, match="last good checkpoint"):
         run.train(samples)

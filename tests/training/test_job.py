@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 import yaml
 from PIL import Image
 
@@ -24,10 +26,12 @@ from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.records import RunConfig
 from storage.store import Store
 from tests.training.conftest import make_sample
-from training import job
+from training import job, loop
 from training.__main__ import EXIT_CANCELLED, main
+from training.evaluate import Judged
 from training.job import run_job
 from training.progress import Cancelled, StopSignal
+from training.trainee import Trainee
 
 CONFIG = RunConfig(
     reward="sayo",
@@ -173,6 +177,53 @@ def test_a_cancelled_run_is_resumed_and_other_corrections_start_it_anew(settings
     store.requeue_run(run.id)
     run_job(settings, run.id, StopSignal())
     assert steps_of(run.progress_path) == [1, 2, 1, 2, 3]
+
+
+def test_an_early_stop_is_judged_by_the_adapter_that_is_kept(
+    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    """Right after step 1, wrong after step 2: it goes back, and the verdict is of what it went back to."""
+    right, known = iter([0.0, 1.0, 0.0]), {}
+
+    def judged(trainee: Trainee, samples: Sequence[Any], check: Any) -> list[Judged]:
+        weights = float(sum(value.double().abs().sum() for value in trainee.policy.trainable).detach())
+        answer = known[weights] if weights in known else known.setdefault(weights, next(right))
+        figures = {"attention": None, "energy": None, "pointing": None, "format": 1.0, "length": 4}
+        return [Judged("", "", answer=answer, **figures) for _ in samples]
+
+    monkeypatch.setattr(loop, "judge_together", judged)
+    config = config_of(settings, steps=20, eval_every=1, patience=1, learning_rate=1e-3)
+    run = store.create_run(config)
+    run_job(settings, run.id, StopSignal())
+    run = store.get_run(run.id)
+    assert (run.state, steps_of(run.progress_path)) == ("finished", [1, 2])
+    summary = store.get_adapter(run.adapter_id).summary
+    assert (summary["step"], summary["before"]["accuracy"], summary["after"]["accuracy"]) == (1, 0.0, 1.0)
+    answers = summary["verdict"]["changes"]["answer"]
+    assert (answers["before"], answers["after"]) == (0.0, 1.0)
+
+
+def test_a_collapse_registers_no_adapter(settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch):
+    def figures(*arguments: Any) -> dict[str, Any]:
+        calls.append(1)
+        return real(*arguments) | {"kl": 9.0 if len(calls) == 2 else 0.1}
+
+    calls: list[int] = []
+    real = loop.step_figures
+    monkeypatch.setattr(loop, "step_figures", figures)
+    run = store.create_run(config_of(settings, steps=3, eval_every=1))
+    with pytest.raises(TrainingError, match="last good checkpoint"):
+        run_job(settings, run.id, StopSignal())
+    run = store.get_run(run.id)
+    assert run.state == "failed" and "KL" in (run.error or "")
+    assert run.adapter_id is None and not store.list_adapters()
+    assert not settings.adapters_dir.exists() or not list(settings.adapters_dir.iterdir())
+    assert torch.load(run.folder / "checkpoint.pt", weights_only=True)["step"] == 1
+    # What goes on from there has never seen the collapsed weights.
+    store.requeue_run(run.id)
+    run_job(settings, run.id, StopSignal())
+    assert steps_of(run.progress_path) == [1, 2, 2, 3]
+    assert len(store.list_adapters()) == 1
 
 
 def test_a_run_waits_for_the_one_before_it(settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch):

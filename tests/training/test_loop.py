@@ -17,10 +17,14 @@ from sayo_app.settings import Settings
 from storage.records import RunConfig
 from training import loop, objective
 from training.corrections import Sample
+from training.credit import worth_of
 from training.looks import attention_reward
-from training.loop import Outcome, collect, make_trainee, step_samples, train, update
+from training.loop import Experience, Outcome, collect, learn, step_samples, train, update
 from training.policy import POLICY, Policy, make_policy
 from training.progress import Cancelled, Progress, StopSignal
+from training.reporting import PARTS
+from training.scoring import Scores
+from training.trainee import Trainee, make_trainee
 
 CONFIG = RunConfig(
     reward="sayo",
@@ -33,6 +37,7 @@ CONFIG = RunConfig(
     lora_alpha=8,
     eval_every=2,
 )
+TIMES = ("seconds", "remaining_s", "parts_s")
 
 
 class Run:
@@ -71,8 +76,13 @@ def adapter_weights(policy: Policy) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in policy.model.named_parameters() if POLICY in name}
 
 
+def scores_of(trainee: Trainee, experience: Experience) -> Scores:
+    with torch.no_grad():
+        return trainee.scorer(experience.batch, experience.completions)
+
+
 def untimed(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in event.items() if k not in ("seconds", "remaining_s")} for event in events]
+    return [{k: v for k, v in event.items() if k not in TIMES} for event in events]
 
 
 def test_one_step_changes_every_adapter_weight_and_no_base_weight(
@@ -120,7 +130,8 @@ def test_events_tell_the_run_from_before_to_after(make_run, samples: list[Sample
     steps = run.events("step")
     assert [event["step"] for event in steps] == [1, 2, 3, 4]
     names = {"reward", "attention_reward", "answer_accuracy", "format", "kl", "energy", "loss"}
-    assert all(names | {"seconds", "remaining_s", "steps"} <= event.keys() for event in steps)
+    assert all(names | {*TIMES, "steps"} <= event.keys() for event in steps)
+    assert all(set(event["parts_s"]) == set(PARTS) for event in steps)
     assert steps[-1]["remaining_s"] == 0
     evaluations = run.events("evaluation")
     assert [(event["when"], event["step"]) for event in evaluations] == [
@@ -192,22 +203,27 @@ def test_an_update_makes_the_better_of_a_group_likelier(make_run, samples: list[
     """The sign of everything at once: sum of advantage times change in log-probability is above 0."""
     trainee = make_trainee(make_run().loaded, CONFIG, None)
     experience = collect(trainee, step_samples(samples, CONFIG, 0), lambda: None)
-    update(trainee, [experience])
-    with torch.no_grad():
-        after = trainee.scorer(experience.batch, experience.completions).log_probs
-    change = ((after - experience.old_log_probs) * experience.completions.mask).sum(dim=1)
-    assert float((change * experience.advantages[:, 0]).sum()) > 0.01
+    batch, completions = experience.batch, experience.completions
+    before = scores_of(trainee, experience)
+    worth = worth_of(trainee.loaded, CONFIG, batch, completions, before)
+    learn(trainee, experience, 1.0)
+    update(trainee)
+    after = scores_of(trainee, experience)
+    change = ((after.log_probs - before.log_probs) * completions.mask).sum(dim=1)
+    assert float((change * worth.advantages[:, 0]).sum()) > 0.01
 
 
 def test_a_group_does_not_depend_on_the_other_prompts_of_the_step(make_run, samples: list[Sample]):
     """So that one process with four prompts and two with two each do the same."""
     trainee = make_trainee(make_run().loaded, CONFIG, None)
     chosen = step_samples(samples, replace(CONFIG, prompts_per_step=4), 0)
-    whole = collect(trainee, chosen, lambda: None)
-    parts = [collect(trainee, part, lambda: None) for part in (chosen[:2], chosen[2:])]
-    assert [one.text for one in whole.judged] == [one.text for part in parts for one in part.judged]
-    expected = [one.attention for part in parts for one in part.judged]
-    assert [one.attention for one in whole.judged] == pytest.approx(expected, abs=1e-5)
+    whole, first, second = (
+        learn(trainee, collect(trainee, part, lambda: None), 1.0)[0]
+        for part in (chosen, chosen[:2], chosen[2:])
+    )
+    assert [one.text for one in whole] == [one.text for one in first + second]
+    expected = [one.attention for one in first + second]
+    assert [one.attention for one in whole] == pytest.approx(expected, abs=1e-5)
 
 
 def test_every_pass_shows_each_sample_once_in_another_order(samples: list[Sample]):
@@ -238,16 +254,20 @@ def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(make_run, sa
 
 @pytest.mark.parametrize(("reward", "moved"), [("sayo-exact", True), ("sayo", False)])
 def test_only_the_exact_form_pulls_attention_where_all_completions_are_worth_the_same(
-    make_run, samples: list[Sample], reward: str, moved: bool
+    make_run, samples: list[Sample], reward: str, moved: bool, monkeypatch: pytest.MonkeyPatch
 ):
     config = replace(CONFIG, reward=reward, beta=0.0, learning_rate=1e-2)
     trainee = make_trainee(make_run().loaded, config, None)
     experience = collect(trainee, step_samples(samples, config, 0), lambda: None)
-    alike = replace(experience, advantages=torch.zeros_like(experience.advantages))
+    batch, completions = experience.batch, experience.completions
+    worth = worth_of(trainee.loaded, config, batch, completions, scores_of(trainee, experience))
+    alike = replace(worth, advantages=torch.zeros_like(worth.advantages))
+    monkeypatch.setattr(loop, "worth_of", lambda *_: alike)
     for _ in range(3):
-        update(trainee, [alike])
-    with torch.no_grad():
-        rows = trainee.scorer(alike.batch, alike.completions).rows
+        trainee.optimiser.zero_grad()
+        learn(trainee, experience, 1.0)
+        update(trainee)
+    rows = scores_of(trainee, experience).rows
     gained = attention_reward(rows, alike.looks).mean() - sum(one.attention for one in alike.judged) / 6
     assert (float(gained) > 0.02) == moved
     assert moved or float(gained) == pytest.approx(0, abs=1e-5)

@@ -19,7 +19,7 @@ from storage.formats.rows import WriteOptions
 from storage.records import RunConfig
 from storage.store import Store
 from tests.training.conftest import make_sample
-from training.corrections import Sample, read_samples
+from training.corrections import Sample, load_samples, read_samples
 from training.loop import train
 from training.progress import Progress
 from training.recipe import code_version, data_hash, read_recipe, run_record
@@ -117,6 +117,30 @@ def test_a_file_is_trained_on_as_the_store_would_be(tmp_path: Path) -> None:
     assert [len(one.regions) for one in found] == [1, 1]
     assert found[0].open_picture().size == make_sample(0).open_picture().size
     assert len({one.picture_id for one in found}) == 2
+
+
+def test_regions_not_to_look_at_come_along_from_a_file_as_from_the_store(tmp_path: Path) -> None:
+    settings = Settings.from_environment()
+    sample, away = make_sample(0), Region.box(50, 10, 90, 60, look=False, step=1)
+    with Store(settings) as store:
+        picture = store.add_picture(sample.open_picture()).id
+        for regions in ((*sample.regions, away), (away,)):
+            store.add_correction(
+                picture_id=picture,
+                question=f"{sample.question} {len(regions)}",
+                model="bundled",
+                adapter_id=None,
+                answer_shown="It is.",
+                trace_id=None,
+                regions=regions,
+                corrected_answer=None,
+            )
+        stored = load_samples(store)
+        export_file(store, "jsonl", tmp_path / "out", WriteOptions())
+    found = read_samples(tmp_path / "out", "jsonl", settings)
+    assert [one.regions for one in found] == [one.regions for one in stored]
+    assert [len(one.regions) for one in found] == [2, 1] and away in found[0].regions
+    assert [one.answer for one in found] == [one.answer for one in stored]
 
 
 def test_a_file_without_anything_to_train_on_is_told(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from sayo_app.mllm.steer import Steering
 from storage.records import RunConfig
 from training import teacher
 from training.corrections import Sample
-from training.loop import collect, make_trainee, step_samples, update
+from training.loop import collect, learn, step_samples, update
 from training.prompts import collate, encode
 from training.rollout import Completions, generate
 from training.scoring import Reading, Scorer
+from training.trainee import make_trainee
 
 FOUND = Steering({1: None, 2: (0, 3)}, 3.0)
 CONFIG = RunConfig(num_generations=3, prompts_per_step=2, max_new_tokens=6, lora_rank=2, learning_rate=1e-2)
@@ -75,7 +76,9 @@ def test_distilling_brings_the_policy_nearer_to_the_one_that_is_told(
 
     before = apart()
     for _ in range(5):
-        update(trainee, [experience])
+        trainee.optimiser.zero_grad()
+        learn(trainee, experience, 1.0)
+        update(trainee)
     assert apart() < 0.9 * before
 
 

@@ -72,6 +72,7 @@ def test_a_run_survives_all_and_its_adapter_is_switched_rolled_back_and_retraine
     second, first = Store(Settings(data_dir=data_dir)).list_runs()
     assert (first.id, first.notes, first.state) == (run.id, "killed once", "finished")
     assert second.run_config.base_adapter_id == first.adapter_id
+    assert (second.run_config.patience, second.run_config.learning_rate) == (1, 1e-9)
 
 
 def switch_and_roll_back(page: Page) -> None:
@@ -91,8 +92,15 @@ def retrain_on_top(page: Page) -> None:
     page.locator("#retrain-more button").first.click()
     page.locator("#retrain-base input").click()
     page.get_by_role("option", name="run 1").click()
-    page.locator("#retrain-steps input[type=number]").fill("1")
+    page.locator("#retrain-steps input[type=number]").fill("5")
+    # A rate at which nothing improves: the first evaluation is no better, and that is the end of it.
+    page.locator("#retrain-advanced button").first.click()
+    for name, value in (("learning-rate", "0.000000001"), ("patience", "1"), ("eval-every", "1")):
+        page.locator(f"#retrain-{name} input").fill(value)
     page.locator("#retrain-start").click()
     expect(state).to_contain_text("Run 2")
     expect(state).to_have_attribute("data-state", "finished")
-    expect(page.locator("[data-testid=verdict]")).to_be_visible()
+    expect(state).to_contain_text("step 1 of 5")
+    verdict = page.locator("[data-testid=verdict]")
+    expect(verdict).to_have_attribute("data-word", "same")
+    expect(verdict).to_contain_text("the adapter after step 0")
