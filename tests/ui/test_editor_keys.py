@@ -129,3 +129,33 @@ def test_the_map_lies_over_the_picture_and_under_the_regions(opened: Opened) -> 
         "[...sayo.viewers.one.parts.stage.children].map((it) => it.dataset.testid || it.className)"
     )
     assert order[0] == "sv-image" and order[1] == "heat" and order[-1] == "layer"
+
+
+def test_a_copy_at_the_edge_of_the_picture_lies_on_its_other_side(opened: Opened) -> None:
+    page = opened(make_trace())  # 320 x 240 px: a copy lies 8 px away
+    drag(page, LAYER, (250, 180), (318, 238))
+    page.keyboard.press("Control+d")
+    assert boxes(page)[1] == [242, 172, 310, 230]
+    page.keyboard.press("Delete")
+    assert boxes(page) == [[250, 180, 318, 238]]
+
+
+def test_a_polygon_needs_an_area_and_keeps_it(opened: Opened) -> None:
+    page = opened(make_trace())
+    page.locator("#one .sv").focus()
+    page.keyboard.press("p")
+    for corner in ((20, 20), (60, 60), (120, 120)):
+        click_at(page, LAYER, corner)
+    page.keyboard.press("Enter")  # all on one line: it is still being drawn
+    assert regions(page) == []
+    click_at(page, LAYER, (20, 120))
+    click_at(page, LAYER, (20, 20))  # the first corner closes it
+    assert regions(page)[0]["points_xy"] == [[20, 20], [60, 60], [120, 120], [20, 120]]
+    click_at(page, LAYER, (60, 60))
+    page.keyboard.press("Delete")
+    assert regions(page)[0]["points_xy"] == [[20, 20], [120, 120], [20, 120]]
+    click_at(page, LAYER, (120, 120))
+    page.keyboard.press("Delete")  # a triangle has no corner to spare
+    assert len(regions(page)[0]["points_xy"]) == 3
+    drag(page, LAYER, (120, 120), (20, 60))  # on to the line through the others: nothing would be left
+    assert regions(page)[0]["points_xy"] == [[20, 20], [120, 120], [20, 120]]

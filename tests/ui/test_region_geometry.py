@@ -62,7 +62,14 @@ def call(page: Page, name: str, *arguments: Any) -> Any:
 
 def changed(page: Page, name: str, region: Region, *arguments: Any) -> Region | None:
     made = call(page, name, region.to_dict(), *arguments)
-    return None if made is None else Region.from_dict(made)
+    return None if made is None else taken(made)
+
+
+def taken(made: dict[str, Any]) -> Region:
+    """As the server takes it; the page must know the same box."""
+    region = Region.from_dict(made)
+    assert made["box_xyxy"] == list(region.box_xyxy)
+    return region
 
 
 def mask_of(page: Page, region: Region, size: dict[str, int] = SIZE) -> np.ndarray:
@@ -90,9 +97,8 @@ def test_page_and_server_agree_what_has_an_area(page: Page, corners: list[Any], 
 def test_a_mask_has_the_run_lengths_and_the_box_of_the_server(page: Page, mask: np.ndarray) -> None:
     code = "([mask, size]) => sayo.shapes.brush(Uint8Array.from(mask), size)"
     size = {"width": mask.shape[1], "height": mask.shape[0]}
-    assert Region.from_dict(page.evaluate(code, [mask.ravel().astype(int).tolist(), size])) == Region.brush(
-        mask
-    )
+    made = page.evaluate(code, [mask.ravel().astype(int).tolist(), size])
+    assert taken(made) == Region.brush(mask)
     decoded = page.evaluate("(rle) => [...sayo.shapes.decode(rle)]", Rle.from_mask(mask).to_dict())
     assert np.array_equal(np.array(decoded, bool).reshape(mask.shape), mask)
 
@@ -169,16 +175,31 @@ def test_a_painting_stretched_by_whole_numbers_repeats_its_pixels(
     assert made is not None and np.array_equal(rasterise(made, (15, 12)), wanted)
 
 
+def test_a_painting_that_shrinks_is_read_at_its_new_pixels_centres(page: Page) -> None:
+    # Four columns become two, whose centres lie at 1 and 3 px: those of columns 1 and 3.
+    mask = np.zeros((14, 20), bool)
+    mask[2, [0, 1, 3]] = True
+    made = changed(page, "resized", Region.brush(mask), [10, 5, 12, 6], SIZE)
+    wanted = np.zeros((14, 20), bool)
+    wanted[5, [10, 11]] = True
+    assert made is not None and np.array_equal(rasterise(made, WH), wanted)
+    mask[2, 1] = False
+    made = changed(page, "resized", Region.brush(mask), [10, 5, 12, 6], SIZE)
+    wanted[5, 10] = False
+    assert made is not None and np.array_equal(rasterise(made, WH), wanted)
+
+
 @many
-@given(shapes, st.integers(1, 3))
+@given(shapes, st.integers(1, 3), st.integers(1, 3))
 def test_a_region_is_carried_to_a_larger_picture_and_back(
-    page: Page, shape: tuple[str, Any], times: int
+    page: Page, shape: tuple[str, Any], wide: int, high: int
 ) -> None:
     region = region_of(shape)
-    larger = {"width": 20 * times, "height": 14 * times}
+    larger = {"width": WH[0] * wide, "height": WH[1] * high}
     there = changed(page, "carried", region, SIZE, larger)
     assert there is not None
-    assert there.box_xyxy == tuple(times * edge for edge in region.box_xyxy)
+    x0, y0, x1, y1 = region.box_xyxy
+    assert there.box_xyxy == (wide * x0, high * y0, wide * x1, high * y1)
     assert changed(page, "carried", there, larger, SIZE) == region
 
 
