@@ -18,9 +18,15 @@
   const withPoints = (region, points_xy) => ({ ...region, points_xy, box_xyxy: bounds(points_xy) });
   const polygon = (points_xy, fields) => withPoints({ ...plain, ...fields, kind: "polygon" }, points_xy);
 
-  /* Twice the area of the largest triangle with the first corner: 0 where all corners lie on one line. */
-  const hasArea = ([[ax, ay], ...rest]) =>
-    rest.some(([bx, by]) => rest.some(([cx, cy]) => (bx - ax) * (cy - ay) !== (cx - ax) * (by - ay)));
+  /* Does anything lie inside by the even-odd rule? Not where all corners lie on one line, nor in an outline that
+     is traced twice. As in sayo_app/core/region_raster.py: one level between neighbouring corners' heights tells. */
+  const hasArea = (points) => {
+    const heights = [...new Set(points.map(([, y]) => y))].sort((a, b) => a - b);
+    return heights.slice(1).some((height, i) => {
+      const found = crossings(points, heights[i] + 0.381966 * (height - heights[i]));
+      return found.some((x, k) => k % 2 && x - found[k - 1] > 1e-9);
+    });
+  };
 
   // ---- masks
 
@@ -201,6 +207,6 @@
 
   sayo.shapes = {
     clamp, ordered, box, polygon, withPoints, hasArea, brush, rasterise, decode, stamp, brushCentre, between,
-    moved, resized, carried, hits,
+    moved, resized, carried, hits, encode,
   };
 })();

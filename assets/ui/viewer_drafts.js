@@ -15,8 +15,8 @@
     viewer.trigger("draft", { id: viewer.value.id, op, revision: ++asked, tab: kept.tab, browser: kept.browser, author: typed(viewer, "author"), ...more });
 
   sayo.askDraft = (viewer) => {
+    fill(viewer);
     if (active(viewer)) ask(viewer, "load");
-    else fill(viewer);
   };
 
   sayo.autosave = (viewer) => {

@@ -5,9 +5,17 @@
   const rectangles = (layout, cells) =>
     cells.map((cell) => layout.cell(cell)).map(([x0, y0, x1, y1]) => `M${x0} ${y0}H${x1}V${y1}H${x0}Z`).join("");
 
-  /* `numbers.cells` are the image tokens that the server counts as covered: what the model will be told. */
+  /* What the model will be told of the regions, for the step that is selected or for the whole answer:
+     {told: image tokens that count as theirs, covered: {cell: part}}. The server's word: it does the counting. */
+  const cellsOf = (viewer) => {
+    const { numbers, selection } = viewer;
+    const { kind, index } = selection;
+    const step = kind === "step" ? index : kind === "token" ? viewer.stepOf(index) : -1;
+    return numbers?.cells && (numbers.cells.step[step] || numbers.cells.answer);
+  };
+
   sayo.fillGrid = (viewer) => {
-    const { parts, size, flags, numbers } = viewer;
+    const { parts, size, flags } = viewer;
     const layout = viewer.layouts?.[viewer.picture];
     parts.toggles.grid.hidden = !layout;
     parts.grid.replaceChildren();
@@ -15,7 +23,10 @@
     const all = Array.from({ length: layout.count }, (_, cell) => cell);
     const node = sayo.svg("svg", { viewBox: `0 0 ${size.width} ${size.height}`, preserveAspectRatio: "none", class: "sv-gridlines" });
     node.append(sayo.svg("path", { d: rectangles(layout, all), class: "sv-gridline" }));
-    node.append(sayo.svg("path", { d: rectangles(layout, numbers?.cells || []), class: "sv-covered" }));
+    const { told = [], covered = {} } = cellsOf(viewer) || {};
+    for (const [cell, part] of Object.entries(covered))
+      node.append(sayo.svg("path", { d: rectangles(layout, [Number(cell)]), class: "sv-touched", "fill-opacity": 0.45 * part }));
+    node.append(sayo.svg("path", { d: rectangles(layout, told), class: "sv-covered" }));
     parts.grid.append(node);
   };
 
@@ -31,6 +42,10 @@
     const total = values.reduce((sum, it) => sum + it, 0);
     const share = total ? (100 * values[before + cell]) / total : 0;
     const name = layout.columns ? `row ${Math.floor(cell / layout.columns) + 1}, column ${(cell % layout.columns) + 1}` : `${cell + 1}`;
-    parts.caption.textContent = `Cell ${name} · ${share.toFixed(1)} %`;
+    const { told = [], covered = {} } = cellsOf(viewer) || {};
+    const part = Math.round(100 * (covered[cell] || 0));
+    const counts = told.includes(cell) ? "counts as theirs" : "does not count";
+    const regions = part || told.includes(cell) ? ` · ${part} % of it in the regions: ${counts}` : "";
+    parts.caption.textContent = `Cell ${name} · ${share.toFixed(1)} %${regions}`;
   };
 })();

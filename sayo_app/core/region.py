@@ -17,6 +17,7 @@ from sayo_app.core.region_raster import (
     Rle,
     clip_polygon,
     covered_areas,
+    encloses,
     lattice,
     polygon_inside,
     read_rle,
@@ -137,7 +138,10 @@ class Region:
             _require_size(self.rle, image_wh)
         x0, y0, x1, y1 = self.box_xyxy
         if not _has_area(self):
-            raise _error("a region with an area", f"one of {x1 - x0:g} x {y1 - y0:g} px", "Draw it larger.")
+            got = (
+                "an outline round nothing" if x1 > x0 and y1 > y0 else f"one of {x1 - x0:g} x {y1 - y0:g} px"
+            )
+            raise _error("a region with an area", got, "Draw it larger.")
         clipped: Region | None
         if self.kind == "polygon":
             points = clip_polygon(self.points_xy, image_wh)
@@ -158,7 +162,7 @@ class Region:
 
 def coverage(region: Region, grid: ImageGrid) -> Float[np.ndarray, " image"]:
     """What part of each cell the region covers, from 0 to 1. Exact for boxes and brushes."""
-    return _union_coverage([region], grid)
+    return union_coverage([region], grid)
 
 
 def rasterise(region: Region, image_wh: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
@@ -180,6 +184,11 @@ def mask_iou(one: Bool[np.ndarray, "height width"], other: Bool[np.ndarray, "hei
     return np.count_nonzero(one & other) / either if either else 1.0
 
 
+def looked_at(regions: Sequence[Region], step: int | None = None) -> list[Region]:
+    """The regions to look at: all of them, or those that hold for a reasoning step."""
+    return [r for r in regions if r.look and (step is None or r.step in (None, step))]
+
+
 def region_mask(
     regions: Sequence[Region], grid: ImageGrid, step: int | None = None
 ) -> Bool[np.ndarray, " image"]:
@@ -191,11 +200,11 @@ def region_mask(
     Args:
         step: count only the regions of this reasoning step and those of the whole answer.
     """
-    chosen = [r for r in regions if r.look and (step is None or r.step in (None, step))]
+    chosen = looked_at(regions, step)
     mask = np.zeros(grid.n_tokens, dtype=bool)
     if not chosen:
         return mask
-    mask |= _union_coverage(chosen, grid) >= HALF
+    mask |= union_coverage(chosen, grid) >= HALF
     kept = mask.copy()
     for region in chosen:
         covered = coverage(region, grid)
@@ -224,8 +233,11 @@ def _cell_under(region: Region, covered: Float[np.ndarray, " image"], grid: Imag
     return grid.cell_at((x0 + x1) / 2, (y0 + y1) / 2)
 
 
-def _union_coverage(regions: Sequence[Region], grid: ImageGrid) -> Float[np.ndarray, " image"]:
-    """Coverage by the union: lines cut the plane into small rectangles that are wholly in or out."""
+def union_coverage(regions: Sequence[Region], grid: ImageGrid) -> Float[np.ndarray, " image"]:
+    """What part of each cell the regions cover together, from 0 to 1.
+
+    Lines cut the plane into small rectangles that are wholly in or out.
+    """
     if all(_is_empty(region) for region in regions):
         return np.zeros(grid.n_tokens)
     xs, ys = (lattice(_cuts(region, axis) for region in regions) for axis in (0, 1))
@@ -279,11 +291,7 @@ def _has_area(region: Region) -> bool:
     x0, y0, x1, y1 = region.box_xyxy
     if not (x1 > x0 and y1 > y0):
         return False
-    if region.kind != "polygon":
-        return True
-    # Points on one line have a bounding box with an area, but no area of their own.
-    spread = np.array(region.points_xy) - np.mean(region.points_xy, axis=0)
-    return bool(np.linalg.svd(spread, compute_uv=False)[1] > 1e-9 * max(x1 - x0, y1 - y0))
+    return region.kind != "polygon" or encloses(region.points_xy)
 
 
 def _points(value: Any) -> tuple[Point, ...]:

@@ -13,6 +13,9 @@ from sayo_app.errors import RegionError
 
 # Far above every picture; products of two still fit into 64 bits.
 MAX_SIDE = 1_000_000
+_MOST_STRIPS = 256
+_STRIPS_AT_ONCE = 8
+_ALONG = 0.381966  # of a strip's height
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -101,6 +104,32 @@ def polygon_inside(
             at = ax + (ys[start:stop] - ay) * ((bx - ax) / (by - ay))
             flips[rows, np.searchsorted(xs, at)] ^= True
     return np.logical_xor.accumulate(flips, axis=1)[:, :-1]
+
+
+def encloses(points_xy: Sequence[Point]) -> bool:
+    """Whether anything lies in the polygon by the even-odd rule, however thin.
+
+    Nothing lies in corners on one line, nor in an outline that is traced twice: its sides cancel out.
+
+    Between two neighbouring corners' heights no side begins or ends, so that one level between them says
+    of the whole strip whether its sides are apart. It is not the middle one, where sides may well cross.
+    """
+    points = np.array(points_xy)
+    (ax, ay), (bx, by) = points.T, np.roll(points, -1, axis=0).T
+    heights = np.unique(ay)
+    strips = np.argsort(heights[:-1] - heights[1:])[:_MOST_STRIPS]  # the tallest first
+    levels = (heights[:-1] + _ALONG * np.diff(heights))[strips]
+    apart = 1e-9 * float(np.ptp(points, axis=0).max())
+    for at in (levels[i : i + _STRIPS_AT_ONCE] for i in range(0, len(levels), _STRIPS_AT_ONCE)):
+        spans = (np.minimum(ay, by)[:, None] <= at) & (at < np.maximum(ay, by)[:, None])
+        steep = np.divide(bx - ax, by - ay, out=np.zeros(len(ax)), where=by != ay)
+        crossed = ax[:, None] + (at - ay[:, None]) * steep[:, None]
+        # Every level is crossed an even number of times; what does not cross goes last, in pairs apart by 0.
+        ordered = np.sort(np.where(spans, crossed, np.finfo(float).max), axis=0)
+        even = len(ordered) - len(ordered) % 2
+        if (ordered[1:even:2] - ordered[0:even:2] > apart).any():
+            return True
+    return False
 
 
 def clip_polygon(points_xy: tuple[Point, ...], image_wh: tuple[int, int]) -> tuple[Point, ...]:

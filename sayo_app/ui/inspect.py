@@ -10,9 +10,10 @@ import gradio as gr
 import numpy as np
 from jaxtyping import Bool, Float
 
+from sayo_app.core.grid import ImageGrid
 from sayo_app.core.metrics import region_energy, spatial_entropy
 from sayo_app.core.proposals import proposals
-from sayo_app.core.region import Region, region_mask
+from sayo_app.core.region import Region, looked_at, region_mask, union_coverage
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.errors import InputError, SayoError
 from sayo_app.ui import rerun
@@ -110,9 +111,23 @@ def measured(answered: Answered, event: Any) -> tuple[dict[str, Any] | None, Any
         "revision": event.revision,
         "view": event.view,
         "picture": own.picture,
-        "cells": np.flatnonzero(region_mask(own.regions, trace.grid)).tolist(),
+        "cells": {
+            "answer": told_cells(own.regions, trace.grid),
+            "step": [told_cells(own.regions, trace.grid, step) for step in range(len(trace.steps))],
+        },
         **numbers,
     }, figure
+
+
+def told_cells(regions: Sequence[Region], grid: ImageGrid, step: int | None = None) -> dict[str, Any]:
+    """What the model is told of the regions, for a step or for the whole answer.
+
+    Returns:
+        told: image tokens that count as theirs. covered: {cell: part of it, from 0 to 1} where they touch.
+    """
+    covered = union_coverage(looked_at(regions, step), grid)
+    touched = {str(cell): round(float(covered[cell]), 3) for cell in np.flatnonzero(covered > 0)}
+    return {"told": np.flatnonzero(region_mask(regions, grid, step)).tolist(), "covered": touched}
 
 
 def proposed(answered: Answered, event: Any) -> dict[str, Any]:

@@ -168,8 +168,9 @@ def test_a_fitted_region_lies_on_the_picture_and_fits_again(box: Corners, polygo
         (Region.box(10, 10, 40, 10), "with an area"),
         (Region.polygon([(0, 0), (10, 10), (30, 30)]), "with an area"),
         (Region.polygon([(200, 0), (210, 10), (230, 50)]), "on the picture"),
+        (Region.polygon([(0, 0), (40, 0), (40, 40)] * 2), "with an area, got an outline round nothing"),
     ],
-    ids=["beside", "touching", "no width", "no height", "on a line", "polygon beside"],
+    ids=["beside", "touching", "no width", "no height", "on a line", "polygon beside", "traced twice"],
 )
 def test_a_region_off_the_picture_or_without_area_is_refused(region: Region, message: str) -> None:
     with pytest.raises(RegionError, match=message):

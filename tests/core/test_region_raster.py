@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from sayo_app.core.grid import ImageGrid
 from sayo_app.core.region import Region, coverage, mask_iou, rasterise, region_mask
-from sayo_app.core.region_raster import Rle
+from sayo_app.core.region_raster import Rle, encloses, polygon_inside
 from sayo_app.errors import RegionError
 
 WH = (20, 10)
@@ -151,6 +151,59 @@ def test_a_polygons_pixels_follow_the_even_odd_rule(points: list[tuple[float, fl
     mask = rasterise(Region.polygon(points), WH)
     slow = [[even_odd(points, x + 0.5, y + 0.5) for x in range(WH[0])] for y in range(WH[1])]
     assert np.array_equal(mask, np.array(slow))
+
+
+@given(polygons, st.integers(0, 8), st.booleans())
+def test_the_corner_that_comes_first_does_not_matter(
+    points: list[tuple[float, float]], turn: int, back: bool
+) -> None:
+    turned = points[turn % len(points) :] + points[: turn % len(points)]
+    other = Region.polygon(turned[::-1] if back else turned)
+    apart = rasterise(Region.polygon(points), WH) ^ rasterise(other, WH)
+    # A side is worked out from its other end then, which may move a centre that lies on it.
+    assert back or not apart.any()
+    for y, x in np.argwhere(apart):
+        assert (
+            min(away(side, (x + 0.5, y + 0.5)) for side in zip(points, points[1:] + points[:1], strict=True))
+            < 1e-6
+        )
+
+
+def away(side: tuple[tuple[float, float], tuple[float, float]], at: tuple[float, float]) -> float:
+    """Distance of a point from the line through a side."""
+    (ax, ay), (bx, by) = side
+    length = float(np.hypot(bx - ax, by - ay))
+    if length == 0:
+        return float(np.hypot(at[0] - ax, at[1] - ay))
+    return abs((bx - ax) * (at[1] - ay) - (by - ay) * (at[0] - ax)) / length
+
+
+def test_what_an_outline_encloses() -> None:
+    square = [(0, 0), (10, 0), (10, 10), (0, 10)]
+    assert encloses(square)
+    assert encloses(square * 3)  # an odd number of times round
+    assert encloses([(0, 0), (10, 10), (0, 10), (10, 0)])  # crosses itself
+    assert encloses([(0, 0), (1000, 1000), (1000, 1000.001)])  # thin
+    for nothing in (
+        square * 2,
+        square + square[::-1],
+        [*square, (0, 0), (5, 0), (10, 0), (10, 10), (0, 10)],  # with a corner more the second time
+        [(0, 0), (10, 10), (30, 30)],
+        [(0, 0), (10, 0), (30, 0)],
+        [(0, 0), (0, 10), (0, 30)],
+    ):
+        assert not encloses(nothing)
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 10)), min_size=3, max_size=9))
+def test_an_outline_encloses_something_where_a_fine_lattice_finds_it(points: list[tuple[int, int]]) -> None:
+    # Corners on whole pixels: what is enclosed and misses a lattice this fine is a sliver.
+    fine = np.arange(0, 20, 1 / 64) + 1 / 128
+    found = polygon_inside(points, fine, fine[fine < 10]).any()
+    assert encloses(points) or not found
+    assert not encloses(points * 2)
+    with pytest.raises(RegionError, match="with an area"):
+        Region.polygon(points * 2).fitted(WH)
 
 
 @given(polygons)

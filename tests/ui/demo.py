@@ -42,7 +42,8 @@ def demo(trace: AttentionTrace, *, second: bool = False, fields: tuple[str, ...]
         return gr.HTML(proposals=inspect.proposed(answered, event))
 
     with gr.Blocks(analytics_enabled=False) as blocks:
-        sent = gr.Textbox(elem_id="sent")
+        # One line high whatever comes: a reply in the middle of a drag must not push the picture down.
+        sent = gr.Textbox(elem_id="sent", max_lines=1)
         for name in fields:
             gr.Textbox(elem_id=name, lines=2)
         ids = ("one", "two") if second else ("one",)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from sayo_app.core.region import Region, rasterise, region_mask
+from sayo_app.core.region import Region, coverage, rasterise, region_mask
 from tests.ui.demo import boxes, sent_boxes
 from tests.ui.driving import click_at, drag, make_trace, move_to, screen_point
 
@@ -336,18 +336,41 @@ def test_grid_shows_the_cells_the_regions_mean_and_their_attention(opened: Opene
     page.keyboard.press("g")
     draw_polygon(page, (30, 30), (200, 50), (150, 180))
     page.wait_for_function("sayo.viewers.one.numbers?.cells")
-    shown = page.locator("#one .sv-covered").get_attribute("d") or ""
-    wanted = np.flatnonzero(region_mask([Region.from_dict(regions(page)[0])], trace.grid))
-    assert shown == "".join(
-        f"M{x0} {y0}H{x1}V{y1}H{x0}Z" for x0, y0, x1, y1 in trace.grid.cells_xyxy[wanted].astype(int)
+    region = Region.from_dict(regions(page)[0])
+
+    def told() -> str | None:
+        return page.locator("#one .sv-covered").get_attribute("d")
+
+    def outlined(cells: np.ndarray) -> str:
+        boxes = trace.grid.cells_xyxy[np.flatnonzero(cells)].astype(int)
+        return "".join(f"M{x0} {y0}H{x1}V{y1}H{x0}Z" for x0, y0, x1, y1 in boxes)
+
+    assert told() == outlined(region_mask([region], trace.grid))
+    # The part of each cell that is covered, as strong as it is large.
+    part = coverage(region, trace.grid)
+    opacity = page.locator("#one .sv-touched").evaluate_all(
+        "(nodes) => nodes.map((it) => Number(it.getAttribute('fill-opacity')))"
     )
+    assert opacity == pytest.approx(list(0.45 * part[part > 0]), abs=1e-3)
     move_to(page, LAYER, (100, 20))
     share = page.evaluate(
         "(() => { const v = sayo.viewers.one.values; return v[2] / v.reduce((a, b) => a + b); })()"
     )
     expect(page.locator("#one [data-testid=caption]")).to_have_text(
-        f"Cell row 1, column 3 · {100 * share:.1f} %"
+        f"Cell row 1, column 3 · {100 * share:.1f} % · "
+        f"{100 * part[2]:.0f} % of it in the regions: does not count"
     )
+    move_to(page, LAYER, (300, 20))
+    expect(page.locator("#one [data-testid=caption]")).to_have_text(
+        re.compile(r"^Cell row 1, column 8 · [0-9.]+ %$")
+    )
+    # A region of another step is nothing that this step is told.
+    page.locator("#one [data-testid=region-step-0]").select_option("1")
+    page.locator("#one [data-testid=step-0]").click()
+    page.wait_for_function("sayo.viewers.one.numbers?.cells.step[0].told.length === 0")
+    assert told() == ""
+    page.locator("#one [data-testid=step-1]").click()
+    assert told() == outlined(region_mask([region], trace.grid))
 
 
 def test_peaks_are_proposed_accepted_and_rejected(opened: Opened) -> None:
@@ -358,7 +381,9 @@ def test_peaks_are_proposed_accepted_and_rejected(opened: Opened) -> None:
     assert regions(page) == []
     page.locator("#one [data-testid=accept-0]").click()
     assert boxes(page) == [[80, 0, 120, 40]]
+    drag(page, LAYER, (100, 20), (110, 50))  # and changed like any other
+    assert boxes(page) == [[90, 30, 130, 70]]
     page.keyboard.press("k")
     page.locator("#one [data-testid=reject-0]").click()
     expect(page.locator("#one .is-suggestion.sv-box")).to_have_count(0)
-    assert boxes(page) == [[80, 0, 120, 40]]
+    assert boxes(page) == [[90, 30, 130, 70]]
