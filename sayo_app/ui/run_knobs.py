@@ -63,7 +63,7 @@ ADVANCED = (
     Knob(
         "attention_rows",
         "Rows that are read",
-        "A token's own look, after it was chosen (token, as published), or the look it was chosen by (drawing).",
+        "A token's own look (token, as published), or the look that it was chosen by (drawing).",
         ATTENTION_ROWS,
     ),
     Knob(
