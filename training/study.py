@@ -20,7 +20,7 @@ import torch
 
 from sayo_app.mllm.loading import LoadedModel, load_model
 from sayo_app.mllm.machine import machine
-from sayo_app.mllm.steer import Steering
+from sayo_app.mllm.steer import MAX_STRENGTH, Steering
 from sayo_app.settings import Settings
 from storage.records import RunConfig
 from training import teacher
@@ -48,6 +48,8 @@ from training.study_table import arm_of, rows
 BATCH = 64
 # Enough for the distance to the base model, which varies little between pictures.
 KL_SAMPLES = 64
+# Arms that are told the region while they answer.
+TOLD = ("steered", "averted")
 CURVE = (8, 32, 128, 512)
 FIGURES = ("answer", "attention", "drawing", "energy", "pointing")
 
@@ -57,10 +59,11 @@ class Arm:
     """One way to use the corrections.
 
     Attributes:
-        kind: `base` and `steered` train nothing, `supervised` imitates answers, `reward` is the loop.
+        kind: `base`, `steered` and `averted` train nothing, `supervised` imitates, `reward` is the loop.
         changes: to the run's configuration.
         stepped: with a region for each reasoning step.
         confirmed: on as many right answers, confirmed by a person, as on corrections.
+        last_only: averted in the last layer alone.
     """
 
     kind: str
@@ -68,6 +71,7 @@ class Arm:
     changes: dict[str, Any] = field(default_factory=dict)
     stepped: bool = False
     confirmed: bool = False
+    last_only: bool = False
 
 
 EXACT = {"reward": "sayo-exact+answer"}
@@ -77,6 +81,10 @@ GENTLE = {"learning_rate": 1e-4, "beta": 0.05}
 ARMS: dict[str, Arm] = {
     "base": Arm("base", "no training"),
     "steering": Arm("steered", "told the region when it answers: the ceiling"),
+    "averted": Arm("averted", "kept from the region in all layers: do answers hang on looking there?"),
+    "averted, last layer": Arm(
+        "averted", "kept from it in the last layer, which the reward reads", last_only=True
+    ),
     "supervised": Arm("supervised", "fine-tuned on the corrected answers"),
     "supervised, gentle": Arm("supervised", "the same, a fifth of the rate", {"learning_rate": 1e-4}),
     "answer": Arm("reward", "GRPO, right answers only", {"reward": "answer"}),
@@ -219,6 +227,9 @@ def measure(settings: Settings, plan: Plan, arm: Arm, seed: int, data: StudyData
     pull = None
     if arm.kind == "steered" or config.steered_share or config.distil or config.attention_layers == "found":
         pull = find_pull(loaded, data.train, tokens, BATCH)
+    if arm.kind == "averted":
+        layers = loaded.attention_layers[-1:] if arm.last_only else loaded.attention_layers
+        pull = Steering(dict.fromkeys(layers), -MAX_STRENGTH, prompt=not arm.last_only)
     began, steps = time.process_time(), 0
     if arm.kind == "supervised":
         budget = Budget(plan.seconds, plan.steps)
@@ -231,7 +242,7 @@ def measure(settings: Settings, plan: Plan, arm: Arm, seed: int, data: StudyData
     seconds = time.process_time() - began
 
     def judged(samples: Sequence[Sample]) -> dict[str, list[float]]:
-        told = pull if arm.kind == "steered" else None
+        told = pull if arm.kind in TOLD else None
         found = judge(loaded, samples, max_new_tokens=tokens, batch_size=BATCH, steering=told)
         return {
             name: [round(float(v), 4) for one in found if (v := getattr(one, name)) is not None]
@@ -247,7 +258,7 @@ def measure(settings: Settings, plan: Plan, arm: Arm, seed: int, data: StudyData
         "untouched": judged(data.untouched),
         "train": judged(data.train),
         "kl": _distance(loaded, data.held_out[:: max(1, len(data.held_out) // KL_SAMPLES)], tokens)
-        if arm.kind != "steered"
+        if arm.kind not in TOLD
         else None,
     }
 

@@ -36,14 +36,17 @@ def settings(tiny_model_dir: Path) -> Settings:
 def test_every_kind_of_arm_is_measured_once_and_a_stopped_study_goes_on(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    arms = ["base", "steering", "supervised", "sayo-exact+answer", "light"]
+    arms = ["base", "steering", "supervised", "sayo-exact+answer", "light", "averted", "averted, last layer"]
     results = tmp_path / "study.jsonl"
     first = run_study(settings, PLAN, arms[:2], 1, results)
     whole = run_study(settings, PLAN, arms, 1, results)
-    assert whole[:2] == first and len(whole) == 5
-    assert [one["steps"] for one in whole] == [0, 0, 1, 1, 1]
+    assert whole[:2] == first and len(whole) == 7
+    assert [one["steps"] for one in whole] == [0, 0, 1, 1, 1, 0, 0]
     assert all(len(one["held_out"]["answer"]) == 4 and len(one["train"]["answer"]) == 2 for one in whole)
     assert whole[3]["kl"] >= 0 == whole[0]["kl"]
+    # Kept from the region in every layer, nothing of the attention is left in it.
+    assert max(whole[5]["held_out"]["energy"]) < 1e-4 < min(whole[0]["held_out"]["energy"])
+    assert [len(one["pull"]["heads"]) for one in whole[5:]] == [3, 1]
     monkeypatch.setattr(study, "measure", lambda *arguments: pytest.fail("measured again"))
     assert run_study(settings, PLAN, arms, 1, results) == whole
     assert [row["arm"] for row in rows(whole)] == arms
