@@ -24,6 +24,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", help="bundled, a local folder, or a Hugging Face model id")
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument("--data-dir", type=Path, help="the only folder that is written to")
+    parser.add_argument("--import-dir", type=Path, help="a folder that the page may import from")
     parser.add_argument("--host", help="address to serve on; 0.0.0.0 for all")
     parser.add_argument("--port", type=int, help="port to serve on; 0 takes a free one")
     parser.add_argument("--max-new-tokens", type=int, help="longest answer, in tokens")

@@ -32,6 +32,7 @@ class Settings:
         max_question_chars: longest question.
         max_import_bytes: largest file that is imported, pictures beside it not counted.
         max_import_rows: most rows in it.
+        import_dir: folder on this machine that the page may import from; None allows uploads only.
         max_new_tokens: longest answer, in tokens.
         trust_remote_code: run code that comes with a model; only the operator turns it on.
     """
@@ -49,6 +50,7 @@ class Settings:
     max_question_chars: int = 2_000
     max_import_bytes: int = 500_000_000
     max_import_rows: int = 200_000
+    import_dir: Path | None = None
     max_new_tokens: int = 110
     trust_remote_code: bool = False
 
@@ -68,8 +70,9 @@ class Settings:
             if text is not None:
                 values[field.name] = _parse(field.name, text, str(field.type))
         values |= {name: value for name, value in overrides.items() if value is not None}
-        if "data_dir" in values:
-            values["data_dir"] = Path(values["data_dir"]).expanduser().resolve()
+        for name in ("data_dir", "import_dir"):
+            if name in values:
+                values[name] = Path(values[name]).expanduser().resolve()
         return cls(**values)
 
     @property

@@ -24,7 +24,7 @@ from pathlib import Path
 from sayo_app.errors import SayoError
 from sayo_app.settings import Settings
 from storage.backup import backup, restore
-from storage.bench import SERVER_VARIABLE, bench
+from storage.bench import SERVER_VARIABLE, measured, slowest_page
 from storage.check import check
 from storage.formats import commands as exchange
 from storage.store import Store
@@ -63,24 +63,32 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    result = bench(arguments.rows, arguments.repeats, arguments.server)
+    figures = []
+    for figure in measured(arguments.rows, arguments.repeats, arguments.server):
+        figures.append(figure)
+        line = json.dumps(figure)
+        if arguments.json:
+            print(line, flush=True)
+        if arguments.out is not None:
+            with arguments.out.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
     if arguments.json:
-        print(json.dumps(result, indent=2))
         return 0
-    for database in ("sqlite", "postgresql"):
-        if database in result:
-            figures = result[database]
-            print(
-                f"{database}, {result['rows']:,} corrections, 95th percentile: "
-                f"save {figures['save']['p95']} ms, slowest page {figures['page_p95']} ms"
-            )
+    for database in dict.fromkeys(figure["database"] for figure in figures):
+        own = [figure for figure in figures if figure["database"] == database]
+        save = next(figure["p95"] for figure in own if figure["what"] == "save")
+        print(
+            f"{database}, {arguments.rows:,} corrections, 95th percentile: "
+            f"save {save} ms, slowest page {slowest_page(own)} ms"
+        )
     return 0
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--repeats", type=int, default=100)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="a line of JSON a figure, as it comes")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="append those lines to a file")
     parser.add_argument(
         "--server",
         metavar="URL",

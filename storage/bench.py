@@ -9,7 +9,7 @@ import random
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -29,6 +29,7 @@ from storage.store import Store
 from storage.work_records import WorkQuery
 
 SERVER_VARIABLE = "SAYO_TEST_DATABASE_URL"
+PAGE = "page: "
 _AT_ONCE = 2000
 _WORDS = (
     *("red", "blue", "green", "left", "right", "above", "below", "apple", "pear"),
@@ -56,13 +57,13 @@ QUERIES = {
 }
 
 
-def bench(rows: int, repeats: int, server_url: str | None) -> dict[str, Any]:
-    """Fills a throw-away SQLite store, and a schema of its own on the server, and measures both.
+def measured(rows: int, repeats: int, server_url: str | None) -> Iterator[dict[str, Any]]:
+    """Fills a throw-away SQLite store, then a schema of its own on the server, and measures both.
 
-    Returns:
-        Milliseconds; `page_p95` is that of the slowest query of `QUERIES`.
+    Yields:
+        {database, what, p50, p95} in milliseconds, each as it comes, with what it was measured on.
     """
-    result: dict[str, Any] = {
+    about = {
         "rows": rows,
         "repeats": repeats,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
@@ -70,11 +71,17 @@ def bench(rows: int, repeats: int, server_url: str | None) -> dict[str, Any]:
     }
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder))
-        result["sqlite"] = _measured(settings, rows, repeats)
-        if server_url is not None:
+        for figure in _figures(settings, rows, repeats):
+            yield {"database": "sqlite"} | figure | about
+        if server_url:
             with own_schema(server_url) as url:
-                result["postgresql"] = _measured(replace(settings, database_url=url), rows, repeats)
-    return result
+                for figure in _figures(replace(settings, database_url=url), rows, repeats):
+                    yield {"database": "postgresql"} | figure | about
+
+
+def slowest_page(figures: Sequence[dict[str, Any]]) -> float:
+    """The 95th percentile of the slowest query of `QUERIES`."""
+    return max(figure["p95"] for figure in figures if figure["what"].startswith(PAGE))
 
 
 @contextmanager
@@ -92,29 +99,22 @@ def own_schema(url: str) -> Iterator[str]:
             connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
 
 
-def _measured(settings: Settings, rows: int, repeats: int) -> dict[str, Any]:
+def _figures(settings: Settings, rows: int, repeats: int) -> Iterator[dict[str, Any]]:
     with Store(settings) as store:
         picture_id = store.add_picture(Image.new("RGB", (640, 480), "grey")).id
         fill(store, picture_id, rows)
         chance = random.Random(0)
-        pages = {
-            name: _percentiles(partial(_page, store, query, chance), repeats)
-            for name, query in QUERIES.items()
-        }
         item = store.add_item(picture_id=picture_id, question="The one that is drawn on?", wanted=0)
         version = iter(range(repeats))
-        return {
-            "save": _percentiles(lambda: _save(store, picture_id), repeats),
-            "draft": _percentiles(
-                lambda: store.save_draft(
-                    item.id, content={"regions": [_REGION] * 5}, version=next(version), tab="t"
-                ),
-                repeats,
-            ),
-            "count": _percentiles(lambda: store.count_work(WorkQuery()), repeats),
-            "page": pages,
-            "page_p95": max(page["p95"] for page in pages.values()),
+        content = {"regions": [_REGION] * 5}
+        actions: dict[str, Callable[[], object]] = {
+            f"{PAGE}{name}": partial(_page, store, query, chance) for name, query in QUERIES.items()
         }
+        actions["save"] = partial(_save, store, picture_id)
+        actions["draft"] = lambda: store.save_draft(item.id, content=content, version=next(version), tab="t")
+        actions["count"] = lambda: store.count_work(WorkQuery())
+        for what, action in actions.items():
+            yield {"what": what} | _percentiles(action, repeats)
 
 
 _REGION = Region.box(10, 20, 300, 400, label="cup").to_dict()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from sayo_app.errors import NotFoundError, SayoError
 from storage.entries import correction_entry, newest_revision, refresh_item
+from storage.files import UNDER_WAY
 from storage.models import Correction, CorrectionRevision, Picture, WorkEntry, WorkItem
 from storage.store import Store
 
@@ -40,8 +42,9 @@ def check(store: Store, repair: bool = False) -> list[Finding]:
 
     Args:
         repair: move files that nobody names, and damaged ones, to `set-aside` in the data folder; forget
-            traces that are gone and pictures that are gone and not used; make the work list anew where
-            it says something else than the corrections. Nothing is deleted that somebody made.
+            traces that are gone and pictures that are gone and not used; remove the copies that a killed
+            import left; make the work list anew where it says something else than the corrections.
+            Nothing is deleted that somebody made.
 
     Raises:
         ReadOnlyStoreError, StorageError: it cannot be read, or with `repair` not be written.
@@ -49,7 +52,7 @@ def check(store: Store, repair: bool = False) -> list[Finding]:
     if repair:
         store.require_writable()
     found = [*_pictures(store, repair), *_traces(store, repair), *_strangers(store, repair)]
-    return found + list(_entries(store, repair))
+    return [*found, *_imports(store, repair), *_entries(store, repair)]
 
 
 def _pictures(store: Store, repair: bool) -> Iterator[Finding]:
@@ -100,6 +103,17 @@ def _strangers(store: Store, repair: bool) -> Iterator[Finding]:
             old = path.is_file() and time.time() - path.stat().st_mtime > _YOUNG_S
             if old and (path.stem not in known or path.name.startswith(".")):
                 yield Finding("a file that no row names", str(path), _set_aside(store, path, repair))
+
+
+def _imports(store: Store, repair: bool) -> Iterator[Finding]:
+    """Folders of imports that were killed before they could clean up: copies of files from elsewhere."""
+    for folder in sorted(store.settings.data_dir.glob(f"{UNDER_WAY}*")):
+        inside = (folder, *folder.rglob("*"))
+        if time.time() - max(path.lstat().st_mtime for path in inside) <= _YOUNG_S:
+            continue  # it may be under way
+        if repair:
+            shutil.rmtree(folder)
+        yield Finding("a killed import's leftovers", str(folder), "removed" if repair else "")
 
 
 def _entries(store: Store, repair: bool) -> Iterator[Finding]:

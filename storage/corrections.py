@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sayo_app.core.region import Region
 from sayo_app.errors import CorrectionError
 from storage.drafts import DraftStore
+from storage.entries import newest_revision
 from storage.items import require_item
 from storage.models import Correction, CorrectionRevision
 from storage.pictures import not_found
@@ -196,5 +197,15 @@ class CorrectionStore(DraftStore):
 
     def count_corrections(self, include_deleted: bool = False, origin: str | None = None) -> int:
         query = select(func.count()).select_from(current_corrections(include_deleted, origin).subquery())
+        with self.read() as session:
+            return session.scalar(query) or 0
+
+    def count_corrected_pictures(self, states: Sequence[str]) -> int:
+        """Pictures with a correction that stands in one of these states."""
+        query = (
+            select(func.count(Correction.picture_id.distinct()))
+            .join(CorrectionRevision, newest_revision())
+            .where(CorrectionRevision.state.in_(states))
+        )
         with self.read() as session:
             return session.scalar(query) or 0

@@ -16,6 +16,12 @@ from storage.models import Draft, now
 from storage.texts import short
 
 MAX_DRAFT_BYTES = 5_000_000
+_NAMELESS = "nameless:"
+
+
+def nameless(browser: str) -> str:
+    """The author of what somebody without a name draws in a browser: two of them share no draft."""
+    return f"{_NAMELESS}{browser}"
 
 
 class DraftStore(ItemStore):
@@ -109,7 +115,8 @@ def _write(row: Draft, tab: str, content: dict[str, Any] | None) -> None:
 
 
 def _conflict(row: Draft, version: int) -> ConflictError:
-    who, when = row.author or "somebody without a name", f"{row.updated_at:%Y-%m-%d %H:%M:%S} UTC"
+    who = "somebody without a name" if not row.author or row.author.startswith(_NAMELESS) else row.author
+    when = f"{row.updated_at:%Y-%m-%d %H:%M:%S} UTC"
     what = "saved or thrown away" if row.content is None else "drawn on"
     return ConflictError(
         expected=f"the draft at version {version}, which this tab shows",

@@ -13,6 +13,8 @@ from pathlib import Path
 from sayo_app.errors import NotFoundError, ReadOnlyStoreError, StorageError
 
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+# How the folder of an import under way begins, in the data folder.
+UNDER_WAY = ".import-"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

@@ -93,29 +93,9 @@ class Importing:
         self.id = batch.id
         self.summary: dict[str, Any] = {}
 
-    def add_item(
-        self,
-        *,
-        picture_id: str,
-        question: str,
-        answer: str | None = None,
-        family: str | None = None,
-        priority: int = 0,
-        wanted: int = 1,
-    ) -> work_records.WorkItem:
+    def add_item(self, **fields: Any) -> work_records.WorkItem:
         """`ItemStore.add_item`; an item that was there already does not become the import's."""
-        return item_record(
-            put_item(
-                self.session,
-                picture_id,
-                question,
-                answer,
-                family,
-                priority=priority,
-                wanted=wanted,
-                batch_id=self.id,
-            )
-        )
+        return item_record(put_item(self.session, **{"wanted": 1} | fields, batch_id=self.id))
 
     def add_correction(self, new: NewCorrection) -> CorrectionRecord:
         """`CorrectionStore.add_correction`, as one of this import."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,14 +21,7 @@ class ItemStore(PictureStore):
     """What is to be annotated."""
 
     def add_item(
-        self,
-        *,
-        picture_id: str,
-        question: str,
-        answer: str | None = None,
-        family: str | None = None,
-        priority: int = 0,
-        wanted: int = 1,
+        self, *, picture_id: str, question: str, wanted: int = 1, **fields: Any
     ) -> work_records.WorkItem:
         """Stores a question on a picture, or finds it: the same question on the same picture is one item.
 
@@ -37,15 +31,14 @@ class ItemStore(PictureStore):
         Args:
             wanted: how many corrections are asked for. 0 keeps it off the list, as for a question that
                 somebody just asked and whose draft is to be kept.
+            fields: `answer`, `family` and `priority`.
 
         Raises:
             CorrectionError: an empty question.
             NotFoundError: no such picture.
         """
         with self.write() as session:
-            return item_record(
-                put_item(session, picture_id, question, answer, family, priority=priority, wanted=wanted)
-            )
+            return item_record(put_item(session, picture_id, question, wanted=wanted, **fields))
 
     def get_item(self, item_id: int) -> work_records.WorkItem:
         """Raises NotFoundError."""

@@ -31,7 +31,9 @@ REWARDS = {
     "answer": "Right answers only",
 }
 ATTENTION_TOKENS = ("entropy", "sensitivity")
+ATTENTION_ROWS = ("token", "drawing")
 CREDITS = ("answer", "token")
+_ONE_OF = {"tokens": ATTENTION_TOKENS, "attention_rows": ATTENTION_ROWS, "credit": CREDITS}
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,8 @@ class RunConfig:
         attention_layers: what the attention reward reads: `last`, the last layer with full attention;
             `found`, the layers and heads found for the model by steering it; or layers, as in `2,3`.
         tokens: which tokens it reads: those of the most entropy, or of entropy times visual sensitivity.
+        attention_rows: the row it reads for such a token: `token`, whose query is the token, as published;
+            `drawing`, the row before it, whose output the token was drawn from.
         credit: how attention becomes advantages: `answer` gives a completion's reward to all its tokens,
             `token` gives each token what its own row is worth.
         gated: attention counts only in right answers.
@@ -207,6 +211,7 @@ class RunConfig:
     attention_weight: float = 1.0
     attention_layers: str = "last"
     tokens: str = "entropy"
+    attention_rows: str = "token"
     credit: str = "answer"
     gated: bool = False
     steered_share: float = 0.0
@@ -239,7 +244,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.reward not in REWARDS:
             raise _config_error("reward", f"one of {', '.join(REWARDS)}", self.reward)
-        for name, known in (("tokens", ATTENTION_TOKENS), ("credit", CREDITS)):
+        for name, known in _ONE_OF.items():
             if getattr(self, name) not in known:
                 raise _config_error(name, f"one of {', '.join(known)}", getattr(self, name))
         if not _LAYERS.fullmatch(self.attention_layers):

@@ -6,10 +6,12 @@ from itertools import combinations
 
 import numpy as np
 from jaxtyping import Bool
+from sqlalchemy import func, select
 
 from sayo_app.core.region import mask_iou, rasterise
 from sayo_app.core.steps import answer_text
 from sayo_app.errors import CorrectionError
+from storage.models import WorkEntry
 from storage.records import CorrectionRecord
 from storage.work_records import Agreement, PairAgreement
 from storage.worklist import WorkListStore
@@ -65,6 +67,18 @@ class ReviewStore(WorkListStore):
             expected_revision=seen.revision if expected_revision is None else expected_revision,
             state=VERDICTS[verdict],
         )
+
+    def shared_items(self, limit: int) -> list[int]:
+        """Items with corrections of two people or more that count, the one changed last first."""
+        shared = (
+            select(WorkEntry.item_id)
+            .where(WorkEntry.state.in_(COUNTED_STATES))
+            .group_by(WorkEntry.item_id)
+            .having(func.count(WorkEntry.annotator.distinct()) > 1)
+            .order_by(func.max(WorkEntry.updated_at).desc(), WorkEntry.item_id.desc())
+        )
+        with self.read() as session:
+            return list(session.scalars(shared.limit(limit)))
 
     def agreement(self, item_id: int) -> Agreement:
         """How far those who corrected the item agree: of each person the newest correction that counts.

@@ -46,7 +46,7 @@ def worth_of(
     weights, rows = scores.entropies, scores.rows.detach()
     if blind_logits is not None:
         weights = weights * divergence(scores.logits.detach(), blind_logits)
-    looks = looks_of(loaded, batch, completions, weights)
+    looks = looks_of(loaded, batch, completions, weights, drawing=config.attention_rows == "drawing")
     judged = judge_completions(batch, completions, rows, looks)
     return Worth(judged, looks, advantages_of(config, judged, rows, looks, completions.ids.shape[1]))
 
@@ -73,7 +73,7 @@ def advantages_of(
 
     With credit by answer, all tokens of a completion get what it is worth against its group. With credit by
     token, that is so for answer and format; the attention of each token's own row is compared with all
-    tokens of the group, and the last token, which has no row, gets nothing of it.
+    tokens of the group, and the token that has no row gets nothing of it.
     """
     by_token = config.credit == "token" and "attention" in CHOICES[config.reward]
     weight = 0.0 if by_token else config.attention_weight
@@ -87,4 +87,6 @@ def advantages_of(
     known = known & attention_counts(config, judged).to(known.device)[:, None]
     shape = (-1, config.num_generations, known.shape[1])
     own = token_advantages(scores.reshape(shape), known.reshape(shape)).reshape(known.shape)
-    return advantages + config.attention_weight * torch.nn.functional.pad(own, (0, 1))
+    # Without a row: the first token where rows are those that tokens were drawn from, else the last.
+    beside = (1, 0) if looks.drawing else (0, 1)
+    return advantages + config.attention_weight * torch.nn.functional.pad(own, beside)

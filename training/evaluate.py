@@ -38,6 +38,7 @@ class Judged:
         pointing: 1 where the strongest cell of that map is in the region, else 0.
         length: in tokens, with the end token.
         look: that map, one value an image token; None for an answer without rows.
+        drawing: the attention reward of the rows that the tokens were drawn from; known of `judge` only.
     """
 
     family: str
@@ -49,6 +50,7 @@ class Judged:
     pointing: float | None
     length: int = 0
     look: Float[np.ndarray, " image"] | None = None
+    drawing: float | None = None
 
     @property
     def parts(self) -> dict[str, float | None]:
@@ -121,7 +123,12 @@ def judge(
         with torch.no_grad():
             scores = scorer(batch, completions, steer=pull)
         looks = looks_of(loaded, batch, completions, scores.entropies)
-        judged += judge_completions(batch, completions, scores.rows, looks)
+        drawing = looks_of(loaded, batch, completions, scores.entropies, drawing=True)
+        rewards = attention_reward(scores.rows, drawing).tolist()
+        for one, reward in zip(
+            judge_completions(batch, completions, scores.rows, looks), rewards, strict=True
+        ):
+            judged.append(replace(one, drawing=None if one.attention is None else reward))
     return judged
 
 

@@ -1,18 +1,20 @@
 """Supervised fine-tuning on corrected answers: what the reward has to beat.
 
-A correction has the answer and no reasoning, so the target is the answer shown with the right answer put
-into its `<answer>` block, and only the tokens from the block on are learnt.
+A correction has the answer and no reasoning, so the target is what was shown with the right answer in place
+of the wrong one: in the `<answer>` block and where the reasoning named it last. Only the tokens from there on
+are learnt. Left in the reasoning, the wrong answer would teach the model to contradict itself.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from sayo_app.core.steps import ANSWER
+from sayo_app.core.steps import ANSWER, answer_text
 from sayo_app.mllm.decode import end_token_ids
 from sayo_app.mllm.loading import LoadedModel
 from storage.records import RunConfig
@@ -24,8 +26,18 @@ from training.scoring import Scorer, reward_view
 
 
 def target(shown: str, answer: str) -> tuple[str, str]:
-    """The reasoning that was shown, and the block that is learnt after it."""
-    return shown.partition(ANSWER)[0], f"{ANSWER}{answer}</answer>"
+    """The part of the reasoning that is kept, and what is learnt after it.
+
+    A space before a learnt word is part of its token, and so of the learnt text.
+    """
+    reasoning, block = shown.partition(ANSWER)[0], f"{ANSWER}{answer}</answer>"
+    wrong = answer_text(shown)
+    named = list(re.finditer(rf"\s?\b{re.escape(wrong)}\b", reasoning)) if wrong else []
+    if not named:
+        return reasoning, block
+    start, stop = named[-1].span()
+    space = reasoning[start] if reasoning[start].isspace() else ""
+    return reasoning[:start], f"{space}{answer}{reasoning[stop:]}{block}"
 
 
 def imitate(

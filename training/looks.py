@@ -11,6 +11,9 @@ completion has rows of attention T_p that are read, and cells of the picture to 
 
 T_p is the top 30 % of the part's tokens by weight, at least one; the weight is the entropy, or entropy times
 visual sensitivity. The last token of a completion is never the query of a row and never read, nor is padding.
+
+As published, the row of a token is the one whose query it is. That token was drawn from the output of the
+row before it; with `drawing` that row stands for the token. The first token has none: the prompt drew it.
 """
 
 from __future__ import annotations
@@ -94,6 +97,7 @@ class Looks:
         candidates: all tokens of the part that have a row.
         look, away: the part's cells; nowhere True where it has no such region.
         image: the cells of each completion's picture.
+        drawing: row i is read for token i + 1, which was drawn from it, and not for token i.
     """
 
     read: Bool[Tensor, "row part query"]
@@ -101,6 +105,7 @@ class Looks:
     look: Bool[Tensor, "row part image"]
     away: Bool[Tensor, "row part image"]
     image: Bool[Tensor, "row image"]
+    drawing: bool = False
 
     @property
     def wanted(self) -> Bool[Tensor, " row"]:
@@ -114,7 +119,12 @@ class Looks:
 
 
 def looks_of(
-    loaded: LoadedModel, batch: Batch, completions: Completions, weights: Float[Tensor, "row token"]
+    loaded: LoadedModel,
+    batch: Batch,
+    completions: Completions,
+    weights: Float[Tensor, "row token"],
+    *,
+    drawing: bool = False,
 ) -> Looks:
     """The parts of a batch of completions; each part reads its tokens of the greatest weight."""
     prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
@@ -127,7 +137,8 @@ def looks_of(
         parts.append(parts_of(prompt.sample.regions, prompt.grid, pieces))
     known = weights.float().cpu().numpy()
     trimmed = [row[:length] for row, length in zip(known, lengths, strict=True)]
-    return make_looks(parts, trimmed, [prompt.grid.n_tokens for prompt in prompts], batch.input_ids.device)
+    counts = [prompt.grid.n_tokens for prompt in prompts]
+    return make_looks(parts, trimmed, counts, batch.input_ids.device, drawing=drawing)
 
 
 def token_pieces(loaded: LoadedModel, ids: Sequence[int]) -> tuple[str, ...]:
@@ -144,6 +155,8 @@ def make_looks(
     weights: Sequence[Float[np.ndarray, " _"]],
     counts: Sequence[int],
     device: torch.device | str = "cpu",
+    *,
+    drawing: bool = False,
 ) -> Looks:
     """Choose the tokens that are read, and lay all parts out as masks.
 
@@ -151,6 +164,7 @@ def make_looks(
         parts: of each completion.
         weights: of each completion's tokens, without padding: the T_p of a part are its heaviest.
         counts: how many image tokens each completion's picture has.
+        drawing: read the row that a token was drawn from, not the one that it asks.
     """
     rows, most = len(parts), max(1, *map(len, parts))
     queries = max(len(weight) for weight in weights) - 1
@@ -159,15 +173,16 @@ def make_looks(
     look, away = (np.zeros((rows, most, width), dtype=bool) for _ in range(2))
     for row, (mine, weight, count) in enumerate(zip(parts, weights, counts, strict=True)):
         for place, part in enumerate(mine):
-            asked = np.flatnonzero(part.tokens[:-1])
+            asked = np.flatnonzero(part.tokens[1:]) if drawing else np.flatnonzero(part.tokens[:-1])
             candidates[row, place, asked] = True
-            read[row, place, asked[heaviest(weight[asked])]] = True
+            read[row, place, asked[heaviest(weight[asked + drawing])]] = True
             if part.look is not None:
                 look[row, place, :count] = part.look
             if part.away is not None:
                 away[row, place, :count] = part.away
     image = np.arange(width)[None] < np.asarray(counts)[:, None]
-    return Looks(*(torch.from_numpy(mask).to(device) for mask in (read, candidates, look, away, image)))
+    masks = {"read": read, "candidates": candidates, "look": look, "away": away, "image": image}
+    return Looks(**{name: torch.from_numpy(mask).to(device) for name, mask in masks.items()}, drawing=drawing)
 
 
 def heaviest(weights: Float[np.ndarray, " token"], share: float = TOP_SHARE) -> Int[np.ndarray, " picked"]:

@@ -49,7 +49,7 @@ BATCH = 64
 # Enough for the distance to the base model, which varies little between pictures.
 KL_SAMPLES = 64
 CURVE = (8, 32, 128, 512)
-FIGURES = ("answer", "attention", "energy", "pointing")
+FIGURES = ("answer", "attention", "drawing", "energy", "pointing")
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,27 @@ class Arm:
 
 
 EXACT = {"reward": "sayo-exact+answer"}
+DRAWING = {"attention_rows": "drawing"}
+MIDDLING = {"learning_rate": 2e-4, "beta": 0.02}
 GENTLE = {"learning_rate": 1e-4, "beta": 0.05}
 ARMS: dict[str, Arm] = {
     "base": Arm("base", "no training"),
     "steering": Arm("steered", "told the region when it answers: the ceiling"),
     "supervised": Arm("supervised", "fine-tuned on the corrected answers"),
+    "supervised, gentle": Arm("supervised", "the same, a fifth of the rate", {"learning_rate": 1e-4}),
     "answer": Arm("reward", "GRPO, right answers only", {"reward": "answer"}),
+    "answer, gentle": Arm("reward", "the same, a fifth of the rate, more KL", {"reward": "answer"} | GENTLE),
     "sayo": Arm("reward", "attention, as published", {"reward": "sayo"}),
     "sayo+answer": Arm("reward", "attention, as published, and answers", {"reward": "sayo+answer"}),
     "sayo-exact": Arm("reward", "attention, exact gradient", {"reward": "sayo-exact"}),
     "sayo-exact+answer": Arm("reward", "attention, exact gradient, and answers", EXACT),
+    "drawing": Arm("reward", "the same, reading the rows that tokens were drawn from", EXACT | DRAWING),
+    "drawing, middling": Arm(
+        "reward", "the same, two fifths of the rate, more KL", EXACT | DRAWING | MIDDLING
+    ),
+    "drawing, steps": Arm(
+        "reward", "the same, a region for each step", EXACT | DRAWING | MIDDLING, stepped=True
+    ),
     "found": Arm("reward", "(i) reads the layers that steering finds", EXACT | {"attention_layers": "found"}),
     "steered-rollouts": Arm(
         "reward", "(ii) half of a group told the region", {"reward": "answer", "steered_share": 0.5}
@@ -89,6 +100,11 @@ ARMS: dict[str, Arm] = {
         "reward",
         "(iii) distils the told policy, no answers",
         {"reward": "sayo", "attention_weight": 0.0, "distil": 1.0},
+    ),
+    "distil, gentle": Arm(
+        "reward",
+        "the same, a fifth of the rate, more KL",
+        {"reward": "sayo", "attention_weight": 0.0, "distil": 1.0} | GENTLE,
     ),
     "steps": Arm("reward", "(iv) a region for each step", EXACT, stepped=True),
     "light": Arm(
@@ -100,7 +116,16 @@ ARMS: dict[str, Arm] = {
 ARMS |= {
     "gentle": Arm("reward", "exact and answers, a fifth of the rate, more KL", EXACT | GENTLE),
     "confirmed": Arm("reward", "exact and answers, right answers confirmed too", EXACT, confirmed=True),
-    "confirmed, answer": Arm("reward", "answers only, the same", {"reward": "answer"}, confirmed=True),
+    "confirmed, answer": Arm(
+        "reward", "answers only, the same", {"reward": "answer", "beta": 0.02}, confirmed=True
+    ),
+    "confirmed, steps": Arm(
+        "reward",
+        "drawing rows, a region for each step, right answers confirmed too",
+        EXACT | DRAWING | {"beta": 0.02},
+        stepped=True,
+        confirmed=True,
+    ),
     "confirmed, gentle": Arm("reward", "the two together", EXACT | GENTLE, confirmed=True),
 }
 

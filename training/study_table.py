@@ -13,6 +13,7 @@ COLUMNS = (
     ("held-out answers", "held_out", "answer"),
     ("train answers", "train", "answer"),
     ("SAYO reward", "held_out", "attention"),
+    ("drawing rows", "held_out", "drawing"),
     ("energy in region", "held_out", "energy"),
     ("pointing", "held_out", "pointing"),
     ("untouched answers", "untouched", "answer"),
@@ -39,7 +40,9 @@ def _row(arm: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     mine = [one for one in results if arm_of(one) == arm]
     row: dict[str, Any] = {"arm": arm, "seeds": len(mine)}
     for name, part, figure in COLUMNS:
-        row[name] = interval([value for one in mine for value in one[part][figure]])
+        # Results of before a figure was measured have none.
+        values = [value for one in mine for value in one[part].get(figure, [])]
+        row[name] = interval(values) if values else None
     for part in ("held_out", "untouched"):
         gains = [gain for one in mine for gain in _gains(one, results, part)]
         row[f"gain {part}"] = interval(gains) if gains else None

@@ -50,8 +50,7 @@ def training_command(run: RunRecord) -> list[str]:
 
 def check_enough(store: Store) -> Enough:
     """Pictures with a correction that can be trained on, and how many of them are needed."""
-    pictures = {c.picture_id for c in store.list_corrections() if c.state in TRAINABLE_STATES}
-    return Enough(len(pictures), MIN_CORRECTED_PICTURES)
+    return Enough(store.count_corrected_pictures(TRAINABLE_STATES), MIN_CORRECTED_PICTURES)
 
 
 def start_run(

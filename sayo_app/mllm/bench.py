@@ -15,7 +15,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sayo_app.core.files import whole_file
 from sayo_app.errors import ModelError
 from sayo_app.mllm.bench_modes import FULL_8B, MODES, QUESTION_TOKENS, Shape, build, matrix_bytes, prompt
 from sayo_app.mllm.loading import LoadedModel, pick_device
@@ -43,19 +44,19 @@ def main(arguments: Sequence[str] | None = None, run: Runner | None = None) -> N
     if given.one is not None:
         print(json.dumps(one(given)))
         return
-    result = bench(given, run or in_a_process)
-    result["command"] = "python -m sayo_app.mllm.bench " + " ".join(arguments or sys.argv[1:])
-    text = json.dumps(result, indent=1)
-    if given.out is not None:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(text + "\n", encoding="utf-8")
+    command = "python -m sayo_app.mllm.bench " + " ".join(arguments or sys.argv[1:])
+    for result in bench(given, run or in_a_process, command):
+        text = json.dumps(result, indent=1)
+        if given.out is not None:
+            with whole_file(given.out) as file:
+                file.write_text(text + "\n", encoding="utf-8")
     print(text if given.json else "\n".join(map(line, result["rows"])))
 
 
-def bench(given: argparse.Namespace, run: Runner) -> dict[str, Any]:
-    """A row for each number of image tokens."""
+def bench(given: argparse.Namespace, run: Runner, command: str) -> Iterator[dict[str, Any]]:
+    """The result after each number of image tokens: the last ones take long and may be stopped."""
     device = pick_device(given.device)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for image_tokens in given.image_tokens:
         options = _options(given, image_tokens)
         parts = {}
@@ -64,14 +65,15 @@ def bench(given: argparse.Namespace, run: Runner) -> dict[str, Any]:
             parts[mode] = run(["--one", mode, *options])
         rows.append(_row(image_tokens, parts))
         log.info("%s", line(rows[-1]))
-    return {
-        "model": "Qwen3-VL with random weights",
-        "shape": asdict(_shape(given, device)),
-        "new_tokens": given.new_tokens,
-        "rows": rows,
-        "machine": machine(device),
-        "versions": versions(),
-    }
+        yield {
+            "command": command,
+            "model": "Qwen3-VL with random weights",
+            "shape": asdict(_shape(given, device)),
+            "new_tokens": given.new_tokens,
+            "rows": rows,
+            "machine": machine(device),
+            "versions": versions(),
+        }
 
 
 def one(given: argparse.Namespace) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image
 from sayo_app.core.heatmap import METHODS, layer_maps, token_maps, unavailable
 from sayo_app.core.trace import AttentionTrace
 from sayo_app.errors import CorrectionError, InputError
+from storage.pictures import pixel_hash
 
 # Maps of the whole answer and of each of its tokens weigh a few MB at most; older answers are forgotten.
 _MOST_ANSWERS = 8
@@ -30,6 +33,7 @@ class Answered:
         recorded: why only its recording is here, and not the model that gave it; None if the model is.
         steered: it was given with attention pulled towards a region, so running the model again without
             that would show another look.
+        revises: the stored correction that it is shown with; None for one that was just given.
         maps: token maps of the views that were shown so far, by name of the view.
     """
 
@@ -41,7 +45,20 @@ class Answered:
     adapter_id: int | None = None
     recorded: str | None = None
     steered: bool = False
+    revises: int | None = None
     maps: dict[str, Float[np.ndarray, "row image"]] = field(default_factory=dict)
+
+    @cached_property
+    def picture_id(self) -> str:
+        """Of the first picture, as the store calls it."""
+        return pixel_hash(self.pictures[0].convert("RGB"))
+
+    @property
+    def draft(self) -> dict[str, Any] | None:
+        """What the page calls its draft; None where it cannot be corrected, as with several pictures."""
+        if len(self.pictures) > 1:
+            return None
+        return draft_name(self.picture_id, self.question, self.revises)
 
     def why_not(self, view: str) -> str | None:
         """Why a view cannot be shown of this answer, in a sentence; None where it can."""
@@ -74,6 +91,19 @@ class Answered:
                     remedy="Choose a map above the picture.",
                 )
         return self.maps[view]
+
+
+def draft_name(picture_id: str, question: str, revises: int | None = None) -> dict[str, Any]:
+    """{key, name, revises} of the draft of a question on a picture: the same whenever it is asked.
+
+    Args:
+        picture_id: the store's name for its pixels.
+        revises: the stored correction that is changed.
+    """
+    text = question.strip()
+    key = hashlib.sha256(f"{picture_id}\n{revises}\n{text}".encode()).hexdigest()
+    name = text if revises is None else f"{text} (correction {revises})"
+    return {"key": key, "name": name, "revises": revises}
 
 
 def head_of(view: str) -> tuple[int, int]:

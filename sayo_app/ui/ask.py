@@ -61,7 +61,7 @@ def build(studio: Studio, session: gr.State, correct_viewer: gr.HTML) -> AskTab:
         inspect=True,
         group="current",
         chart="ask-chart",
-        drafts=True,
+        drafts=drafts.CORRECT_FIELDS,
     )
     chart = gr.Plot(show_label=False, elem_id="ask-chart", visible=False)
     _wire_pictures(studio, session, sources, (shown, correct_viewer, question, chart))

@@ -85,11 +85,11 @@ def save_correction(
         )
     store = studio.store
     if session.saved_id is not None:
-        store.revise_correction(
+        record = store.revise_correction(
             session.saved_id, author=typed(author), regions=tuple(regions), corrected_answer=right
         )
-        discard_drafts(store, session)
-        return session.saved_id, False
+        discard_drafts(store, session, record)
+        return record.id, False
     record = store.add_correction(
         picture_id=store.add_picture(picture).id,
         question=answered.question,
@@ -102,5 +102,5 @@ def save_correction(
         author=typed(author),
     )
     session.saved_id = record.id
-    discard_drafts(store, session)
+    discard_drafts(store, session, record)
     return record.id, True

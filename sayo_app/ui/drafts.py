@@ -1,60 +1,126 @@
-"""Drafts of the Correct tab: every edit is kept, and offered again on the same picture and question."""
+"""Drafts: every edit is kept, and offered again on the same picture and question, item or correction."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from PIL import Image
 
-from sayo_app.errors import ConflictError, CorrectionError, StorageError
-from sayo_app.ui.answers import Answered
-from sayo_app.ui.handlers import PRIVATE, guarded, typed
+from sayo_app.errors import ConflictError, CorrectionError, SayoError
+from sayo_app.ui.answers import Answers
+from sayo_app.ui.handlers import PRIVATE, typed
 from sayo_app.ui.studio import Session, Studio, fitted
+from storage.drafts import nameless
+from storage.records import CorrectionRecord
 from storage.store import Store
 from storage.work_records import Draft
 
+# The fields of the Correct tab, for `viewer(drafts=)`.
+CORRECT_FIELDS = ("correct-answer", "correct-author")
 _READ_ONLY = "Nothing can be saved: the store can only be read."
+_BROWSER = re.compile(r"[0-9a-f]{32}")
+_CORRECTION = re.compile(r"correction-(\d+)-")
+_ITEM = re.compile(r"item-(\d+)-")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What is drawn on.
+
+    Attributes:
+        picture_id: as the store calls its pixels.
+        item_id: None for a question that the store may not know yet.
+        revises: the correction that is changed; None for a new one.
+    """
+
+    picture: Image.Image
+    picture_id: str
+    question: str
+    item_id: int | None = None
+    revises: int | None = None
 
 
 def wire(studio: Studio, session: gr.State, shown: gr.HTML) -> None:
     """Answer the draft events of a viewer."""
 
-    @guarded
     def on_draft(session: Session, event: gr.EventData) -> Any:
-        answered = session.answers.get(event.id)
-        return gr.skip() if answered is None else gr.HTML(draft=draft_reply(studio, session, answered, event))
+        return gr.HTML(draft=draft_reply(studio, session, event))
 
     shown.drafted(on_draft, session, shown, trigger_mode="multiple", **PRIVATE)
 
 
-def draft_reply(studio: Studio, session: Session, answered: Answered, event: Any) -> dict[str, Any]:
-    """What the page is told after it asked for a draft (`op` is "load") or sent one ("save").
+def draft_reply(studio: Studio, session: Session, event: Any) -> dict[str, Any]:
+    """What the page is told after it asked for a draft (`op` is "load") or sent one ("save")."""
+    # Numbered, since a reply that equals the one before would not be noticed.
+    reply = {"id": event.id, "op": event.op, "revision": event.revision}
+    try:
+        drawn, author = drawn_on(studio.store, session.answers, event.id), owner(event)
+        if event.op == "load":
+            found = find_draft(studio.store, drawn, author)
+            return reply if found is None else reply | _told(found)
+        if studio.store.read_only:
+            return reply | {"off": _READ_ONLY}
+        return reply | _kept(studio.store, session, drawn, author, event)
+    except SayoError as error:
+        return reply | {"off": str(error)}
 
-    Raises:
-        CorrectionError, RegionError, StorageError: it cannot be kept.
-    """
-    store, author = studio.store, typed(event.author)
-    reply = {"id": event.id, "op": event.op}
-    if event.op == "load":
-        found = find_draft(store, answered, author)
-        return reply if found is None else reply | _told(found)
-    if store.read_only:
-        return reply | {"version": 0, "off": _READ_ONLY}
-    content = checked(event.content, answered.pictures[0])
-    item = store.add_item(
-        picture_id=store.add_picture(answered.pictures[0]).id, question=answered.question, wanted=0
-    )
-    there = store.get_draft(item.id, author)
+
+def _kept(store: Store, session: Session, drawn: Drawn, author: str, event: Any) -> dict[str, Any]:
+    content = checked(event.content, drawn.picture)
+    item_id, revises = drawn.item_id, drawn.revises
+    if item_id is None:
+        picture_id = store.add_picture(drawn.picture).id
+        item_id = store.add_item(picture_id=picture_id, question=drawn.question, wanted=0).id
+    there = store.get_draft(item_id, author, revises)
     # A draft that was saved as a correction or thrown away can be begun again: nothing is written over.
     version = there.version if there.content is None else int(event.version)
-    session.drafted.add((item.id, author))
+    session.drafted.add((item_id, author, revises))
+    key: dict[str, Any] = {"author": author, "revises": revises}
     try:
-        kept = store.save_draft(item.id, content=content, version=version, author=author, tab=str(event.tab))
+        kept = store.save_draft(item_id, content=content, version=version, tab=str(event.tab), **key)
     except ConflictError as error:
-        return reply | _told(store.get_draft(item.id, author)) | {"conflict": str(error)}
-    return reply | {"version": kept.version}
+        return _told(store.get_draft(item_id, **key)) | {"conflict": str(error)}
+    return {"version": kept.version}
+
+
+def drawn_on(store: Store, answers: Answers, shown_id: Any) -> Drawn:
+    """What a viewer that shows this draws on.
+
+    Raises:
+        CorrectionError: an answer that the server has let go of.
+        NotFoundError, StorageError: a correction or an item that is gone, or whose picture is.
+    """
+    shown = shown_id if isinstance(shown_id, str) else ""
+    if number := _CORRECTION.match(shown):
+        record = store.get_correction(int(number[1]))
+        picture = store.load_picture(record.picture_id)
+        return Drawn(picture, record.picture_id, record.question, record.item_id, record.id)
+    if number := _ITEM.match(shown):
+        item = store.get_item(int(number[1]))
+        return Drawn(store.load_picture(item.picture_id), item.picture_id, item.question, item.id)
+    answered = answers.find(shown_id)
+    return Drawn(answered.pictures[0], answered.picture_id, answered.question)
+
+
+def owner(event: Any) -> str:
+    """Whose draft it is: the person's name, and for somebody without one the browser.
+
+    Raises:
+        CorrectionError: a browser that does not say which one it is.
+    """
+    name, browser = typed(event.author), event.browser
+    if name:
+        return name
+    if not isinstance(browser, str) or not _BROWSER.fullmatch(browser):
+        raise CorrectionError(
+            expected="a browser with a number of its own",
+            got=repr(browser)[:80],
+            remedy="Reload the page.",
+        )
+    return nameless(browser)
 
 
 def checked(content: Any, picture: Image.Image) -> dict[str, Any]:
@@ -75,30 +141,24 @@ def checked(content: Any, picture: Image.Image) -> dict[str, Any]:
     )
 
 
-def find_draft(store: Store, answered: Answered, author: str) -> Draft | None:
+def find_draft(store: Store, drawn: Drawn, author: str) -> Draft | None:
     """The author's open draft on the same pixels and question. Looking stores nothing."""
-    picture = answered.pictures[0]
     for draft in store.list_drafts(author):
         item = store.get_item(draft.item_id)
-        if draft.revises is None and item.question == answered.question.strip():
-            try:
-                same = _same_pixels(store.load_picture(item.picture_id), picture)
-            except StorageError:
-                continue  # its picture is lost, so it is not on this one
-            if same:
-                return draft
+        same = item.picture_id == drawn.picture_id and item.question == drawn.question.strip()
+        if draft.revises == drawn.revises and (same or draft.item_id == drawn.item_id):
+            return draft
     return None
 
 
-def discard_drafts(store: Store, session: Session) -> None:
-    """What this tab kept is a correction now."""
-    for item_id, author in session.drafted:
-        store.discard_draft(item_id, author)
-    session.drafted.clear()
-
-
-def _same_pixels(one: Image.Image, other: Image.Image) -> bool:
-    return one.size == other.size and np.array_equal(np.asarray(one), np.asarray(other.convert("RGB")))
+def discard_drafts(
+    store: Store, session: Session, record: CorrectionRecord, revises: int | None = None
+) -> None:
+    """What this tab kept on it is a correction now; what it kept on others stays."""
+    done = {it for it in session.drafted if (it[0], it[2]) == (record.item_id, revises)}
+    for item_id, author, _ in done:
+        store.discard_draft(item_id, author, revises)
+    session.drafted -= done
 
 
 def _told(draft: Draft) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def export(studio: Studio, session: Session, state: PageState, kind: str) -> Pat
         )
     answered = session.answered(state.id)
     _, ending, write = KINDS[kind]
-    folder = _folder()
+    folder = export_folder()
     name = re.sub(r"[^a-z0-9]+", "-", answered.question.lower()).strip("-")[:40] or "answer"
     path = folder / f"{name}{ending}"
     write(studio, session, answered, state, path)
@@ -235,7 +235,7 @@ def _outlined(picture: Image.Image, regions: list[Region]) -> Image.Image:
     return drawn
 
 
-def _folder() -> Path:
+def export_folder() -> Path:
     """A fresh folder for one file; those of an hour ago are gone then.
 
     Gradio hands out files of the temporary folder only, which app.py has put into the data folder.

@@ -14,7 +14,7 @@ import gradio as gr
 from sayo_app.errors import SayoError
 from sayo_app.jobs.keeper import keep_queue
 from sayo_app.settings import Settings
-from sayo_app.ui import ask, compare, correct, corrections, retrain
+from sayo_app.ui import ask, compare, correct, corrections, drafts, retrain
 from sayo_app.ui.handlers import PRIVATE, quiet
 from sayo_app.ui.studio import BASE_LABEL, Session, Studio, model_label
 from sayo_app.ui.theme import head, theme
@@ -45,7 +45,7 @@ def build_page(studio: Studio) -> gr.Blocks:
             editable=True,
             group="current",
             fields=("correct-answer",),
-            drafts=True,
+            drafts=drafts.CORRECT_FIELDS,
             render=False,
         )
         with gr.Tabs(elem_id="tabs"):
@@ -89,7 +89,12 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "server_name": settings.host,
         "server_port": _port(settings.port),
         # Of any upload; what is smaller for a kind of file is checked where that kind is opened.
-        "max_file_size": max(settings.max_file_bytes, settings.max_trace_bytes, settings.max_adapter_bytes),
+        "max_file_size": max(
+            settings.max_file_bytes,
+            settings.max_trace_bytes,
+            settings.max_import_bytes,
+            settings.max_adapter_bytes,
+        ),
         "theme": theme(),
         "head": head(),
         "allowed_paths": [],

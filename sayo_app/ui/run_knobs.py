@@ -9,7 +9,7 @@ import gradio as gr
 
 from sayo_app.ui.handlers import typed
 from sayo_app.ui.studio import BASE_ID, BASE_LABEL
-from storage.records import ATTENTION_TOKENS, CREDITS, REWARDS, RunConfig
+from storage.records import ATTENTION_ROWS, ATTENTION_TOKENS, CREDITS, REWARDS, RunConfig
 
 
 class Knob(NamedTuple):
@@ -59,6 +59,12 @@ ADVANCED = (
         "Tokens that are read",
         "Those it was least sure of (entropy), or of them those that hang on the picture (sensitivity).",
         ATTENTION_TOKENS,
+    ),
+    Knob(
+        "attention_rows",
+        "Row of such a token",
+        "The token's own as published, or the one before, which it was drawn from.",
+        ATTENTION_ROWS,
     ),
     Knob(
         "credit",

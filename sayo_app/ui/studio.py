@@ -48,8 +48,9 @@ class Session:
         shown: the viewer's value of these pictures.
         current: id of the answer that Ask shows.
         saved_id: the correction that this answer was stored as.
-        drafted: (work item, author) of the drafts that this tab keeps.
+        drafted: (work item, author, correction that is changed) of the drafts that this tab keeps.
         stopping: a person pressed Stop.
+        work_view: how the ids of what the work list's viewer shows begin.
     """
 
     pictures: tuple[Image.Image, ...] = ()
@@ -58,8 +59,9 @@ class Session:
     current: str = ""
     suggestions: set[str] = field(default_factory=set)
     saved_id: int | None = None
-    drafted: set[tuple[int, str]] = field(default_factory=set)
+    drafted: set[tuple[int, str, int | None]] = field(default_factory=set)
     stopping: bool = False
+    work_view: str = ""
 
     def look_at(self, pictures: Sequence[Image.Image], shown: dict[str, Any]) -> None:
         """New pictures: the answer to those before them is over."""

@@ -16,6 +16,7 @@ The value of a viewer is a plain dict (all text in it reaches the page through `
     sinks       for each picture its image tokens that are attention sinks; None if not known
     top         tokens that the reward reads; image_share and entropies one a token
     regions     boxes to begin with
+    draft       {key, name, revises} of what is drawn on it, see `answers.draft_name`; None keeps none
     measured    {view: figures for these boxes} in a saved page, which has no server to ask
 """
 
@@ -60,6 +61,7 @@ SCRIPTS = (
     "viewer_regions.js",
     "viewer_zoom.js",
     "viewer_grid.js",
+    "viewer_kept.js",
     "viewer_drafts.js",
     "viewer.js",
 )
@@ -93,7 +95,7 @@ def viewer_options(
     group: str | None = None,
     chart: str | None = None,
     fields: Sequence[str] = (),
-    drafts: bool = False,
+    drafts: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
     """What a viewer is told once; see `viewer`."""
     return {
@@ -104,7 +106,7 @@ def viewer_options(
         "group": group,
         "chart": chart,
         "fields": list(fields),
-        "drafts": drafts,
+        "drafts": None if drafts is None else dict(zip(("answer", "author"), drafts, strict=True)),
         "methods": [
             {
                 "name": it.name,
@@ -142,7 +144,7 @@ def viewer(
     group: str | None = None,
     chart: str | None = None,
     fields: Sequence[str] = (),
-    drafts: bool = False,
+    drafts: tuple[str, str] | None = None,
     render: bool = True,
 ) -> gr.HTML:
     """A viewer; `inspect.wire` answers its events.
@@ -153,7 +155,8 @@ def viewer(
         group: viewers that step together.
         chart: elem_id of the Plotly chart to mark.
         fields: elem_ids of text fields that share its undo and redo.
-        drafts: keep every edit; `drafts.wire` answers.
+        drafts: elem_ids of the fields for the answer and the author's name: keep every edit of regions and
+            of these; `drafts.wire` answers.
     """
     options = viewer_options(
         elem_id,
@@ -263,6 +266,7 @@ def answer_value(
         "image_share": np.round(image_share(trace.attention[:, -1]), 5).tolist(),
         "entropies": np.round(trace.entropies.astype(np.float64), 4).tolist(),
         "regions": [region.to_dict() for region in regions],
+        "draft": answered.draft,
     }
 
 

@@ -36,12 +36,11 @@ from storage.formats.rows import (
     Version,
     WriteOptions,
     bad,
+    each_row,
     listed,
     mapping,
-    numbered,
     numbers_of,
     optional_text,
-    row_or_skipped,
     size_of,
     text_of,
     unfit,
@@ -53,9 +52,7 @@ _UNNAMED = "region"
 
 def read(path: Path, options: ReadOptions) -> Iterator[Row | Skipped]:
     """One row for each correction, or for each label of each picture. Raises ImportFileError."""
-    data = load_json(path, options.settings)
-    if not isinstance(data, dict):
-        raise unreadable(path, "no object with images and annotations")
+    data = load_json(path, options.settings, dict, "object with images and annotations")
     for name in ("images", "annotations"):
         if not isinstance(data.get(name), list):
             raise unreadable(path, f"no list of {name}")
@@ -66,13 +63,13 @@ def read(path: Path, options: ReadOptions) -> Iterator[Row | Skipped]:
     groups: dict[tuple[Any, ...], list[Any]] = {("correction", identity): [] for identity in corrections}
     for entry in data["annotations"]:
         groups.setdefault(_group(entry, corrections), []).append(entry)
-    for number, (key, entries) in enumerate(groups.items(), 1):
-        numbered(options.settings.max_import_rows, number)
+
+    def make(number: int, group: tuple[tuple[Any, ...], list[Any]]) -> Row:
+        key, entries = group
         correction = corrections.get(key[1]) if key[0] == "correction" else None
-        yield row_or_skipped(
-            number,
-            lambda: _row(number, correction, entries, images, labels, folder, options),  # noqa: B023
-        )
+        return _row(number, correction, entries, images, labels, folder, options)
+
+    yield from each_row(groups.items(), make, options.settings.max_import_rows)
 
 
 def _has_id(entry: Any) -> bool:

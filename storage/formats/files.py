@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from sayo_app.errors import ImportFileError
 from sayo_app.settings import Settings
@@ -15,6 +15,7 @@ from storage.formats.rows import ReadOptions, bad, numbered, shown
 
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:")
 _DRIVE = re.compile(r"[a-zA-Z]:")
+Json = TypeVar("Json")
 # A line this long is no row of any format, but a file without line ends.
 MAX_LINE_BYTES = 50_000_000
 
@@ -92,17 +93,24 @@ def check_file(path: Path, settings: Settings) -> None:
         )
 
 
-def load_json(path: Path, settings: Settings) -> Any:
+def load_json(path: Path, settings: Settings, kind: type[Json], what: str) -> Json:
     """A whole JSON file.
 
+    Args:
+        kind: what it must hold outermost, a dict or a list.
+        what: that in words, as "list of tasks".
+
     Raises:
-        ImportFileError: too large, cut short, nested too deeply, or no JSON.
+        ImportFileError: too large, cut short, nested too deeply, no JSON, or something else than `kind`.
     """
     check_file(path, settings)
     try:
-        return parse_json(path.read_bytes())
+        value = parse_json(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise unreadable(path, _why(error)) from error
+    if not isinstance(value, kind):
+        raise unreadable(path, f"no {what}")
+    return value
 
 
 def json_lines(path: Path, settings: Settings) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -22,19 +22,18 @@ from typing import Any
 
 from sayo_app.core.region import Region
 from sayo_app.errors import ImportFileError
-from storage.formats.files import PictureFolder, load_json, unreadable
+from storage.formats.files import PictureFolder, load_json
 from storage.formats.rows import (
     ReadOptions,
     Row,
     Skipped,
     Version,
     bad,
+    each_row,
     listed,
     mapping,
-    numbered,
     numbers_of,
     optional_text,
-    row_or_skipped,
     size_of,
     text_of,
     unfit,
@@ -55,16 +54,15 @@ def read(path: Path, options: ReadOptions) -> Iterator[Row | Skipped]:
     questions = _by_id(path, options)
     graphs = _by_id(options.scene_graphs, options)
     folder = PictureFolder.beside(path, options)
-    for number, (name, fields) in enumerate(questions.items(), 1):
-        numbered(options.settings.max_import_rows, number)
-        yield row_or_skipped(number, lambda: _row(number, name, fields, graphs, folder))  # noqa: B023
+
+    def make(number: int, entry: tuple[str, Any]) -> Row:
+        return _row(number, *entry, graphs, folder)
+
+    yield from each_row(questions.items(), make, options.settings.max_import_rows)
 
 
 def _by_id(path: Path, options: ReadOptions) -> dict[str, Any]:
-    value = load_json(path, options.settings)
-    if not isinstance(value, dict):
-        raise unreadable(path, "no object with an entry for each id")
-    return value
+    return load_json(path, options.settings, dict, "object with an entry for each id")
 
 
 def _row(number: int, name: str, value: Any, graphs: dict[str, Any], folder: PictureFolder) -> Row:

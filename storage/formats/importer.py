@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sayo_app.errors import ImportFileError, ImportRowError, PictureError, RegionError
-from storage.files import file_error
+from storage.files import UNDER_WAY, file_error
 from storage.formats.batches import add_rows, is_stored
 from storage.formats.catalogue import find_format
 from storage.formats.checking import Checked, Checker
@@ -120,7 +120,7 @@ def _aside(data_dir: Path) -> Iterator[Path]:
     """A folder on the disk of the store, so that files can be moved from it in one step."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix=".import-", dir=data_dir)
+        folder = tempfile.TemporaryDirectory(prefix=UNDER_WAY, dir=data_dir)
     except OSError as error:
         raise file_error(data_dir / "import", error) from error
     with folder as name:

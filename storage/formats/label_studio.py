@@ -31,7 +31,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from sayo_app.core.region import Region
 from sayo_app.core.region_raster import Point
 from storage.formats.export import Losses, copy_picture, image_size
-from storage.formats.files import PictureFolder, load_json, unreadable
+from storage.formats.files import PictureFolder, load_json
 from storage.formats.rle import pack_brush, unpack_brush
 from storage.formats.rows import (
     MAX_LABEL_CHARS,
@@ -41,12 +41,11 @@ from storage.formats.rows import (
     Version,
     WriteOptions,
     bad,
+    each_row,
     listed,
     mapping,
-    numbered,
     numbers_of,
     optional_text,
-    row_or_skipped,
     size_of,
     text_of,
     unfit,
@@ -68,15 +67,14 @@ _PERCENT_DIGITS, _PIXEL_DIGITS = 12, 6
 
 def read(path: Path, options: ReadOptions) -> Iterator[Row | Skipped]:
     """One row an annotation, or one a task that has predictions only. Raises ImportFileError."""
-    tasks = load_json(path, options.settings)
-    if not isinstance(tasks, list):
-        raise unreadable(path, "no list of tasks")
+    tasks = load_json(path, options.settings, list, "list of tasks")
     folder = PictureFolder.beside(path, options)
-    number = 0
-    for task in tasks:
-        for results in _result_lists(task):
-            number = numbered(options.settings.max_import_rows, number + 1)
-            yield row_or_skipped(number, lambda: _row(number, task, results, folder, options))  # noqa: B023
+
+    def make(number: int, entry: tuple[Any, Any]) -> Row:
+        return _row(number, *entry, folder, options)
+
+    entries = ((task, results) for task in tasks for results in _result_lists(task))
+    yield from each_row(entries, make, options.settings.max_import_rows)
 
 
 def _result_lists(task: Any) -> list[Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sayo_app.core.region import Region
 from sayo_app.errors import ImportFileError, ImportRowError, PictureError, RegionError
@@ -20,6 +21,7 @@ MAX_POLYGON_POINTS = 5_000
 MAX_LABEL_CHARS = 200
 MAX_AUTHOR_CHARS = 200
 MAX_TEXT_CHARS = 50_000
+Entry = TypeVar("Entry")
 DEFAULT_QUESTION = "Where is the {label}?"
 
 
@@ -113,6 +115,18 @@ class WriteOptions:
 
     grid: GridRule = field(default_factory=GridRule)
     predictions: bool = False
+
+
+def each_row(
+    entries: Iterable[Entry], make: Callable[[int, Entry], Row], limit: int
+) -> Iterator[Row | Skipped]:
+    """The row of each entry, numbered from 1, or why it cannot be used.
+
+    Raises:
+        ImportFileError: more entries than the limit, or a file that cannot be trusted at all.
+    """
+    for number, entry in enumerate(entries, 1):
+        yield row_or_skipped(numbered(limit, number), partial(make, number, entry))
 
 
 def row_or_skipped(number: int, make: Callable[[], Row]) -> Row | Skipped:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from sayo_app.core.grid import ImageGrid
 from sayo_app.core.steps import split_steps
 from sayo_app.core.trace import AttentionTrace
+from tests.core.bundles import exported, make_bundle
 
 TOKENS = ("A", " dog", ".", " <", "answer", ">", "dog", "</", "answer", ">", "<|im_end|>")
 
@@ -34,3 +36,15 @@ def make_trace() -> Callable[..., AttentionTrace]:
         return AttentionTrace(**fields | changes)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of an exported answer."""
+    return exported(tmp_path_factory.mktemp("whole"), make_bundle())
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a file can be put that somebody sent."""
+    return tmp_path_factory.mktemp("scratch") / "sent.zip"

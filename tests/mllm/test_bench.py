@@ -37,6 +37,19 @@ def test_a_small_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         assert 0 < ratio["low"] <= ratio["median"] <= ratio["high"]
 
 
+def test_rows_are_kept_when_the_bench_is_stopped(tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+
+    def stopped_at_64(arguments: list[str]) -> dict[str, Any]:
+        if "64" in arguments[:4]:
+            raise KeyboardInterrupt
+        return in_here(arguments)
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.main(["--out", str(out), "--image-tokens", "16", "64", *SMALL], stopped_at_64)
+    assert [row["image_tokens"] for row in json.loads(out.read_text())["rows"]] == [16]
+
+
 def test_a_mode_in_its_own_process() -> None:
     got = bench.in_a_process(["--one", "capture", "--image-tokens", "16", *SMALL])
     assert len(got["token_ids"]) == 4 and got["exact"]

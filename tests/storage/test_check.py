@@ -53,6 +53,23 @@ def test_files_that_no_row_names_are_moved_aside_but_not_young_ones(
     assert check(store) == []
 
 
+def test_what_a_killed_import_left_is_removed_but_not_one_under_way(store: Store) -> None:
+    left, going_on = (store.settings.data_dir / f".import-{name}" for name in ("left", "goes-on"))
+    for folder in (left, going_on):
+        (folder / "pictures").mkdir(parents=True)
+        noise().save(folder / "pictures" / "0.png")
+        for path in (folder / "pictures" / "0.png", folder / "pictures", folder):
+            aged(path)
+    (going_on / "1.png").write_bytes(b"")
+    assert [(f.what, f.where, f.done) for f in check(store)] == [
+        ("a killed import's leftovers", str(left), "")
+    ]
+    assert left.exists()
+    assert [f.done for f in check(store, repair=True)] == ["removed"]
+    assert not left.exists() and (going_on / "pictures" / "0.png").exists()
+    assert check(store) == []
+
+
 def test_a_damaged_picture_makes_room_for_a_sound_one(store: Store) -> None:
     record = store.add_picture(noise())
     noise(1).save(record.path)

@@ -55,6 +55,12 @@ def test_by_token_each_row_is_compared_with_the_group():
     assert found == [pytest.approx([own[0], own[1], 0.0]), pytest.approx([own[2], own[3], 0.0])]
 
 
+def test_a_row_that_a_token_was_drawn_from_is_worth_something_to_that_token():
+    config = replace(CONFIG, reward="sayo", credit="token", attention_weight=2.0)
+    before = advantages_of(config, PAIR, ROWS, replace(LOOKS, drawing=True), 3)
+    torch.testing.assert_close(before, advantages_of(config, PAIR, ROWS, LOOKS, 3).roll(1, dims=1))
+
+
 def test_by_token_and_gated_a_wrong_answers_rows_do_not_count():
     found = advantages(replace(CONFIG, reward="sayo", credit="token", gated=True))
     good, bad = ((ratio**2 - 1) / (ratio**2 + 1) for ratio in (3 / 2, 1 / 2))

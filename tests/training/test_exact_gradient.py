@@ -41,16 +41,17 @@ def forward(theta: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return log_p.gather(2, ids[:, :, None])[:, :, 0], entropies, rows
 
 
-def looks_of(ids: Tensor, entropies: Tensor) -> Looks:
+def looks_of(config: RunConfig, ids: Tensor, entropies: Tensor) -> Looks:
     """Completions that begin with token 0 are to look away from two cells, all others at one."""
     parts = [[AWAY if first == 0 else REGION] for first in ids[:, 0].tolist()]
-    return make_looks(parts, list(entropies.detach().float().numpy()), [CELLS] * len(ids))
+    weights = list(entropies.detach().float().numpy())
+    return make_looks(parts, weights, [CELLS] * len(ids), drawing=config.attention_rows == "drawing")
 
 
 def judge(config: RunConfig, theta: Tensor, ids: Tensor) -> tuple[list[Judged], Looks, Tensor]:
     """An answer is right if it ends with token 1."""
     _, entropies, rows = forward(theta, ids)
-    looks = looks_of(ids, entropies)
+    looks = looks_of(config, ids, entropies)
     attention = attention_reward(rows, looks).tolist()
     judged = [
         Judged("", "", attention=r, answer=float(last == 1), format=1.0, energy=None, pointing=None)
@@ -109,8 +110,9 @@ def expectation(config: RunConfig) -> Tensor:
 
 @pytest.mark.parametrize("reward", ["sayo-exact", "sayo-exact+answer"])
 @pytest.mark.parametrize("gated", [False, True])
-def test_the_expected_update_is_the_gradient_of_the_expected_reward(reward: str, gated: bool):
-    config = replace(EXACT, reward=reward, gated=gated)
+@pytest.mark.parametrize("rows", ["token", "drawing"])
+def test_the_expected_update_is_the_gradient_of_the_expected_reward(reward: str, gated: bool, rows: str):
+    config = replace(EXACT, reward=reward, gated=gated, attention_rows=rows)
     torch.testing.assert_close(expectation(config), truth(config), rtol=1e-4, atol=1e-6)
 
 

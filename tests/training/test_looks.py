@@ -78,6 +78,23 @@ def test_the_heaviest_are_a_share_of_all_and_at_least_one():
     assert heaviest(weights[:0]).tolist() == []
 
 
+def test_the_row_that_a_token_was_drawn_from():
+    """Token 2 weighs most; it was drawn from row 1, which looks right. Its own row looks evenly."""
+    weights = np.array([0.0, 1.0, 9.0, 0.0], dtype=np.float32)
+    everywhere = [part([0, 1, 2, 3], look=RIGHT)]
+    own = make_looks([everywhere], [weights], [4])
+    drawing = make_looks([everywhere], [weights], [4], drawing=True)
+    assert own.read.tolist() == [[[False, False, True]]] and drawing.read.tolist() == [[[False, True, False]]]
+    assert float(attention_reward(ROWS, own)[0]) == pytest.approx(0.0, abs=1e-6)
+    assert float(attention_reward(ROWS, drawing)[0]) == pytest.approx(tanh_log(5 / 2))
+    # The first token was drawn from the prompt's last row, which is none of the completion's.
+    first = make_looks([[part([0, 2], look=RIGHT)]], [weights[::-1].copy()], [4], drawing=True)
+    assert first.candidates.tolist() == [[[False, True, False]]]
+    # The last token has such a row, though none of its own.
+    last = make_looks([[part([3], look=RIGHT)]], [weights], [4], drawing=True)
+    assert last.read.tolist() == [[[False, False, True]]]
+
+
 def test_a_look_where_one_should_not_counts_against_the_reward():
     # Token 0 is read: its row has 4 of 8 in the left cell, 1 of 8 in the right; the mean is 2.
     weights = [9.0, 0.0, 0.0, 0.0]

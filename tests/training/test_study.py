@@ -80,6 +80,10 @@ def test_imitation_learns_the_block_after_the_reasoning_that_was_shown(
     loaded: LoadedModel, samples: list[Sample]
 ):
     assert imitate.target("It is. <answer>blue</answer>", "red") == ("It is. ", "<answer>red</answer>")
+    shown = "The car is at the top. Above the car is the carp. <answer>car</answer>"
+    kept, learnt = imitate.target(shown, "tree")
+    assert kept == "The car is at the top. Above the"
+    assert learnt == " tree is the carp. <answer>tree</answer>"
     ids, learnt = imitate._lay_out(loaded, [("It is. ", "<answer>red</answer>"), ("", "<answer>3</answer>")])
     said = [loaded.tokenizer.decode(row[kept]) for row, kept in zip(ids, learnt, strict=True)]
     assert said == ["<answer>red</answer><|im_end|>", "<answer>3</answer><|im_end|>"]

@@ -56,13 +56,25 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     troubles: list[str] = []
     contexts = []
 
-    def opened(url: str, *, width: int = 1280, height: int = 900, **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
+    def opened(
+        url: str,
+        *,
+        width: int = 1280,
+        height: int = 900,
+        beside: Page | None = None,
+        loses_server: bool = False,
+        **options: Any,
+    ) -> Page:
+        if beside is None:  # a browser of its own, not a further tab
+            contexts.append(browser.new_context(viewport={"width": width, "height": height}, **options))
+        context = contexts[-1] if beside is None else beside.context
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
-        page.on("console", lambda it: troubles.append(f"console: {it.text}") if it.type == "error" else None)
+        if not loses_server:  # which the browser and Gradio write to the console
+            page.on(
+                "console", lambda it: troubles.append(f"console: {it.text}") if it.type == "error" else None
+            )
         page.goto(url)
         return page
 

@@ -34,11 +34,11 @@ class App:
         self.process: subprocess.Popen[str] | None = None
         self.reader: threading.Thread | None = None
 
-    def start(self) -> str:
+    def start(self, port: int = 0) -> str:
         """Serve and give the address."""
         environment = os.environ | {"SAYO_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, str(REPOSITORY_DIR / "app.py"), "--port", "0", *self.flags],
+            [sys.executable, str(REPOSITORY_DIR / "app.py"), "--port", str(port), *self.flags],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -56,6 +56,12 @@ class App:
     def _read(self) -> None:
         for line in self.process.stdout or () if self.process else ():
             sys.stdout.write(line)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        assert self.process is not None
+        self.process.kill()
+        self.stop()
 
     def stop(self) -> None:
         if self.process is None:

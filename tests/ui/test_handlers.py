@@ -19,7 +19,7 @@ from sayo_app.ui import handlers, retrain, run_view
 from sayo_app.ui.answers import Answered
 from sayo_app.ui.charts import token_chart, training_chart
 from sayo_app.ui.correct import save_correction
-from sayo_app.ui.corrections import save_changes
+from sayo_app.ui.item import save_changes
 from sayo_app.ui.page_state import PageState
 from sayo_app.ui.studio import Session, Studio
 from storage.records import RunConfig, RunRecord
