@@ -46,8 +46,7 @@ def worth_of(
     weights, rows = scores.entropies, scores.rows.detach()
     if blind_logits is not None:
         weights = weights * divergence(scores.logits.detach(), blind_logits)
-    drawing = config.attention_rows == "drawing"
-    looks = looks_of(loaded, batch, completions, weights, drawing=drawing)
+    looks = looks_of(loaded, batch, completions, weights, drawing=config.attention_rows == "drawing")
     judged = judge_completions(batch, completions, rows, looks)
     return Worth(judged, looks, advantages_of(config, judged, rows, looks, completions.ids.shape[1]))
 

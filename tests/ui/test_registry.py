@@ -49,5 +49,5 @@ def test_an_adapter_from_elsewhere_is_taken_if_it_fits(
 def test_an_upload_may_be_as_large_as_the_largest_kind_of_file(data_dir: Path) -> None:
     """LoRA of rank 16 on an 8B model has about 170 MB."""
     assert launch_options(Settings(data_dir=data_dir))["max_file_size"] >= 2_000_000_000
-    small = {"max_file_bytes": 5, "max_trace_bytes": 6, "max_adapter_bytes": 7}
+    small = {"max_file_bytes": 5, "max_trace_bytes": 6, "max_import_bytes": 4, "max_adapter_bytes": 7}
     assert launch_options(Settings(data_dir=data_dir, **small))["max_file_size"] == 7
