@@ -21,6 +21,8 @@ MAX_LABEL_CHARS = 200
 MAX_AUTHOR_CHARS = 200
 MAX_TEXT_CHARS = 50_000
 DEFAULT_QUESTION = "Where is the {label}?"
+# In place of the state of a correction: there is none yet, whatever answer is known.
+TODO = "todo"
 
 
 @dataclass(frozen=True)
