@@ -70,7 +70,13 @@ def _build_import(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Tex
     def importing(found: Any) -> Any:
         @guarded
         def on_import(
-            given: Any, kind: str, state: str, grid: str, question: str, author: str, changed: int
+            given: Any,
+            kind: str,
+            state: str,
+            grid: str | None,
+            question: str | None,
+            author: str | None,
+            changed: int,
         ) -> Any:
             if not given:
                 return gr.skip()
@@ -171,7 +177,7 @@ def _build_export(studio: Studio) -> None:
     report = gr.HTML("", elem_id="data-report", apply_default_css=False)
 
     @guarded
-    def on_export(kind: str, states: list[str] | None, grid: str, predictions: bool) -> Any:
+    def on_export(kind: str, states: list[str] | None, grid: str | None, predictions: bool | None) -> Any:
         path, lines = export_zip(
             studio, kind, tuple(states or ()), WriteOptions(_rule(grid), bool(predictions))
         )
@@ -279,5 +285,6 @@ def _grid(elem_id: str) -> gr.Dropdown:
     )
 
 
-def _rule(name: str) -> GridRule:
-    return _GRIDS.get(name, _GRIDS[_QWEN3])
+def _rule(name: str | None) -> GridRule:
+    """A field that is not on the page sends None."""
+    return _GRIDS.get(name or _QWEN3, _GRIDS[_QWEN3])
