@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
@@ -168,6 +168,13 @@ class CorrectionStore(DraftStore):
         """As it stands now, deleted or not. Raises NotFoundError."""
         with self.read() as session:
             return correction_record(*latest_revision(session, correction_id))
+
+    def corrections_by_id(self, correction_ids: Collection[int]) -> dict[int, CorrectionRecord]:
+        """As they stand now, deleted or not, in one query; those that there are."""
+        query = current_corrections(True, None).where(Correction.id.in_(correction_ids))
+        with self.read() as session:
+            records = [correction_record(*row) for row in session.execute(query)]
+        return {record.id: record for record in records}
 
     def correction_history(self, correction_id: int) -> list[CorrectionRecord]:
         """All revisions, oldest first. Raises NotFoundError."""

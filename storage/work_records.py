@@ -100,6 +100,7 @@ class WorkEntry:
 
     Attributes:
         correction_id: None for an item that is still to do.
+        known_answer: the right answer to the item, where it came with one.
         state: `todo`, or that of the correction.
         annotator: who made the correction; empty for an item to do.
         reward: SAYO reward of the answer shown in the regions; None where it is not known.
@@ -111,6 +112,7 @@ class WorkEntry:
     correction_id: int | None
     picture_id: str
     question: str
+    known_answer: str | None
     state: str
     annotator: str
     model: str

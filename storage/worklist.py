@@ -238,6 +238,7 @@ def _record(row: Row[*tuple[Any, ...]]) -> work_records.WorkEntry:
         correction_id=entry.correction_id,
         picture_id=item.picture_id,
         question=question or item.question,
+        known_answer=item.answer,
         state=entry.state,
         annotator=entry.annotator,
         model=entry.model,

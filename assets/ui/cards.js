@@ -1,4 +1,6 @@
-/* A strip or grid of picture cards. value: {items: [{id, src, title, lines, badge, active}], empty}. */
+/* A strip or grid of picture cards. value: {items: [{id, src, title, lines, badge}], empty}; active: the id of the
+ * card that is open, 0 for none. While one is, a grid is a strip, so that what is open lies close below.
+ */
 (() => {
   const sayo = (window.sayo ??= {});
   const el = sayo.el;
@@ -10,9 +12,10 @@
       root.replaceChildren();
       if (!items.length && empty) root.append(el("p", "sc-empty", empty));
       for (const item of items) {
-        const card = el("button", item.active ? "sc-card is-active" : "sc-card");
+        const card = el("button", "sc-card");
         card.type = "button";
         card.dataset.testid = `card-${item.id}`;
+        card.dataset.id = item.id;
         const picture = el("img", "sc-picture");
         picture.src = item.src;
         picture.alt = "";
@@ -26,8 +29,18 @@
         card.addEventListener("click", () => trigger("pick", { id: item.id }));
         root.append(card);
       }
+      mark();
+    };
+    const mark = () => {
+      root.classList.toggle("sc-lane", Boolean(props.active));
+      for (const card of root.querySelectorAll(".sc-card")) {
+        const active = card.dataset.id === String(props.active);
+        card.classList.toggle("is-active", active);
+        if (active) root.scrollLeft = card.offsetLeft - root.offsetLeft - (root.clientWidth - card.offsetWidth) / 2;
+      }
     };
     watch("value", render);
+    watch("active", mark);
     render();
   };
 })();

@@ -105,7 +105,7 @@ def _name(annotator: str) -> str:
 
 def history(past: Sequence[CorrectionRecord]) -> str:
     """All revisions of a correction: who, when, what."""
-    names = ("Revision", "When (UTC)", "Who", "State", "Boxes", "Right answer", "Said")
+    names = ("Revision", "When (UTC)", "Who", "State", "Regions", "Right answer", "Said")
     rows: list[tuple[Any, ...]] = [
         (
             str(it.revision),

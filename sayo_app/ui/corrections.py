@@ -41,9 +41,8 @@ def _wire_list(studio: Studio, listing: Listing, opened: gr.State, changed: gr.S
 
     def turned(turn: Any) -> Any:
         @guarded
-        def on_list(shown: Shown, opened: Opened | None, *filters: Any) -> Any:
-            active = None if opened is None else opened.entry_id
-            return worklist.listed(studio, worklist.query_of(*filters), turn(shown), active)
+        def on_list(shown: Shown, *filters: Any) -> Any:
+            return worklist.listed(studio, worklist.query_of(*filters), turn(shown))
 
         return on_list
 
@@ -59,9 +58,14 @@ def _wire_list(studio: Studio, listing: Listing, opened: gr.State, changed: gr.S
     def older(shown: Shown) -> tuple[str | None, ...]:
         return shown.places if shown.after is None else (*shown.places, shown.after)
 
-    inputs = [listing.shown, opened, *filters]
+    inputs = [listing.shown, *filters]
     always: dict[str, Any] = {"trigger_mode": "always_last", **PRIVATE}
-    gr.on([changed.change, tab.select, opened.change], turned(same), inputs, listing.outputs, **always)
+    gr.on([changed.change, tab.select], turned(same), inputs, listing.outputs, **always)
+
+    def on_opened(opened: Opened | None) -> Any:
+        return gr.HTML(active=0 if opened is None else opened.entry_id)
+
+    opened.change(on_opened, opened, listing.gallery, **always)
     fields = [it for it in filters if isinstance(it, gr.Textbox)]
     narrowed = [it.change for it in filters if it not in fields]
     typed = [event for it in fields for event in (it.submit, it.blur)]

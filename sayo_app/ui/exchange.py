@@ -20,6 +20,7 @@ from storage.formats.catalogue import FORMATS, find_format
 from storage.formats.exporter import export_file
 from storage.formats.grids import GridRule
 from storage.formats.importer import ImportReport
+from storage.formats.pictures import PICTURE_QUESTION
 from storage.formats.rows import DEFAULT_QUESTION, ReadOptions, WriteOptions
 from storage.formats.uploads import import_upload
 from storage.work_records import ImportRecord
@@ -31,7 +32,8 @@ _GRIDS = {
     "As it was published (448 × 448)": GridRule(squash_wh=(448, 448)),
 }
 _QWEN3 = next(iter(_GRIDS))
-_STATES_IN = ("submitted", "accepted", "draft")
+_STATES_IN = ("submitted", "accepted", "draft", "todo")
+_ASKING = ("coco", "pictures")  # have no questions of their own
 _MOST_LISTED = 50
 
 
@@ -48,24 +50,7 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Textbox) ->
 
 
 def _build_import(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Textbox) -> None:
-    gr.Markdown(
-        "A file by itself, or a ZIP of it and its `pictures`. Every row that can be used is taken, or "
-        "nothing is; rows without region and answer become questions to do.",
-        elem_classes="hint",
-    )
-    kind = gr.Dropdown(_named(list(FORMATS)), value="jsonl", label="Format", elem_id="import-format")
-    with gr.Row(elem_classes="tight"):
-        state = gr.Dropdown(
-            [(STATES[name], name) for name in _STATES_IN],
-            value="submitted",
-            label="State, where the file has none",
-            elem_id="import-state",
-            min_width=160,
-        )
-        grid = _grid("import-grid")
-    question = gr.Textbox(
-        DEFAULT_QUESTION, label="Question, where the file has none (COCO)", elem_id="import-question"
-    )
+    kind, state, grid, question = _lay_out_options()
     allowed = studio.settings.import_dir is not None
     folder = gr.Textbox(
         label="File or folder on the server",
@@ -74,7 +59,9 @@ def _build_import(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Tex
         elem_id="import-path",
     )
     with gr.Row(elem_classes="tight"):
-        upload = gr.UploadButton("Upload and import", type="filepath", elem_id="import-upload")
+        upload = gr.UploadButton(
+            "Upload and import", type="filepath", file_count="multiple", elem_id="import-upload"
+        )
         take = gr.Button("Import from the server", visible=allowed, elem_id="import-take")
     report = gr.HTML("", elem_id="import-report", apply_default_css=False)
     batches = gr.Dropdown([], label="Imports", elem_id="import-list")
@@ -83,23 +70,65 @@ def _build_import(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Tex
     def importing(found: Any) -> Any:
         @guarded
         def on_import(
-            path: str | None, kind: str, state: str, grid: str, question: str, author: str, changed: int
+            given: Any,
+            kind: str,
+            state: str,
+            grid: str | None,
+            question: str | None,
+            author: str | None,
+            changed: int,
         ) -> Any:
-            if not typed(path):
+            if not given:
                 return gr.skip()
             options = ReadOptions(
                 settings=studio.settings, question=typed(question) or DEFAULT_QUESTION, grid=_rule(grid)
             )
-            taken = import_upload(studio.store, kind, found(typed(path)), options, typed(author), state)
+            taken = import_upload(studio.store, kind, found(given), options, typed(author), state)
             return report_html(taken), _batches(studio), changed + 1
 
         return on_import
 
     fields = [kind, state, grid, question, author, changed]
     outputs = [report, batches, changed]
-    upload.upload(importing(Path), [upload, *fields], outputs, **PRIVATE)
-    take.click(importing(lambda path: server_path(studio, path)), [folder, *fields], outputs, **PRIVATE)
+    upload.upload(
+        importing(lambda paths: [Path(path) for path in paths]), [upload, *fields], outputs, **PRIVATE
+    )
+    take.click(
+        importing(lambda name: [server_path(studio, typed(name))]), [folder, *fields], outputs, **PRIVATE
+    )
     _wire_undo(studio, changed, tab, author, (report, batches, undo))
+
+
+def _lay_out_options() -> tuple[gr.Dropdown, gr.Dropdown, gr.Dropdown, gr.Textbox]:
+    """What the files do not say themselves; only what the chosen format needs is shown."""
+    gr.Markdown(
+        "A file by itself, a ZIP of it and its `pictures`, or all of them chosen together. Every row that "
+        "can be used is taken, or nothing is. Rows without region and answer become questions to do.",
+        elem_classes="hint",
+    )
+    kind = gr.Dropdown(_named(list(FORMATS)), value="jsonl", label="Format", elem_id="import-format")
+    with gr.Row(elem_classes="tight"):
+        state = gr.Dropdown(
+            [(STATES[name], name) for name in _STATES_IN],
+            value="submitted",
+            label="State, where the file has none",
+            info="to do: what has no region becomes a question, with its answer known",
+            elem_id="import-state",
+            min_width=160,
+        )
+        grid = _grid("import-grid")
+    question = gr.Textbox(
+        label="Question about each",
+        placeholder=f"{DEFAULT_QUESTION} Of pictures alone: {PICTURE_QUESTION}",
+        visible=False,
+        elem_id="import-question",
+    )
+
+    def on_kind(kind: str) -> Any:
+        return gr.Dropdown(visible=kind == "sayo"), gr.Textbox(visible=kind in _ASKING)
+
+    kind.change(on_kind, kind, [grid, question], **PRIVATE)
+    return kind, state, grid, question
 
 
 def _wire_undo(
@@ -138,8 +167,9 @@ def _build_export(studio: Studio) -> None:
         )
         grid = _grid("data-grid")
     predictions = gr.Checkbox(
-        label="Label Studio: as predictions, to be corrected there",
+        label="As predictions, to be corrected in Label Studio",
         container=False,
+        visible=False,
         elem_id="data-predictions",
     )
     go = gr.Button("Export", elem_id="data-button")
@@ -147,12 +177,16 @@ def _build_export(studio: Studio) -> None:
     report = gr.HTML("", elem_id="data-report", apply_default_css=False)
 
     @guarded
-    def on_export(kind: str, states: list[str] | None, grid: str, predictions: bool) -> Any:
+    def on_export(kind: str, states: list[str] | None, grid: str | None, predictions: bool | None) -> Any:
         path, lines = export_zip(
             studio, kind, tuple(states or ()), WriteOptions(_rule(grid), bool(predictions))
         )
         return str(path), _lines_html(lines)
 
+    def on_kind(kind: str) -> Any:
+        return gr.Dropdown(visible=kind == "sayo"), gr.Checkbox(visible=kind == "labelstudio")
+
+    kind.change(on_kind, kind, [grid, predictions], **PRIVATE)
     go.click(on_export, [kind, states, grid, predictions], [file, report], **PRIVATE).success(
         None, None, None, js=_PRESS
     )
@@ -247,9 +281,10 @@ def _named(names: list[str]) -> list[tuple[str, str]]:
 
 def _grid(elem_id: str) -> gr.Dropdown:
     return gr.Dropdown(
-        list(_GRIDS), value=_QWEN3, label="Image tokens (SAYO data)", elem_id=elem_id, min_width=160
+        list(_GRIDS), value=_QWEN3, label="Image tokens", visible=False, elem_id=elem_id, min_width=160
     )
 
 
-def _rule(name: str) -> GridRule:
-    return _GRIDS.get(name, _GRIDS[_QWEN3])
+def _rule(name: str | None) -> GridRule:
+    """A field that is not on the page sends None."""
+    return _GRIDS.get(name or _QWEN3, _GRIDS[_QWEN3])

@@ -281,5 +281,5 @@ def _other(expected: str) -> CorrectionError:
 
 
 def label_of(regions: tuple[Region, ...]) -> str:
-    """How many boxes, in a word or two."""
-    return f"{len(regions)} {'box' if len(regions) == 1 else 'boxes'}" if regions else "no box"
+    """How many regions, in a word or two."""
+    return f"{len(regions)} {'region' if len(regions) == 1 else 'regions'}" if regions else "no region"

@@ -140,7 +140,7 @@ def _lay_out_more() -> tuple[gr.Dropdown, gr.Dropdown, gr.Dropdown, gr.Dropdown,
         # No gr.Number: on the page an empty one is 0.
         below = gr.Textbox(
             label="Reward below",
-            placeholder="a number from −1 to 1",
+            placeholder="−1 to 1",
             elem_id="corrections-below",
             min_width=130,
         )
@@ -221,13 +221,13 @@ def choices(studio: Studio) -> tuple[Any, ...]:
     )
 
 
-def listed(
-    studio: Studio, query: WorkQuery, places: tuple[str | None, ...], active: int | None
-) -> tuple[Any, ...]:
-    """The page of the list that begins at the last of `places`; `active` is the line that is open."""
+def listed(studio: Studio, query: WorkQuery, places: tuple[str | None, ...]) -> tuple[Any, ...]:
+    """The page of the list that begins at the last of `places`."""
     page = studio.store.list_work(query, after=places[-1], limit=_PAGE)
     states = studio.store.count_work(query)
-    cards_shown = [_card(studio, entry, entry.id == active) for entry in page.entries]
+    numbers = [entry.correction_id for entry in page.entries if entry.correction_id is not None]
+    records = studio.store.corrections_by_id(numbers)
+    cards_shown = [_card(studio, entry, records.get(entry.correction_id or 0)) for entry in page.entries]
     empty = _EMPTY if query == WorkQuery(sort=query.sort) else _NOTHING
     return (
         cards_value(cards_shown, empty),
@@ -268,9 +268,7 @@ def progress_html(studio: Studio, query: WorkQuery) -> str:
     )
 
 
-def _card(studio: Studio, entry: WorkEntry, active: bool) -> dict[str, Any]:
-    record = None if entry.correction_id is None else studio.store.get_correction(entry.correction_id)
-    lines = _lines(entry, record)
+def _card(studio: Studio, entry: WorkEntry, record: CorrectionRecord | None) -> dict[str, Any]:
     generated = entry.origin == "generated"
     kind = "generated" if generated else entry.state if entry.state in STATES else CORRECTION_STATES[0]
     words = ["generated" if generated else STATES[entry.state], entry.annotator, "⚑" if entry.flagged else ""]
@@ -281,14 +279,13 @@ def _card(studio: Studio, entry: WorkEntry, active: bool) -> dict[str, Any]:
         "src": _thumbnail(studio, entry.picture_id, record.regions if record else ()),
         "badge": {"kind": kind, "text": " · ".join(filter(None, words))},
         "title": entry.question,
-        "lines": lines,
-        "active": active,
+        "lines": _lines(entry, record),
     }
 
 
 def _lines(entry: WorkEntry, record: CorrectionRecord | None) -> list[str]:
     if record is None:
-        return []
+        return [f"Known answer: {entry.known_answer}"] if entry.known_answer else []
     if record.state == "skipped":
         return [f"Skipped: {record.comment}"]
     answer = record.corrected_answer

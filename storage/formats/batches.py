@@ -71,6 +71,7 @@ def _items(session: Session, batch_id: int, rows: list[Checked]) -> list[WorkIte
             "picture_id": key[0],
             "question_sha256": key[1],
             "question": row.row.versions[0].question.strip(),
+            "answer": row.row.now.answer if row.is_question else None,
             "family": row.row.family,
             "batch_id": batch_id,
             "priority": 0,
@@ -86,7 +87,8 @@ def _items(session: Session, batch_id: int, rows: list[Checked]) -> list[WorkIte
         found |= {(item.picture_id, item.question_sha256): item for item in session.scalars(query)}
     for key, row in zip(keys, rows, strict=True):
         if row.is_question and found[key].batch_id != batch_id:
-            put_item(session, row.picture_id, row.row.now.question, family=row.row.family, wanted=1)
+            said = row.row.now
+            put_item(session, row.picture_id, said.question, said.answer, row.row.family, wanted=1)
     return [found[key] for key in keys]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sayo_app.errors import ImportFileError
-from storage.formats import coco, gqa, label_studio, native, refocus, sayo, viscot
+from storage.formats import coco, gqa, label_studio, native, pictures, refocus, sayo, viscot
 from storage.formats.export import Losses
 from storage.formats.rows import ReadOptions, Row, Skipped, WriteOptions
 
@@ -23,6 +23,7 @@ class Format:
             `suffix`.
         file: the name of the file that is written into a folder, and looked for in one that is read.
         suffix: of a single file that holds all; None where pictures lie beside.
+        folder: what is read is the folder itself, or a single one of its pictures.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Format:
     write: Callable[[Path, Iterable[Row], WriteOptions], Losses] | None = None
     file: str | None = None
     suffix: str | None = None
+    folder: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -40,6 +42,7 @@ FORMATS: dict[str, Format] = {
     "sayo": Format("SAYO training data", sayo.read, sayo.write, None, sayo.SUFFIX),
     "gqa": Format("GQA", gqa.read),
     "refocus": Format("ReFocus_Data", refocus.read),
+    "pictures": Format("Pictures alone", pictures.read, folder=True),
 }
 
 

@@ -23,6 +23,7 @@ from storage.formats.rows import (
     MAX_POLYGON_POINTS,
     MAX_REGIONS,
     MAX_TEXT_CHARS,
+    TODO,
     Row,
     Version,
     bad,
@@ -54,8 +55,9 @@ class Checked:
 
     @property
     def is_question(self) -> bool:
-        """True where nobody has said anything yet: a question for the work list."""
-        return not any(version.regions or version.answer for version in self.row.versions)
+        """True where nobody has corrected anything yet: a question for the work list."""
+        said = any(version.regions or version.answer for version in self.row.versions)
+        return not said or self.row.now.state == TODO
 
 
 class Checker:
@@ -99,7 +101,7 @@ class Checker:
         _short("the author's name", version.author or "", MAX_AUTHOR_CHARS)
         if not clean(version.question).strip():
             raise bad("a question", version.question)
-        if version.state not in CORRECTION_STATES:
+        if version.state not in CORRECTION_STATES and (version.state != TODO or version.regions):
             raise bad(f"state as one of {', '.join(CORRECTION_STATES)}", version.state)
         if len(version.regions) > MAX_REGIONS:
             raise unfit(f"at most {MAX_REGIONS:,} regions", f"{len(version.regions):,}")

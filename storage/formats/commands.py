@@ -12,7 +12,7 @@ from storage.formats.catalogue import FORMATS
 from storage.formats.exporter import export_file
 from storage.formats.grids import GridRule
 from storage.formats.importer import import_file
-from storage.formats.rows import DEFAULT_QUESTION, ReadOptions, WriteOptions
+from storage.formats.rows import DEFAULT_QUESTION, TODO, ReadOptions, WriteOptions
 from storage.records import CORRECTION_STATES
 from storage.store import Store
 
@@ -26,7 +26,12 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         "--question", default=DEFAULT_QUESTION, help="asked where a format has no questions: %(default)r"
     )
     parser.add_argument("--author", default="", help="of corrections whose format names none")
-    parser.add_argument("--state", default="submitted", choices=CORRECTION_STATES, help="likewise")
+    parser.add_argument(
+        "--state",
+        default="submitted",
+        choices=(*CORRECTION_STATES, TODO),
+        help="likewise; todo makes rows without regions questions to do",
+    )
     _add_grid(parser)
 
 
@@ -101,10 +106,10 @@ def _export(arguments: argparse.Namespace) -> int:
 def _imports(arguments: argparse.Namespace) -> int:
     with _store() as store:
         for record in store.list_imports():
-            count = record.summary.get("corrections", 0)
+            counts = [record.summary.get(name, 0) for name in ("corrections", "questions")]
             print(
                 f"{record.id}: {record.format} {record.source!r}, {record.created_at:%Y-%m-%d %H:%M} UTC, "
-                f"{count} corrections{', undone' if record.undone_at else ''}"
+                f"{counts[0]} corrections, {counts[1]} questions{', undone' if record.undone_at else ''}"
             )
     return 0
 

@@ -15,7 +15,7 @@ from storage.files import UNDER_WAY, file_error
 from storage.formats.batches import add_rows, is_stored
 from storage.formats.catalogue import find_format
 from storage.formats.checking import Checked, Checker
-from storage.formats.rows import ReadOptions, Row, Skipped, unfit
+from storage.formats.rows import TODO, ReadOptions, Row, Skipped, Version, unfit
 from storage.models import Picture
 from storage.store import Store
 
@@ -52,7 +52,8 @@ class ImportReport:
     Attributes:
         import_id: `Store.undo_import` takes it.
         corrections: how many were stored.
-        questions: how many rows with neither region nor answer went onto the work list.
+        questions: how many rows went onto the work list: those with neither region nor answer, and what was
+            imported to do.
         skipped: the rest, by reason.
     """
 
@@ -82,7 +83,8 @@ def import_file(
     Args:
         path: the file, or a folder that an export wrote.
         author: of rows whose format names none; the format's own name if empty.
-        state: of rows whose format names none.
+        state: of rows whose format names none. `TODO` makes those without regions questions to do, the answer
+            known, and the others drafts.
 
     Raises:
         ImportFileError: a file that cannot be read whole or cannot be trusted, or without a row that can be
@@ -133,11 +135,15 @@ def _signed(row: Row, author: str, state: str) -> Row:
         replace(
             version,
             author=author if version.author is None else version.author,
-            state=state if version.state is None else version.state,
+            state=_state(version, state) if version.state is None else version.state,
         )
         for version in row.versions
     ]
     return replace(row, versions=tuple(versions))
+
+
+def _state(version: Version, wanted: str) -> str:
+    return "draft" if wanted == TODO and version.regions else wanted
 
 
 def _usable(rows: Iterable[Row | Skipped], checker: Checker, skipped: list[Skipped]) -> Iterator[Checked]:

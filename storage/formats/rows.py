@@ -23,6 +23,8 @@ MAX_AUTHOR_CHARS = 200
 MAX_TEXT_CHARS = 50_000
 Entry = TypeVar("Entry")
 DEFAULT_QUESTION = "Where is the {label}?"
+# In place of the state of a correction: there is none yet, whatever answer is known.
+TODO = "todo"
 
 
 @dataclass(frozen=True)

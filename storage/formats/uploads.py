@@ -1,10 +1,12 @@
-"""An import that comes as one upload: a file by itself, or a ZIP of a file and its pictures."""
+"""An import that comes as an upload: a file by itself, a ZIP of it and its pictures, or several files."""
 
 from __future__ import annotations
 
+import shutil
 import stat
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -23,28 +25,55 @@ _DATA_SUFFIXES = (".json", ".jsonl", ".parquet")
 def import_upload(
     store: Store,
     format_name: str,
-    path: Path,
+    paths: Sequence[Path],
     options: ReadOptions,
     author: str = "",
     state: str = "submitted",
 ) -> ImportReport:
-    """`import_file`, of a ZIP too: it is unpacked into a temporary folder, whole and within the limits.
+    """`import_file`, of a ZIP or several files too: in a temporary folder, whole and within the limits.
 
     Raises:
         ImportFileError: as for `import_file`; a damaged ZIP, one over a limit, or one with a path that leads
-            out of it. Nothing is stored.
+            out of it; two files of one name. Nothing is stored.
     """
-    if path.suffix.lower() != ".zip":
-        return import_file(store, format_name, path, options, author, state)
     chosen = find_format(format_name)
+    path = paths[0]
+    packed = len(paths) == 1 and path.suffix.lower() == ".zip"
+    if len(paths) == 1 and not packed:
+        return import_file(store, format_name, path, options, author, state)
     with tempfile.TemporaryDirectory(prefix="sayo-import-") as name:
-        folder = Path(name)
-        unpack(path, folder, store.settings)
+        folder = Path(name) / (
+            (path.stem.strip(".") or "upload") if packed else f"{path.name} and {len(paths) - 1} more"
+        )
+        folder.mkdir()
+        if packed:
+            unpack(path, folder, store.settings)
+        else:
+            _gather(paths, folder, store.settings)
+        if chosen.folder:
+            return import_file(store, format_name, folder, options, author, state)
         files = _data_files(folder)
         graphs = [file for file in files if format_name == "gqa" and "scene" in file.name.lower()]
-        file = _the_file([file for file in files if file not in graphs], chosen, path)
+        file = _the_file([file for file in files if file not in graphs], chosen, folder)
         options = replace(options, scene_graphs=graphs[0] if graphs else options.scene_graphs)
         return import_file(store, format_name, file, options, author, state)
+
+
+def _gather(paths: Sequence[Path], folder: Path, settings: Settings) -> None:
+    """Raises ImportFileError: more bytes or files than one import may have, or two of one name."""
+    size = sum(path.stat().st_size for path in paths)
+    if size > settings.max_import_bytes:
+        raise _over(folder, f"{settings.max_import_bytes / 1e6:.1f} MB", f"{size / 1e6:.1f} MB")
+    if len(paths) > settings.max_import_rows:
+        raise _over(folder, f"{settings.max_import_rows:,} files", f"{len(paths):,}")
+    for path in paths:
+        if (folder / path.name).exists():
+            raise ImportFileError(
+                expected="files of different names",
+                got=f"{shown(path.name)} twice",
+                remedy="Rename one, or pack them with their folders into a ZIP. Nothing was imported.",
+            )
+        shutil.copyfile(path, folder / path.name)
 
 
 def unpack(path: Path, folder: Path, settings: Settings) -> None:

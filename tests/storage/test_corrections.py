@@ -155,3 +155,12 @@ def test_the_list_can_be_narrowed_to_an_origin(store: Store, correct: Correct) -
     assert store.list_corrections(origin="person") == [mine]
     assert store.count_corrections(origin="generated") == 1
     assert made_up.family == "count"
+
+
+def test_several_are_got_at_once_as_they_stand(store: Store, correct: Correct) -> None:
+    one, two = correct(question="One?"), correct(question="Two?")
+    correct(question="Three?")
+    changed = store.revise_correction(one.id, "Ada", corrected_answer="fig")
+    gone = store.delete_correction(two.id)
+    assert store.corrections_by_id([one.id, two.id, 99]) == {one.id: changed, two.id: gone}
+    assert store.corrections_by_id([]) == {}

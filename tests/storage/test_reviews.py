@@ -98,3 +98,26 @@ def test_only_the_newest_word_of_each_counts(store: Store, correct: Correct) -> 
     assert store.agreement(newest.item_id).annotators == ("Ada",)
     with pytest.raises(NotFoundError):
         store.agreement(99)
+
+
+def test_shared_items_have_two_people_whose_word_counts(store: Store, correct: Correct) -> None:
+    alone = correct(author="Ada", question="Alone?")
+    correct(author="Ada", question="Alone?", corrected_answer="again")
+    old = correct(author="Ada", question="Old?")
+    correct(author="Bo", question="Old?")
+    new = correct(author="Ada", question="New?")
+    correct(author="Bo", question="New?")
+    draft = correct(author="Ada", question="Draft?")
+    correct(author="Bo", question="Draft?", state="draft")
+    sent_back = correct(author="Ada", question="Sent back?")
+    wrong = correct(author="Bo", question="Sent back?")
+    store.review(wrong.id, "reject", comment="no", author="Cy")
+    assert store.shared_items(9) == [new.item_id, old.item_id]
+    assert alone.item_id != draft.item_id != sent_back.item_id
+    # The one changed last comes first, and the limit holds.
+    store.review(old.id, "accept", author="Cy")
+    assert store.shared_items(1) == [old.item_id]
+    store.delete_correction(new.id)
+    assert store.shared_items(9) == [old.item_id]
+    store.revise_correction(wrong.id, "Bo", corrected_answer="fig")
+    assert store.shared_items(9) == [wrong.item_id, old.item_id]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
 
     from sayo_app.core.trace import AttentionTrace
+    from storage.store import Store
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _HOW_TO = (
@@ -132,3 +133,22 @@ def opened(open_page: Callable[..., Page], serve_page: ServePage) -> Iterator[Ca
     yield start
     for serving in stack:
         serving.__exit__(None, None, None)
+
+
+@pytest.fixture
+def work_store(data_dir: Path) -> Iterator[Store]:
+    from sayo_app.settings import Settings
+    from storage.store import Store
+
+    with Store(Settings(data_dir=data_dir)) as store:
+        yield store
+
+
+@pytest.fixture
+def work_url(work_store: Store, serve_page: ServePage) -> Iterator[str]:
+    """The page on that store, served from this process, without a model."""
+    from sayo_app.ui.page import build_page
+    from sayo_app.ui.studio import Studio
+
+    with serve_page(build_page(Studio(work_store.settings, work_store))) as url:
+        yield url

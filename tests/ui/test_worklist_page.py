@@ -1,132 +1,121 @@
-"""The work list in a browser: keyboard alone, filters, review, import and undo, export and import again."""
+"""The work list in a browser: by keyboard alone, filtered, searched, sorted; narrow and dark."""
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Page, expect
+from sqlalchemy import Engine, event
 
-from sayo_app.core.region import Region
-from sayo_app.settings import Settings
-from sayo_app.ui.page import build_page
+from sayo_app.ui import worklist
 from sayo_app.ui.studio import Studio
 from storage.store import Store
+from storage.work_records import WorkQuery
 from tests.ui.driving import SCREENSHOTS, drag
+from tests.ui.work import (
+    CARDS,
+    HOSTILE,
+    LAYER,
+    PROGRESS,
+    TITLE,
+    boxes,
+    choose,
+    correct,
+    field,
+    picture,
+    unfold,
+    work_list,
+)
 
-pytestmark = pytest.mark.browser
-
-HOSTILE = "<img src=x onerror=\"throw Error('script ran')\"> {{value}} ${7*7}"
-CARDS = "#corrections-gallery .sc-card"
-LAYER = "#corrections-viewer [data-testid=layer]"
-TITLE = "#corrections-title"
-
-
-def picture(seed: int) -> Image.Image:
-    pixels = np.random.default_rng(seed).integers(0, 255, (30, 40, 3), dtype=np.uint8)
-    return Image.fromarray(pixels).resize((320, 240))
-
-
-def correct(store: Store, number: int, author: str, box: tuple[int, ...], **more: object) -> None:
-    fields = {
-        "model": "bundled", "adapter_id": None, "answer_shown": "A dog.", "trace_id": None,
-        "corrected_answer": "cat", "author": author, "question": f"Question {number}?",
-    }  # fmt: skip
-    picture_id = store.add_picture(picture(number)).id
-    store.add_correction(picture_id=picture_id, regions=[Region.box(*box)], **(fields | more))
+OpenPage = Callable[..., Page]
 
 
-@pytest.fixture
-def store(data_dir: Path) -> Iterator[Store]:
-    with Store(Settings(data_dir=data_dir)) as store:
-        yield store
-
-
-@pytest.fixture
-def url(store: Store, serve_page: Callable[..., Any]) -> Iterator[str]:
-    """The page without a model, which nothing here asks, served from this process."""
-    with serve_page(build_page(Studio(store.settings, store))) as url:
-        yield url
-
-
-def work_list(open_page: Callable[..., Page], url: str, **options: object) -> Page:
-    page = open_page(url, **options)
-    page.get_by_role("tab", name="Corrections", exact=True).click()
-    expect(page.locator("#corrections-gallery .sc")).to_be_visible()
-    return page
-
-
-def field(page: Page, name: str) -> object:
-    return page.locator(f"#{name} textarea, #{name} input").first
-
-
-def choose(page: Page, name: str, label: str) -> None:
-    page.locator(f"#{name} input").first.click()
-    page.get_by_role("option", name=label, exact=True).click()
-
-
-def questions_zip(path: Path, *questions: str) -> Path:
-    """Label Studio tasks that nobody has annotated."""
-    with zipfile.ZipFile(path, "w") as archive:
-        tasks = []
-        for number, question in enumerate(questions):
-            data = io.BytesIO()
-            picture(number).save(data, "PNG")
-            archive.writestr(f"pictures/{number}.png", data.getvalue())
-            tasks.append({"data": {"image": f"{number}.png", "question": question}})
-        archive.writestr("tasks.json", json.dumps(tasks))
-    return path
-
-
-def test_three_items_by_keyboard_alone(url: str, open_page: Callable[..., Page], store: Store) -> None:
-    one = store.add_picture(picture(0)).id
+@pytest.mark.browser
+def test_a_list_by_keyboard_alone(work_url: str, open_page: OpenPage, work_store: Store) -> None:
+    one = work_store.add_picture(picture(0)).id
     for number in (1, 2, 3):
-        store.add_item(picture_id=one, question=f"Question {number}? {HOSTILE}")
-    page = work_list(open_page, url)
+        work_store.add_item(picture_id=one, question=f"Question {number}? {HOSTILE}")
+    page = work_list(open_page, work_url)
+    keys = page.keyboard
     expect(page.locator(CARDS)).to_have_count(3)
-    expect(page.locator("[data-testid=progress]")).to_have_text("0 of 3 done")
+    expect(page.locator(PROGRESS)).to_have_text("0 of 3 done")
     field(page, "corrections-author").fill("Ada")
-    page.keyboard.press("Escape")
-    page.keyboard.press("n")
+    keys.press("Escape")
+    keys.press("n")
     expect(page.locator(TITLE)).to_contain_text(f"Question 3? {HOSTILE}")
-    drag(page, LAYER, (20, 30), (120, 130))
-    page.keyboard.press("Alt+t")
-    page.keyboard.type("red")
-    page.keyboard.press("Control+Enter")
+    keys.press("n")
     expect(page.locator(TITLE)).to_contain_text("Question 2?")
-    # The next question is about the same picture: the box of the one before is not its.
+    keys.press("Shift+N")
+    expect(page.locator(TITLE)).to_contain_text("Question 3?")
+    expect(page.locator(f"{CARDS}.is-active")).to_contain_text("Question 3?")
+    drag(page, LAYER, (20, 30), (120, 130))
+    keys.press("t")
+    keys.type("red n")
+    keys.press("Control+Enter")
+    expect(page.locator(TITLE)).to_contain_text("Question 2?")
+    # The next question is about the same picture: the box and the answer of the one before are not its.
     expect(page.locator("#corrections-viewer .sv-box")).to_have_count(0)
-    page.keyboard.press("Escape")
-    page.keyboard.press("s")
-    page.keyboard.type("too blurred")
-    page.keyboard.press("Enter")
+    expect(field(page, "corrections-answer")).to_have_value("")
+    keys.press("u")
+    keys.press("Enter")
+    expect(page.locator(".toast-body").last).to_contain_text("reason")
+    keys.press("u")
+    keys.type("too blurred")
+    keys.press("Enter")
     expect(page.locator(TITLE)).to_contain_text("Question 1?")
-    page.keyboard.press("Escape")
-    page.keyboard.press("g")
+    # Where the reason was typed, letters are keys again.
+    keys.press("i")
     expect(page.locator(TITLE)).to_contain_text("flagged")
-    expect(page.locator("[data-testid=progress]")).to_have_text("1 of 3 done, 1 skipped, 1 flagged")
+    expect(page.locator(PROGRESS)).to_have_text("1 of 3 done, 1 skipped, 1 flagged")
     drag(page, LAYER, (10, 10), (50, 60))
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("[data-testid=progress]")).to_have_text("2 of 3 done, 1 skipped, 1 flagged")
-    stored = sorted(store.list_corrections(), key=lambda it: it.question, reverse=True)
+    keys.press("Control+Enter")
+    expect(page.locator(PROGRESS)).to_have_text("2 of 3 done, 1 skipped, 1 flagged")
+    stored = sorted(work_store.list_corrections(), key=lambda it: it.question, reverse=True)
     assert [it.state for it in stored] == ["submitted", "skipped", "submitted"]
     assert [it.annotator for it in stored] == ["Ada"] * 3
     assert stored[0].regions[0].box_xyxy == (20, 30, 120, 130)
-    assert (stored[0].corrected_answer, stored[1].comment, stored[2].flagged) == ("red", "too blurred", True)
+    assert (stored[0].corrected_answer, stored[1].comment) == ("red n", "too blurred")
+    assert [it.flagged for it in stored] == [False, False, True]
 
 
-def test_filters_search_sort_and_pages(url: str, open_page: Callable[..., Page], store: Store) -> None:
+@pytest.mark.browser
+def test_no_key_of_the_list_is_one_of_the_editor(
+    work_url: str, open_page: OpenPage, work_store: Store
+) -> None:
+    work_store.add_item(picture_id=work_store.add_picture(picture(1)).id, question="Last?")
+    work_store.add_item(picture_id=work_store.add_picture(picture(0)).id, question="First?")
+    page = work_list(open_page, work_url)
+    page.locator(CARDS).first.click()
+    expect(page.locator(TITLE)).to_contain_text("First?")
+    drag(page, LAYER, (20, 30), (120, 130))
+    used = page.evaluate(
+        """Object.keys(sayo.workLetters).flatMap((key) => [key, key.toUpperCase()]).filter((key) => {
+            let used = false;
+            const viewer = sayo.viewers['corrections-viewer'];
+            sayo.viewerKey(viewer, { target: viewer.root, key, preventDefault: () => (used = true) });
+            return used;
+        })"""
+    )
+    assert used == []
+    # With the focus on the picture, letters of the editor draw and those of the list move on.
+    page.keyboard.press("p")
+    assert page.evaluate("sayo.viewers['corrections-viewer'].editor.tool.name") == "polygon"
+    page.keyboard.press("s")
+    page.keyboard.press("g")
+    expect(page.locator(TITLE)).not_to_contain_text("flagged")
+    page.keyboard.press("n")
+    expect(page.locator(TITLE)).to_contain_text("Last?")
+    assert work_store.list_corrections() == []
+
+
+@pytest.mark.browser
+def test_filters_search_sort_and_pages(work_url: str, open_page: OpenPage, work_store: Store) -> None:
     for number in range(30):
-        author = "Ada" if number % 2 else "Bo"
-        correct(store, number, author, (10, 10, 60, 60), reward=number / 100 - 0.1, flagged=number == 7)
-    page = work_list(open_page, url)
+        author, box = ("Ada", "Bo")[number % 2 == 0], (10, 10, 60, 60)
+        more = {"model": "other" if number == 9 else "bundled", "family": "colour" if number == 3 else None}
+        correct(work_store, number, author, box, reward=number / 100 - 0.1, flagged=number == 7, **more)
+    page = work_list(open_page, work_url)
     titles = page.locator("#corrections-gallery .sc-title")
     expect(titles.first).to_have_text("Question 29?")
     expect(titles).to_have_count(24)
@@ -136,101 +125,119 @@ def test_filters_search_sort_and_pages(url: str, open_page: Callable[..., Page],
     expect(titles).to_have_count(24)
     choose(page, "corrections-sort", "Looked most wrong first")
     expect(titles.first).to_have_text("Question 0?")
-    page.locator("#corrections-more > button, #corrections-more .label-wrap").first.click()
+    unfold(page, "corrections-more")
     choose(page, "corrections-annotator", "Ada")
     expect(titles).to_have_count(15)
     expect(titles.first).to_have_text("Question 1?")
     below = field(page, "corrections-below")
+    below.fill("low")
+    below.press("Enter")
+    expect(page.locator(".toast-body").last).to_contain_text("a number from -1 to 1")
     below.fill("0")
     below.press("Enter")
     expect(titles).to_have_count(5)
+    choose(page, "corrections-model", "other")
+    expect(titles).to_have_text(["Question 9?"])
+    choose(page, "corrections-model", "Any")
+    choose(page, "corrections-family", "colour")
+    expect(titles).to_have_text(["Question 3?"])
+    choose(page, "corrections-family", "Any")
     choose(page, "corrections-flagged", "Flagged")
     expect(titles).to_have_text(["Question 7?"])
     search = field(page, "corrections-text")
+    search.fill("question CAT 7")
+    search.press("Enter")
+    expect(titles).to_have_text(["Question 7?"])
     search.fill("nowhere")
     search.press("Enter")
     expect(page.locator("#corrections-gallery")).to_contain_text("Nothing in the list is like that")
+    search.fill("")
+    search.press("Enter")
+    choose(page, "corrections-states", "accepted")
+    expect(titles).to_have_count(0)
 
 
-def test_review_with_a_comment_and_agreement(url: str, open_page: Callable[..., Page], store: Store) -> None:
-    correct(store, 1, "Ada", (0, 0, 100, 100))
-    correct(store, 1, "Bo", (0, 0, 100, 50), corrected_answer="dog")
-    page = work_list(open_page, url)
-    page.locator(CARDS).first.click()
-    expect(page.locator(TITLE)).to_contain_text("by Bo")
-    people = page.locator("#corrections-people")
-    expect(people).to_contain_text("Ada and Bo")
-    expect(people).to_contain_text("0.50")
-    expect(people).to_contain_text("0 %")
-    page.keyboard.press("r")
-    page.keyboard.press("Enter")
-    expect(page.locator(".toast-body").last).to_contain_text("what is to be changed")
-    page.keyboard.type(f"too small {HOSTILE}")
-    page.keyboard.press("Enter")
-    expect(page.locator(TITLE)).to_contain_text("by Ada")
-    page.keyboard.press("Escape")
-    page.keyboard.press("y")
-    expect(page.locator("#corrections-gallery .sc-badge-accepted")).to_have_count(1)
-    rejected = page.locator(CARDS).filter(has_text="sent back")
-    expect(rejected).to_contain_text(f"too small {HOSTILE}")
-    rejected.click()
-    expect(page.locator(TITLE)).to_contain_text(f"too small {HOSTILE}")
-    page.locator("#corrections-history-box button").first.click()
-    expect(page.locator("#corrections-history")).to_contain_text(f"too small {HOSTILE}")
-    drag(page, LAYER, (0, 60), (100, 100))
-    page.locator("#corrections-save").click()
-    expect(page.locator(TITLE)).to_contain_text("to review")
-    page.locator("#agreement button").first.click()
-    page.locator("#agreement-button").click()
-    expect(page.locator("#agreement-table")).to_contain_text("0.90")
+@pytest.mark.browser
+def test_an_item_with_a_known_answer(work_url: str, open_page: OpenPage, work_store: Store) -> None:
+    one = work_store.add_picture(picture(0)).id
+    work_store.add_item(picture_id=one, question="What is it?", answer=HOSTILE)
+    page = work_list(open_page, work_url)
+    card = page.locator(CARDS)
+    expect(card).to_contain_text(f"Known answer: {HOSTILE}")
+    expect(card).to_contain_text("to do")
+    card.click()
+    expect(page.locator(TITLE)).to_contain_text(f"Known answer {HOSTILE}")
+    expect(field(page, "corrections-answer")).to_have_value(HOSTILE)
+    expect(page.locator("#corrections-delete")).to_have_count(0)
+    expect(page.locator("#corrections-accept")).to_have_count(0)
+    drag(page, LAYER, (20, 30), (120, 130))
+    page.locator("#corrections-submit").click()
+    expect(page.locator(PROGRESS)).to_have_text("1 of 1 done")
+    [stored] = work_store.list_corrections()
+    assert (stored.corrected_answer, stored.regions[0].box_xyxy) == (HOSTILE, (20, 30, 120, 130))
 
 
-def test_import_and_undo_then_export_and_import_again(
-    url: str, open_page: Callable[..., Page], store: Store, tmp_path: Path
-) -> None:
-    page = work_list(open_page, url)
-    page.locator("#import button").first.click()
-    choose(page, "import-format", "Label Studio")
-    upload = page.locator("#import-upload input, input#import-upload, input[type=file]").last
-    upload.set_input_files(questions_zip(tmp_path / "in.zip", HOSTILE, "Second?", HOSTILE.upper()))
-    expect(page.locator("[data-testid=import-taken]")).to_contain_text("3 open questions taken")
-    expect(page.locator(CARDS)).to_have_count(3)
-    expect(page.locator("#corrections-gallery")).to_contain_text(HOSTILE)
-    page.locator("#import-undo").click()
-    expect(page.locator(CARDS)).to_have_count(0)
-    correct(store, 5, "Ada", (10, 10, 60, 60))
-    before = store.list_corrections()[0]
-    page.locator("#data-export button").first.click()
-    with page.expect_download() as download:
-        page.locator("#data-button").click()
-    saved = tmp_path / "out.zip"
-    download.value.save_as(saved)
-    expect(page.locator("[data-testid=exported]")).to_contain_text("1 corrections")
-    store.delete_correction(before.id)
-    choose(page, "import-format", "SAYO Studio")
-    upload.set_input_files(saved)
-    expect(page.locator("[data-testid=import-taken]")).to_contain_text("1 corrections and 0 open")
-    again = store.list_corrections()[0]
-    assert again.id != before.id
-    assert (again.regions, again.corrected_answer, again.annotator) == (before.regions, "cat", "Ada")
+def test_a_page_of_the_list_asks_the_store_no_more_for_more_lines(work_store: Store) -> None:
+    studio = Studio(work_store.settings, work_store)
+
+    def asked() -> int:
+        statements: list[str] = []
+
+        def note(*arguments: object) -> None:
+            statements.append(str(arguments[2]))
+
+        event.listen(Engine, "before_cursor_execute", note)
+        worklist.listed(studio, WorkQuery(), (None,))
+        event.remove(Engine, "before_cursor_execute", note)
+        return len([it for it in statements if it.lstrip().upper().startswith(("SELECT", "WITH"))])
+
+    correct(work_store, 0, "Ada", (10, 10, 60, 60))
+    worklist.listed(studio, WorkQuery(), (None,))
+    few = asked()
+    picture_id = work_store.list_corrections()[0].picture_id
+    for number in range(1, 20):
+        fields = {"model": "", "adapter_id": None, "answer_shown": "", "trace_id": None, "regions": []}
+        work_store.add_correction(
+            picture_id=picture_id, question=f"Question {number}?", corrected_answer="cat", **fields
+        )
+    worklist.listed(studio, WorkQuery(), (None,))
+    assert asked() == few
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+@pytest.mark.browser
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390), ("light", 390)])
 def test_it_is_seen_whole(
-    url: str, open_page: Callable[..., Page], store: Store, scheme: str, width: int
+    work_url: str, open_page: OpenPage, work_store: Store, scheme: str, width: int
 ) -> None:
     states = ["submitted", "draft", "skipped"]
     for number in range(6):
-        state = states[number % 3]
-        correct(store, number, "Ada", (40, 50, 160, 170), state=state, comment="blurred", reward=-0.2)
-    correct(store, 0, "Bo", (50, 60, 150, 180))
-    store.add_item(picture_id=store.add_picture(picture(9)).id, question="What is left of the dog?")
-    page = work_list(open_page, url, color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 900})
+        more = {"state": states[number % 3], "comment": "blurred", "reward": -0.2}
+        correct(work_store, number, "Ada", (40, 50, 160, 170), **more)
+    correct(work_store, 0, "Bo", (50, 60, 150, 180))
+    one = work_store.add_picture(picture(9)).id
+    work_store.add_item(picture_id=one, question="What is left of the dog?", answer="a bone")
+    page = work_list(open_page, work_url, color_scheme=scheme, width=width)
+    expect(page.locator(CARDS)).to_have_count(8)
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"worklist-list-{scheme}-{width}.png", full_page=True)
+    unfold(page, "corrections-more")
+    page.locator("#corrections-keys summary").click()
     page.locator(CARDS).nth(1).click()
     expect(page.locator(TITLE)).to_contain_text("by Bo")
-    page.locator("#import button").first.click()
-    page.locator("#corrections-keys summary").click()
-    SCREENSHOTS.mkdir(exist_ok=True)
+    expect(page.locator(f"{CARDS}.is-active")).to_be_visible()
+    for name in ("corrections-history-box", "import", "data-export"):
+        unfold(page, name)
+    expect(page.locator("#data-button")).to_be_visible()
     page.screenshot(path=SCREENSHOTS / f"worklist-{scheme}-{width}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # What there is to press lies within the page.
+    out = page.evaluate(
+        """(width) => [...document.querySelectorAll("#tab-corrections button, #tab-corrections textarea")]
+            .filter((it) => it.offsetParent && !it.closest(".sc-lane") && !it.closest(".plain-scroll"))
+            .filter((it) => it.getBoundingClientRect().right > width || it.getBoundingClientRect().left < 0)
+            .map((it) => it.id || it.textContent)""",
+        width,
+    )
+    assert out == []
+    drag(page, LAYER, (200, 20), (300, 100))
+    assert boxes(page)[-1] == [200, 20, 300, 100]

@@ -35,7 +35,7 @@ def test_in_out_and_undone(
     )
     assert store.count_corrections() == 0
     main(["imports"])
-    assert capsys.readouterr().out.endswith("1 corrections, undone\n")
+    assert capsys.readouterr().out.endswith("1 corrections, 0 questions, undone\n")
 
 
 def test_the_grid_is_given_by_flags(store: Store, folder: Path, tmp_path: Path) -> None:
@@ -76,4 +76,4 @@ def test_formats_that_are_read_only_are_not_offered_for_export(capsys: pytest.Ca
     with pytest.raises(SystemExit):
         main(["export", "gqa", "out"])
     assert "invalid choice: 'gqa'" in capsys.readouterr().err
-    assert len(FORMATS) == 7
+    assert len(FORMATS) == 8

@@ -16,7 +16,7 @@ from sayo_app.core.region import Region
 from sayo_app.errors import ImportFileError, NotFoundError, ReadOnlyStoreError, StorageError
 from sayo_app.settings import Settings
 from storage.formats.importer import import_file
-from storage.formats.rows import ReadOptions
+from storage.formats.rows import TODO, ReadOptions
 from storage.store import Store
 from storage.work_records import WorkQuery
 from tests.storage.formats.test_viscot import LINE
@@ -51,6 +51,25 @@ def test_author_and_state_can_be_chosen(store: Store, save: Save, options: ReadO
     import_file(store, "viscot", save([LINE], "x.jsonl"), options, state="draft")
     (made,) = store.list_corrections()
     assert (made.author, made.state) == ("Visual-CoT", "draft")
+
+
+def test_what_is_imported_to_do_keeps_its_answer_and_its_regions(
+    store: Store, save: Save, options: ReadOptions
+) -> None:
+    bare = LINE | {"question": "What is it?", "answer": "a bird", "bboxs": []}
+    again = LINE | {"question": "Known already?", "answer": "yes", "bboxs": []}
+    report = import_file(store, "viscot", save([LINE, bare, again], "x.jsonl"), options, state=TODO)
+    assert (report.corrections, report.questions) == (1, 2)
+    (drawn,) = store.list_corrections()
+    assert (drawn.state, drawn.regions) == ("draft", (Region.box(39, 30, 192, 94),))
+    todo = store.list_work(WorkQuery(states=("todo",), text="a bird")).entries
+    assert [(it.question, it.known_answer) for it in todo] == [("What is it?", "a bird")]
+    store.undo_import(report.import_id)
+    assert store.count_work(WorkQuery()) == {}
+    # A question that was there by itself is given its answer, too.
+    item = store.add_item(picture_id=drawn.picture_id, question="What is it?", wanted=0)
+    import_file(store, "viscot", save([bare], "x.jsonl"), options, state=TODO)
+    assert store.get_item(item.id).answer == "a bird"
 
 
 def test_rows_that_are_not_taken_are_told_by_reason(store: Store, save: Save, options: ReadOptions) -> None:

@@ -44,7 +44,7 @@ def packed(path: Path, files: dict[str, bytes | str]) -> Path:
 def test_zip_in_a_folder_of_its_own_with_a_macs_shadow_files(store: Store, tmp_path: Path) -> None:
     files = {"set/tasks.json": TASKS, "set/pictures/a.png": png(), "__MACOSX/set/._tasks.json": "x"}
     report = import_upload(
-        store, "labelstudio", packed(tmp_path / "a.zip", files), ReadOptions(store.settings)
+        store, "labelstudio", [packed(tmp_path / "a.zip", files)], ReadOptions(store.settings)
     )
     assert (report.corrections, report.questions) == (0, 1)
     assert store.count_work(WorkQuery()) == {"todo": 1}
@@ -85,17 +85,17 @@ def test_bomb_many_files_and_what_is_no_zip_are_refused(store: Store, tmp_path: 
     for content in (b"PK\x03\x04 cut short", b"", bomb.read_bytes()[:-40]):
         (tmp_path / "no.zip").write_bytes(content)
         with pytest.raises(ImportFileError, match="no ZIP"):
-            import_upload(store, "jsonl", tmp_path / "no.zip", ReadOptions(settings))
+            import_upload(store, "jsonl", [tmp_path / "no.zip"], ReadOptions(settings))
     assert store.list_imports() == []
 
 
 def test_which_file_is_meant_is_told_or_asked(store: Store, tmp_path: Path) -> None:
     two = {"one.json": TASKS, "two.json": TASKS, "pictures/a.png": png()}
     with pytest.raises(ImportFileError, match=r"one\.json"):
-        import_upload(store, "labelstudio", packed(tmp_path / "two.zip", two), ReadOptions(store.settings))
+        import_upload(store, "labelstudio", [packed(tmp_path / "two.zip", two)], ReadOptions(store.settings))
     named = {"label_studio.json": TASKS, "notes.json": "{}", "pictures/a.png": png()}
     taken = import_upload(
-        store, "labelstudio", packed(tmp_path / "named.zip", named), ReadOptions(store.settings)
+        store, "labelstudio", [packed(tmp_path / "named.zip", named)], ReadOptions(store.settings)
     )
     assert taken.questions == 1
 
@@ -109,5 +109,34 @@ def test_gqa_finds_its_second_file(store: Store, tmp_path: Path) -> None:
         "sceneGraphs.json": json.dumps(graph),
         "pictures/a.png": png(),
     }
-    taken = import_upload(store, "gqa", packed(tmp_path / "gqa.zip", files), ReadOptions(store.settings))
+    taken = import_upload(store, "gqa", [packed(tmp_path / "gqa.zip", files)], ReadOptions(store.settings))
     assert (taken.corrections, taken.skipped) == (1, ())
+
+
+def test_several_files_are_taken_together(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    tasks, red = tmp_path / "one" / "tasks.json", tmp_path / "two" / "a.png"
+    tasks.write_text(TASKS)
+    red.write_bytes(png())
+    options = ReadOptions(store.settings)
+    assert import_upload(store, "labelstudio", [tasks, red], options).questions == 1
+    twin = tmp_path / "one" / "a.png"
+    twin.write_bytes(png())
+    with pytest.raises(ImportFileError, match=r"'a\.png' twice"):
+        import_upload(store, "pictures", [red, twin], options)
+    small = dataclasses.replace(store.settings, max_import_bytes=50)
+    with Store(small) as other, pytest.raises(ImportFileError, match=r"at most 0\.0 MB"):
+        import_upload(other, "pictures", [red, tasks], options)
+    assert len(store.list_imports()) == 1
+
+
+def test_a_zip_of_pictures_is_named_by_itself(store: Store, tmp_path: Path) -> None:
+    taken = import_upload(
+        store, "pictures", [packed(tmp_path / "trip.zip", {"x/a.png": png()})], ReadOptions(store.settings)
+    )
+    assert (taken.questions, store.list_imports()[0].source) == (1, "trip")
+    with pytest.raises(ImportFileError, match="Nothing was imported"):
+        import_upload(
+            store, "pictures", [packed(tmp_path / "...zip", {"a.png": png()})], ReadOptions(store.settings)
+        )
