@@ -17,6 +17,7 @@ from sayo_app.settings import Settings
 from sayo_app.ui.answers import Answered, draft_name
 from sayo_app.ui.correct import save_correction
 from sayo_app.ui.drafts import discard_drafts, draft_reply
+from sayo_app.ui.item import item_value, opened_item, submit
 from sayo_app.ui.studio import Session, Studio
 from storage.records import CorrectionRecord
 from storage.store import Store
@@ -126,6 +127,20 @@ def test_a_stored_correction_has_drafts_of_its_own(
     found = draft_reply(studio, Session(), event(shown=f"correction-{stored.id}-8"))
     assert found["content"]["regions"] == [BOX]
     discard_drafts(studio.store, session, stored, stored.id)
+    assert "content" not in draft_reply(studio, session, event(shown=shown))
+
+
+def test_an_item_of_the_work_list_has_the_draft_of_its_question(
+    studio: Studio, session: Session, stored: CorrectionRecord
+) -> None:
+    shown = f"item-{stored.item_id}-0f"
+    assert draft_reply(studio, session, event("save", shown))["version"] == 1
+    asked = answered(Session(), "answer-3", shade=255)
+    assert draft_reply(studio, asked, event(shown="answer-3"))["content"]["regions"] == [BOX]
+    opened = opened_item(1, stored.item_id)
+    assert item_value(studio, session.answers, opened)["draft"] == asked.answers.find("answer-3").draft
+    boxes = json.dumps({"id": opened.view, "regions": [BOX]})
+    submit(studio, session, opened, boxes, "", "")
     assert "content" not in draft_reply(studio, session, event(shown=shown))
 
 
