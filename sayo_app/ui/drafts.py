@@ -63,6 +63,9 @@ def draft_reply(studio: Studio, session: Session, event: Any) -> dict[str, Any]:
             return reply if found is None else reply | _told(found)
         if studio.store.read_only:
             return reply | {"off": _READ_ONLY}
+        if any(event.id == view or event.id.startswith(f"{view}-") for view in session.settled):
+            # The last keys before a submission arrive after it.
+            return reply | {"version": int(event.version)}
         return reply | _kept(studio.store, session, drawn, author, event)
     except SayoError as error:
         return reply | {"off": str(error)}

@@ -17,6 +17,7 @@ from sayo_app.ui.streaming import streamed
 from sayo_app.ui.studio import Session, Studio, fitted
 from sayo_app.ui.viewer import answer_value, picture_value
 from storage.records import CorrectionRecord
+from storage.store import Store
 from storage.work_records import WorkEntry
 
 _OTHER_MODEL = "Another model gave this answer: start the app with that one."
@@ -168,7 +169,7 @@ def submit(
             more = {"state": "submitted"} | more
         more["expected_revision"] = opened.revision
         saved = save_changes(studio, record, boxes, answer, author, **more)
-        discard_drafts(store, session, saved, record.id)
+        _settle(store, session, opened, saved)
         return saved
     state = _state(opened, boxes)
     item = store.get_item(opened.item_id)
@@ -189,8 +190,13 @@ def submit(
         item_id=item.id,
         **more,
     )
-    discard_drafts(store, session, saved)
+    _settle(store, session, opened, saved)
     return saved
+
+
+def _settle(store: Store, session: Session, opened: Opened, saved: CorrectionRecord) -> None:
+    session.settled.add(opened.view)
+    discard_drafts(store, session, saved, opened.correction_id)
 
 
 def save_changes(

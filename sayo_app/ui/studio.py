@@ -49,6 +49,8 @@ class Session:
         current: id of the answer that Ask shows.
         saved_id: the correction that this answer was stored as.
         drafted: (work item, author, correction that is changed) of the drafts that this tab keeps.
+        settled: views of the work list whose drawing was stored as a correction: what the page still
+            sends of them is no draft any more.
         stopping: a person pressed Stop.
         work_view: how the ids of what the work list's viewer shows begin.
     """
@@ -60,6 +62,7 @@ class Session:
     suggestions: set[str] = field(default_factory=set)
     saved_id: int | None = None
     drafted: set[tuple[int, str, int | None]] = field(default_factory=set)
+    settled: set[str] = field(default_factory=set)
     stopping: bool = False
     work_view: str = ""
 
