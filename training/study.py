@@ -207,7 +207,7 @@ def study_report(options: argparse.Namespace) -> dict[str, Any]:
 def run_study(
     settings: Settings, plan: Plan, arms: Sequence[str], seeds: int, results: Path
 ) -> list[dict[str, Any]]:
-    """Every arm and seed that is not in the results yet; returns all that are in it then."""
+    """Every arm and seed that is not in the results yet; returns all of them, arm by arm."""
     for seed in range(seeds):
         data, mistakes = None, _mistakes(settings, plan, seed, results)
         for name in arms:
@@ -216,8 +216,8 @@ def run_study(
                 continue
             data = data or study_data(mistakes, seed, plan.held_out, plan.others)
             _append(results, {"key": key, **measure(settings, plan, ARMS[name], seed, data)})
-    wanted = {_key(plan, name, seed) for name in arms for seed in range(seeds)}
-    return [one for one in _read(results) if one["key"] in wanted]
+    found = {one["key"]: one for one in _read(results)}
+    return [found[_key(plan, name, seed)] for name in arms for seed in range(seeds)]
 
 
 def measure(settings: Settings, plan: Plan, arm: Arm, seed: int, data: StudyData) -> dict[str, Any]:
