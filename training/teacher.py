@@ -67,10 +67,13 @@ def mixed(plain: Completions, steered: Completions, pad: int) -> Completions:
         first, second = group * plain.num_generations, group * steered.num_generations
         texts += plain.texts[first : first + kept]
         texts += steered.texts[second : second + steered.num_generations]
+    mask = joined(plain.mask, steered.mask, False)
+    # The longest plain completion may be one that is not kept: no column is padding alone.
+    longest = int(mask.sum(dim=1).max())
     return replace(
         plain,
-        ids=joined(plain.ids, steered.ids, pad),
-        mask=joined(plain.mask, steered.mask, False),
+        ids=joined(plain.ids, steered.ids, pad)[:, :longest],
+        mask=mask[:, :longest],
         texts=tuple(texts),
     )
 

@@ -206,6 +206,10 @@ def test_an_outline_encloses_something_where_a_fine_lattice_finds_it(points: lis
         Region.polygon(points * 2).fitted(WH)
 
 
+def test_a_side_too_flat_to_have_a_slope_encloses_nothing() -> None:
+    assert not encloses([(0.0, 0.0), (0.0, 0.0), (1.0, 5e-324)])
+
+
 @given(polygons)
 def test_clipping_changes_no_pixel_of_the_picture(points: list[tuple[float, float]]) -> None:
     region = Region.polygon(points)

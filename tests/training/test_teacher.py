@@ -51,6 +51,9 @@ def test_a_mixed_group_ends_in_its_steered_completions():
     assert found.ids.tolist() == [[1, 1, 0], [7, 7, 7], [3, 3, 0], [8, 8, 0]]
     assert found.mask.sum(dim=1).tolist() == [2, 3, 2, 2]
     assert found.texts == ("1", "7", "3", "8") and found.num_generations == 2
+    # The longest is the plain one that makes room: nobody needs its last column.
+    short = teacher.mixed(made([[1, 0, 0], [2, 2, 2]], 2), made([[7, 7]], 1), pad=0)
+    assert short.ids.tolist() == [[1, 0], [7, 7]] and short.mask.shape == (2, 2)
 
 
 def test_distance_by_hand():

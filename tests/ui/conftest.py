@@ -71,7 +71,15 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         context = contexts[-1] if beside is None else beside.context
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
+        page.on(
+            "pageerror",
+            # Gradio fetches parts of itself when they are first shown, which fails without a server.
+            lambda error: (
+                None
+                if loses_server and "dynamically imported module" in str(error)
+                else troubles.append(f"page error: {error}")
+            ),
+        )
         if not loses_server:  # which the browser and Gradio write to the console
             page.on(
                 "console", lambda it: troubles.append(f"console: {it.text}") if it.type == "error" else None

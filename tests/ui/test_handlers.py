@@ -15,7 +15,7 @@ from PIL import Image
 from sayo_app.core.region import Region
 from sayo_app.errors import CorrectionError, PictureError, QuestionError, RegionError, SayoError
 from sayo_app.settings import Settings
-from sayo_app.ui import handlers, retrain, run_view
+from sayo_app.ui import handlers, run_view
 from sayo_app.ui.answers import Answered
 from sayo_app.ui.charts import token_chart, training_chart
 from sayo_app.ui.correct import save_correction
@@ -223,13 +223,6 @@ def test_status_of_a_run(studio: Studio, tmp_path: Path) -> None:
     assert "Being cancelled" in run_view._status(
         studio, run_record(tmp_path, cancel_requested_at=now), events
     )
-
-
-def test_emptied_fields_of_a_run_mean_their_defaults(studio: Studio) -> None:
-    config = retrain._config(studio, "sayo", 5, 0, None, 4, 2, None, None, None)
-    assert config == RunConfig(reward="sayo", steps=5, num_generations=4, prompts_per_step=2)
-    with pytest.raises(SayoError, match="learning_rate"):
-        retrain._config(studio, "sayo", 5, 0, "", 4, 2, -1.0, 0.0, 0)
 
 
 def test_too_few_corrections_says_how_many(studio: Studio) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import gradio as gr
 import pytest
@@ -25,7 +26,9 @@ async def laid_out(defaults: RunConfig) -> dict[str, gr.components.Component]:
 @pytest.mark.parametrize("model", ["bundled", "some/model"])
 def test_the_page_has_every_option_and_shows_its_default(model: str) -> None:
     defaults = RunConfig.for_model(model)
-    fields = asyncio.run(laid_out(defaults))
+    # A thread of its own: where browser tests ran before, this one has a running event loop.
+    with ThreadPoolExecutor(1) as thread:
+        fields = thread.submit(lambda: asyncio.run(laid_out(defaults))).result()
     assert set(fields) | ELSEWHERE == set(defaults.to_dict()) and not set(fields) & ELSEWHERE
     assert config_of(defaults, {name: field.value for name, field in fields.items()}) == defaults
     assert all(knob.info.endswith(".") for knob in ADVANCED)
