@@ -16,7 +16,7 @@ MAX_SIDE = 1_000_000
 _MOST_STRIPS = 256
 _STRIPS_AT_ONCE = 8
 _ALONG = 0.381966  # of a strip's height
-_LEVEL = 1e-200
+_LEVEL = 1e-200  # pixels; a side less high than this has no slope that a number can hold
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -121,10 +121,10 @@ def encloses(points_xy: Sequence[Point]) -> bool:
     strips = np.argsort(heights[:-1] - heights[1:])[:_MOST_STRIPS]  # the tallest first
     levels = (heights[:-1] + _ALONG * np.diff(heights))[strips]
     apart = 1e-9 * float(np.ptp(points, axis=0).max())
+    inclined = np.abs(by - ay) > _LEVEL
     for at in (levels[i : i + _STRIPS_AT_ONCE] for i in range(0, len(levels), _STRIPS_AT_ONCE)):
-        spans = (np.minimum(ay, by)[:, None] <= at) & (at < np.maximum(ay, by)[:, None])
-        # A side flatter than the smallest number that divides well counts as level: it spans no pixel.
-        steep = np.divide(bx - ax, by - ay, out=np.zeros(len(ax)), where=np.abs(by - ay) > _LEVEL)
+        spans = (np.minimum(ay, by)[:, None] <= at) & (at < np.maximum(ay, by)[:, None]) & inclined[:, None]
+        steep = np.divide(bx - ax, by - ay, out=np.zeros(len(ax)), where=inclined)
         crossed = ax[:, None] + (at - ay[:, None]) * steep[:, None]
         # Every level is crossed an even number of times; what does not cross goes last, in pairs apart by 0.
         ordered = np.sort(np.where(spans, crossed, np.finfo(float).max), axis=0)
