@@ -27,9 +27,13 @@
     if (state.conflict) return; // nothing is written until the person has chosen
     state.note = "Saving the draft …";
     state.lost = inBrowser ? "The server does not reply. This browser keeps what you draw." : "The server does not reply, and this browser has no room to keep what you draw.";
+    state.key = viewer.value.draft.key;
+    const { id } = viewer.value;
+    const last = content(viewer);
     state.timer = setTimeout(() => {
       state.timer = null;
-      send(viewer);
+      if (viewer.value.id === id) send(viewer);
+      else ask(viewer, "save", { id, version: state.version, content: last }); // something else is shown by now
     }, PAUSE_MS);
     fill(viewer);
   };
@@ -55,6 +59,7 @@
 
   const send = (viewer) => {
     const state = stateOf(viewer);
+    const { id } = viewer.value;
     ask(viewer, "save", { version: state.version, content: content(viewer) });
     state.open = (state.open || 0) + 1;
     clearTimeout(state.again);
@@ -62,12 +67,13 @@
       state.open = 0;
       state.note = state.lost;
       fill(viewer);
-      if (viewer.root.isConnected) send(viewer);
+      if (viewer.root.isConnected && viewer.value.id === id) send(viewer);
     }, AGAIN_MS);
   };
 
   sayo.showDraft = (viewer, reply) => {
-    if (!reply || reply.id !== viewer.value.id) return;
+    if (!reply) return;
+    if (reply.id !== viewer.value.id) return leftBehind(reply);
     const state = stateOf(viewer);
     if (reply.op !== "load") state.open = Math.max((state.open || 0) - 1, 0);
     if (!state.open) clearTimeout(state.again);
@@ -85,6 +91,14 @@
       }
     }
     fill(viewer);
+  };
+
+  /* The last edit of what is no longer shown has arrived: as a draft, or in the correction that it became. */
+  const leftBehind = (reply) => {
+    const state = states[reply.id];
+    if (reply.op !== "save" || reply.conflict || reply.off || !state?.key || state.timer) return;
+    clearTimeout(state.again);
+    forget(...kept.of(state.key).filter((it) => it.tab === kept.tab));
   };
 
   /* What the server has, and what this browser kept: a copy that was made from the server's goes before it. */

@@ -199,6 +199,31 @@ def test_what_is_drawn_without_a_server_outlives_the_tab(server: Server, tab: Ca
     assert boxes(later) == [BOX]
 
 
+def test_the_last_edit_before_something_else_is_shown_is_kept_for_what_it_was_made_on(
+    server: Server, tab: Callable[[], Page]
+) -> None:
+    store = server.studio.store
+    first = store.get_correction(server.correction_id)
+    other = store.add_correction(
+        picture_id=first.picture_id,
+        question="And there?",
+        model="bundled",
+        adapter_id=None,
+        answer_shown="red",
+        trace_id=None,
+        regions=first.regions,
+        corrected_answer="blue",
+    )
+    page = opened(tab(), server)
+    following = correction_value(server.studio, Answers(), other)
+    drag(page, LAYER, (80, 20), (120, 70))
+    page.evaluate("(value) => setProp('value', value)", following)
+    page.wait_for_function("sayo.kept.all().length === 0")
+    (draft,) = store.list_drafts("Ada")
+    assert draft.revises == first.id
+    assert [it["box_xyxy"] for it in draft.content["regions"]] == [BOX, [80, 20, 120, 70]]
+
+
 def test_what_is_drawn_is_sent_when_the_server_is_back(server: Server, tab: Callable[[], Page]) -> None:
     page = opened(tab(), server)
     server.lost = True
