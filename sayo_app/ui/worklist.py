@@ -112,7 +112,7 @@ def lay_out() -> Listing:
         )
     filters = Filters(text, states, sort, *_lay_out_more(), *_lay_out_boxes(), author)
     count = gr.Markdown("", elem_classes="hint", elem_id="corrections-count")
-    gallery = cards("corrections-gallery", cards_value([], _EMPTY))
+    gallery = cards("corrections-gallery", cards_value([], ""))
     with gr.Row(elem_classes="tight"):
         newer = gr.Button("‹ Page before", size="sm", elem_id="corrections-newer", scale=0, min_width=130)
         older = gr.Button("Page after ›", size="sm", elem_id="corrections-older", scale=0, min_width=130)

@@ -28,6 +28,7 @@ OpenPage = Callable[..., Page]
 
 
 def signed(page: Page, name: str) -> None:
+    expect(page.locator(CARDS).first).to_be_visible()
     author = field(page, "corrections-author")
     author.fill(name)
     author.press("Escape")

@@ -45,7 +45,7 @@ def work_list(open_page: Callable[..., Page], url: str, **options: Any) -> Page:
     else:  # the last tabs lie in a menu
         page.get_by_role("button", name="More tabs").click()
         page.locator(".overflow-dropdown button", has_text="Corrections").click()
-    page.locator("#corrections-gallery .sc").wait_for()
+    page.locator("#corrections-gallery :is(.sc-card, .sc-empty)").first.wait_for()
     return page
 
 
