@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = Settings.from_environment(**vars(parse(arguments)))
         write_only_into(settings.data_dir)
         from sayo_app.ui.page import serve
-        from sayo_app.ui.studio import Studio
+        from sayo_app.ui.shared.studio import Studio
         from storage.store import Store
 
         page, url = serve(Studio(settings, Store(settings)))

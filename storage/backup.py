@@ -14,8 +14,8 @@ from pathlib import Path
 from sqlalchemy import Connection, func, insert, inspect, select
 
 from sayo_app.errors import StorageError
-from storage.files import file_error, replacing
-from storage.models import Base
+from storage.base.file_errors import file_error, replacing
+from storage.base.models import Base
 from storage.store import Store
 
 _DATABASE = "studio.db"

@@ -21,12 +21,12 @@ import numpy as np
 from PIL import Image
 from sqlalchemy import NullPool, create_engine, func, insert, make_url, select
 
-from sayo_app.core.region import Region
+from sayo_app.core.geometry.region import Region
 from sayo_app.settings import Settings
-from storage.entries import NO_REWARD
-from storage.models import Correction, CorrectionRevision, WorkEntry, WorkItem, now
+from storage.base.models import Correction, CorrectionRevision, WorkEntry, WorkItem, now
 from storage.store import Store
-from storage.work_records import WorkQuery
+from storage.work.entries import NO_REWARD
+from storage.work.work_records import WorkQuery
 
 SERVER_VARIABLE = "SAYO_TEST_DATABASE_URL"
 PAGE = "page: "

@@ -12,10 +12,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from sayo_app.errors import NotFoundError, SayoError
-from storage.entries import correction_entry, newest_revision, refresh_item
-from storage.files import UNDER_WAY
-from storage.models import Correction, CorrectionRevision, Picture, WorkEntry, WorkItem
+from storage.base.file_errors import UNDER_WAY
+from storage.base.models import Correction, CorrectionRevision, Picture, WorkEntry, WorkItem
 from storage.store import Store
+from storage.work.entries import correction_entry, newest_revision, refresh_item
 
 ASIDE = "set-aside"
 # A file is written before its row: a young one may only be waiting for it.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sayo_app.core.questions import make_question
-from sayo_app.core.region import Region
-from storage.records import CorrectionRecord
+from sayo_app.core.geometry.region import Region
+from sayo_app.core.scenes.questions import make_question
+from storage.base.records import CorrectionRecord
 from storage.store import Store
 
 AUTHOR = "scene generator"

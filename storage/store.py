@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from storage.adapters import AdapterStore
-from storage.imports import ImportStore
-from storage.runs import RunStore
+from storage.runs.adapter_store import AdapterStore
+from storage.runs.run_store import RunStore
+from storage.work.imports import ImportStore
 
 
 class Store(ImportStore, AdapterStore, RunStore):
     """Pictures, traces, work items, corrections, adapters and runs in one data folder and database.
 
-    Opening it makes or migrates the database. See `storage.database.Database` for what opening can raise.
+    Opening it makes or migrates the database; `storage.base.database.Database` says what that can raise.
     """
 
     def __enter__(self) -> Store:

@@ -39,8 +39,8 @@ from transformers.models.smolvlm import SmolVLMConfig
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
 from tests.tiny import build_config, trained_tokenizer
-from training.bundled import CHAT_TEMPLATE
-from training.bundled import SPECIAL_TOKENS as QWEN_TOKENS
+from training.bundled.architecture import CHAT_TEMPLATE
+from training.bundled.architecture import SPECIAL_TOKENS as QWEN_TOKENS
 
 HIDDEN = 64
 TEXT: dict[str, Any] = {

@@ -13,12 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from sayo_app.core.questions import HELD_OUT_SEED
+from sayo_app.core.scenes.questions import HELD_OUT_SEED
+from sayo_app.jobs.control import reconcile, start_run
 from sayo_app.jobs.progress import read_progress
-from sayo_app.jobs.runs import reconcile, start_run
 from sayo_app.settings import Settings
+from storage.base.records import RunConfig
 from storage.generated import add_generated_corrections
-from storage.records import RunConfig
 from storage.store import Store
 
 CORRECTIONS = 24

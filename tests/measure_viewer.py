@@ -20,13 +20,20 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from sayo_app.core.grid import ImageGrid
-from sayo_app.core.offline import offline_page
-from sayo_app.core.region import Region
-from sayo_app.core.trace import AttentionTrace
-from sayo_app.ui.answers import Answered
-from sayo_app.ui.viewer import SCRIPTS, UI_DIR, answer_value, picture_value, script_text, viewer_options
-from sayo_app.ui.views import region_numbers
+from sayo_app.core.attention.trace import AttentionTrace
+from sayo_app.core.geometry.grid import ImageGrid
+from sayo_app.core.geometry.region import Region
+from sayo_app.core.rendering.offline_page import offline_page
+from sayo_app.ui.shared.answers import Answered
+from sayo_app.ui.viewer.component import (
+    SCRIPTS,
+    UI_DIR,
+    answer_value,
+    picture_value,
+    script_text,
+    viewer_options,
+)
+from sayo_app.ui.viewer.payload import region_numbers
 from tests.measure_start import FLAGS
 from tests.ui.driving import make_trace
 

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from training.bundled import CHAT_TEMPLATE, SPECIAL_TOKENS
+from training.bundled.architecture import CHAT_TEMPLATE, SPECIAL_TOKENS
 
 PIXELS_PER_TOKEN = 16
 EOS, PAD = "<|im_end|>", "<|endoftext|>"

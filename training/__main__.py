@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sayo_app.errors import SayoError
 from sayo_app.settings import BUNDLED, Settings
-from training.progress import Cancelled, StopSignal
+from training.state.progress_log import Cancelled, StopSignal
 
 # What a shell reports of a process that SIGTERM ended.
 EXIT_CANCELLED = 143
@@ -82,14 +82,14 @@ def _parser(wanted: list[str]) -> argparse.ArgumentParser:
         "bench", help="seconds a step and memory, beside trl's trainer on the same work"
     )
     if wanted == ["bench"]:
-        from training.bench import add_arguments as add_bench_arguments
+        from training.bench.step_cost import add_arguments as add_bench_arguments
 
         add_bench_arguments(bench)
     bench.set_defaults(run=_bench)
 
     pretrain = commands.add_parser("pretrain", help="make the bundled model")
     if wanted == ["pretrain"]:
-        from training.pretrain import add_arguments, run
+        from training.bundled.pretrain import add_arguments, run
 
         add_arguments(pretrain)
         pretrain.set_defaults(run=run)
@@ -100,8 +100,8 @@ def _train(options: argparse.Namespace) -> None:
     stop = StopSignal()
     stop.install()
     from storage.store import Store
-    from training.job import logged, run_job, submit
-    from training.recipe import read_recipe
+    from training.run.job import logged, run_job, submit
+    from training.run.recipe import read_recipe
 
     settings = Settings.from_environment(data_dir=options.data_dir, device=options.device)
     if options.config:
@@ -119,10 +119,10 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from sayo_app.core.scenes import KINDS
-    from sayo_app.mllm.loading import load_model
-    from training.card import model_card
-    from training.evaluate import evaluate_scenes, table
+    from sayo_app.core.scenes.scene import KINDS
+    from sayo_app.mllm.models.loading import load_model
+    from training.bundled.model_card import model_card
+    from training.rl.judging import evaluate_scenes, table
 
     settings = Settings.from_environment(model=options.model, device=options.device)
     loaded = load_model(settings)
@@ -136,8 +136,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _study(options: argparse.Namespace) -> None:
-    from training.study import study_report
-    from training.study_table import text
+    from training.study.study import study_report
+    from training.study.table import text
 
     report = study_report(options)
     if options.out:
@@ -146,7 +146,7 @@ def _study(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from training.bench import bench, one, table
+    from training.bench.step_cost import bench, one, table
 
     if options.one:
         print(json.dumps(one(options, options.one)))

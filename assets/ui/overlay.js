@@ -1,7 +1,7 @@
 /* Attention maps drawn in the browser: the server sends the maps of an answer once, a byte an image token. */
 (() => {
   const sayo = (window.sayo ??= {});
-  const PAINT_SIDE = 512; // as in sayo_app/core/grid.py
+  const PAINT_SIDE = 512; // as in sayo_app/core/geometry/grid.py
   const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
   /* Where the image tokens of one picture lie. grid: {grid_hw} or {cells_xyxy}, in pixels of the picture. */
@@ -99,7 +99,7 @@
     }
   };
 
-  // As in sayo_app/core/overlay.py: where the map is 0 a thin dark veil, so that bright pictures do not swallow it.
+  // As in sayo_app/core/rendering/overlay.py: where the map is 0 a thin dark veil, so that bright pictures do not swallow it.
   const VEIL = 0.3;
   // 32-bit colours, one a value and strength.
   let table = { strength: -1, colours: null };

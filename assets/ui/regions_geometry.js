@@ -2,7 +2,7 @@
  *
  * A region is {kind, box_xyxy, points_xy, label, step, look} and for a brush also rle = {size: [height, width],
  * counts}: COCO's run lengths, read column by column, unset pixels first. A mask is a byte a pixel, row by row.
- * As in sayo_app/core/region.py: a pixel belongs to a region that holds its centre, polygons by the even-odd rule.
+ * As in sayo_app/core/geometry/region.py: a pixel belongs to a region that holds its centre, polygons by the even-odd rule.
  */
 (() => {
   const sayo = (window.sayo ??= {});
@@ -19,7 +19,7 @@
   const polygon = (points_xy, fields) => withPoints({ ...plain, ...fields, kind: "polygon" }, points_xy);
 
   /* Does anything lie inside by the even-odd rule? Not where all corners lie on one line, nor in an outline that
-     is traced twice. As in sayo_app/core/region_raster.py: one level between neighbouring corners' heights tells. */
+     is traced twice. As in sayo_app/core/geometry/raster.py: one level between neighbouring corners' heights tells. */
   const hasArea = (points) => {
     const heights = [...new Set(points.map(([, y]) => y))].sort((a, b) => a - b);
     return heights.slice(1).some((height, i) => {

@@ -1,8 +1,6 @@
 """Start, watch and cancel `python -m training` as a process of its own."""
 
-from sayo_app.jobs.keeper import keep_queue
-from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds, without_redone
-from sayo_app.jobs.runs import (
+from sayo_app.jobs.control import (
     MIN_CORRECTED_PICTURES,
     Enough,
     cancel_run,
@@ -13,6 +11,8 @@ from sayo_app.jobs.runs import (
     start_run,
     training_command,
 )
+from sayo_app.jobs.keeper import keep_queue
+from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds, without_redone
 
 __all__ = [
     "MIN_CORRECTED_PICTURES",

@@ -6,7 +6,7 @@ import logging
 import threading
 
 from sayo_app.errors import SayoError
-from sayo_app.jobs.runs import Command, start_next, training_command
+from sayo_app.jobs.control import Command, start_next, training_command
 from sayo_app.settings import Settings
 from storage.store import Store
 

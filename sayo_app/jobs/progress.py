@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from storage.records import RunRecord
+from storage.base.records import RunRecord
 
 _TAIL_BYTES = 64 * 1024
 _RECENT_STEPS = 5

@@ -25,16 +25,22 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from sayo_app.core.questions import FAMILIES, HELD_OUT_SEED, SceneQuestion, answers_match, make_question
-from sayo_app.core.region import Region, region_mask
-from sayo_app.core.scenes import Scene
-from sayo_app.core.steps import answer_text
-from sayo_app.mllm.decode import decode, prefill
-from sayo_app.mllm.heads import HeadCase, find_heads, head_effects, top_heads
-from sayo_app.mllm.loading import LoadedModel, load_model
+from sayo_app.core.attention.steps import answer_text
+from sayo_app.core.geometry.region import Region, region_mask
+from sayo_app.core.scenes.questions import (
+    FAMILIES,
+    HELD_OUT_SEED,
+    SceneQuestion,
+    answers_match,
+    make_question,
+)
+from sayo_app.core.scenes.scene import Scene
+from sayo_app.mllm.analysis.heads import HeadCase, find_heads, head_effects, top_heads
+from sayo_app.mllm.answering.decode import decode, prefill
+from sayo_app.mllm.answering.prompt import build_inputs, prompt_text
+from sayo_app.mllm.answering.steer import Found, Steering, save_found, steer_request
 from sayo_app.mllm.machine import machine, versions
-from sayo_app.mllm.prompt import build_inputs, prompt_text
-from sayo_app.mllm.steer import Found, Steering, save_found, steer_request
+from sayo_app.mllm.models.loading import LoadedModel, load_model
 from sayo_app.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -14,11 +14,16 @@ import gradio as gr
 from sayo_app.errors import SayoError
 from sayo_app.jobs.keeper import keep_queue
 from sayo_app.settings import Settings
-from sayo_app.ui import ask, compare, correct, corrections, drafts, retrain
-from sayo_app.ui.handlers import PRIVATE, quiet
-from sayo_app.ui.studio import BASE_LABEL, Session, Studio, model_label
+from sayo_app.ui.ask import tab as ask
+from sayo_app.ui.compare import tab as compare
+from sayo_app.ui.correct import tab as correct
+from sayo_app.ui.retrain import tab as retrain
+from sayo_app.ui.shared.handlers import PRIVATE, quiet
+from sayo_app.ui.shared.studio import BASE_LABEL, Session, Studio, model_label
 from sayo_app.ui.theme import head, theme
-from sayo_app.ui.viewer import viewer
+from sayo_app.ui.viewer import autosave
+from sayo_app.ui.viewer.component import viewer
+from sayo_app.ui.worklist import tab as corrections
 
 TITLE = "SAYO Studio"
 _MASTHEAD = (
@@ -45,7 +50,7 @@ def build_page(studio: Studio) -> gr.Blocks:
             editable=True,
             group="current",
             fields=("correct-answer",),
-            drafts=drafts.CORRECT_FIELDS,
+            drafts=autosave.CORRECT_FIELDS,
             render=False,
         )
         with gr.Tabs(elem_id="tabs"):

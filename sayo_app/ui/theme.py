@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from sayo_app.ui.viewer import UI_DIR
+from sayo_app.ui.viewer.component import UI_DIR
 
 _FONT = tuple(
     gr.themes.Font(name) for name in ("system-ui", "Segoe UI", "Roboto", "Helvetica", "Arial", "sans-serif")

@@ -14,10 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from storage.entries import correction_entry, newest_revision, settle_item, todo_entry
-from storage.formats.checking import Checked
-from storage.items import put_item
-from storage.models import (
+from storage.base.models import (
     Base,
     Correction,
     CorrectionRevision,
@@ -27,6 +24,9 @@ from storage.models import (
     WorkItem,
     now,
 )
+from storage.formats.checking import Checked
+from storage.work.entries import correction_entry, newest_revision, settle_item, todo_entry
+from storage.work.items import put_item
 
 # Well below the number of parameters that any database takes in one statement.
 _AT_ONCE = 500

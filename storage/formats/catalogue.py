@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sayo_app.errors import ImportFileError
-from storage.formats import coco, gqa, label_studio, native, pictures, refocus, sayo, viscot
-from storage.formats.export import Losses
-from storage.formats.rows import ReadOptions, Row, Skipped, WriteOptions
+from storage.formats.common.export_parts import Losses
+from storage.formats.common.rows import ReadOptions, Row, Skipped, WriteOptions
+from storage.formats.kinds import coco, gqa, label_studio, native, pictures, refocus, sayo, viscot
 
 
 @dataclass(frozen=True)

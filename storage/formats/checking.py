@@ -11,13 +11,16 @@ from typing import Any
 
 from PIL import Image
 
+from sayo_app.core.attention.trace import AttentionTrace
+from sayo_app.core.geometry.region import Region
 from sayo_app.core.picture import open_picture
-from sayo_app.core.region import Region
-from sayo_app.core.trace import AttentionTrace
 from sayo_app.errors import ImportRowError, StorageError
 from sayo_app.settings import Settings
-from storage.files import hashed_path
-from storage.formats.rows import (
+from storage.base.file_errors import hashed_path
+from storage.base.pictures import pixel_hash
+from storage.base.records import CORRECTION_STATES, ORIGINS
+from storage.base.texts import clean
+from storage.formats.common.rows import (
     MAX_AUTHOR_CHARS,
     MAX_LABEL_CHARS,
     MAX_POLYGON_POINTS,
@@ -29,9 +32,6 @@ from storage.formats.rows import (
     bad,
     unfit,
 )
-from storage.pictures import pixel_hash
-from storage.records import CORRECTION_STATES, ORIGINS
-from storage.texts import clean
 
 MAX_TRACE_BYTES = 200_000_000
 # Of what a row says beyond our fields: far below what a parser takes, so that everybody can write it again.

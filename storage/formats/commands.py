@@ -8,12 +8,12 @@ from pathlib import Path
 
 from sayo_app.errors import SettingsError
 from sayo_app.settings import Settings
+from storage.base.records import CORRECTION_STATES
 from storage.formats.catalogue import FORMATS
+from storage.formats.common.grids import GridRule
+from storage.formats.common.rows import DEFAULT_QUESTION, TODO, ReadOptions, WriteOptions
 from storage.formats.exporter import export_file
-from storage.formats.grids import GridRule
 from storage.formats.importer import import_file
-from storage.formats.rows import DEFAULT_QUESTION, TODO, ReadOptions, WriteOptions
-from storage.records import CORRECTION_STATES
 from storage.store import Store
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from sqlalchemy import select
 
 from sayo_app.errors import ExportFileError
-from storage.files import file_error, hashed_path
+from storage.base.file_errors import file_error, hashed_path
+from storage.base.models import ImportNote
+from storage.base.records import CorrectionRecord
 from storage.formats.catalogue import find_format
-from storage.formats.export import Losses, require_new
-from storage.formats.rows import Row, Version, WriteOptions
-from storage.models import ImportNote
-from storage.records import CorrectionRecord
+from storage.formats.common.export_parts import Losses, require_new
+from storage.formats.common.rows import Row, Version, WriteOptions
 from storage.store import Store
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from sayo_app.errors import ImportFileError, ImportRowError, PictureError, RegionError
-from storage.files import UNDER_WAY, file_error
+from storage.base.file_errors import UNDER_WAY, file_error
+from storage.base.models import Picture
 from storage.formats.batches import add_rows, is_stored
 from storage.formats.catalogue import find_format
 from storage.formats.checking import Checked, Checker
-from storage.formats.rows import TODO, ReadOptions, Row, Skipped, Version, unfit
-from storage.models import Picture
+from storage.formats.common.rows import TODO, ReadOptions, Row, Skipped, Version, unfit
 from storage.store import Store
 
 _NUMBERS_SHOWN = 10

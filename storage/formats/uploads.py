@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from sayo_app.errors import ImportFileError
 from sayo_app.settings import Settings
 from storage.formats.catalogue import Format, find_format
-from storage.formats.files import unreadable
+from storage.formats.common.rows import ReadOptions, shown
+from storage.formats.common.sources import unreadable
 from storage.formats.importer import ImportReport, import_file
-from storage.formats.rows import ReadOptions, shown
 from storage.store import Store
 
 _CHUNK_BYTES = 1 << 20

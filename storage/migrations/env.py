@@ -1,10 +1,10 @@
-"""Alembic's entry: `storage.database` hands over its open transaction."""
+"""Alembic's entry: `storage.base.database` hands over its open transaction."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from storage.models import Base
+from storage.base.models import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

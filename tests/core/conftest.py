@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sayo_app.core.grid import ImageGrid
-from sayo_app.core.steps import split_steps
-from sayo_app.core.trace import AttentionTrace
-from tests.core.bundles import exported, make_bundle
+from sayo_app.core.attention.steps import split_steps
+from sayo_app.core.attention.trace import AttentionTrace
+from sayo_app.core.geometry.grid import ImageGrid
+from tests.core.bundles.handmade import exported, make_bundle
 
 TOKENS = ("A", " dog", ".", " <", "answer", ">", "dog", "</", "answer", ">", "<|im_end|>")
 

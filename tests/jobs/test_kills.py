@@ -18,7 +18,7 @@ import pytest
 
 from sayo_app.jobs import keep_queue, reconcile, training_command
 from sayo_app.settings import Settings
-from storage.records import RunConfig, RunRecord
+from storage.base.records import RunConfig, RunRecord
 from storage.store import Store
 from tests.jobs.conftest import script, wait_until
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sayo_app.jobs import log_tail, read_progress, remaining_seconds, without_redone
-from storage.records import RunConfig, RunRecord
+from storage.base.records import RunConfig, RunRecord
 from storage.store import Store
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from transformers import AutoModelForImageTextToText, BatchFeature
 
-from sayo_app.mllm.loading import LoadedModel, load_model
+from sayo_app.mllm.models.loading import LoadedModel, load_model
 from sayo_app.settings import Settings
 from tests.mllm.helpers import SIZES_WH, noise, padded_batch
 

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from transformers import BatchFeature
 
-from sayo_app.mllm.families import base_model
-from sayo_app.mllm.loading import LoadedModel
-from sayo_app.mllm.prompt import prompt_text
+from sayo_app.mllm.answering.prompt import prompt_text
+from sayo_app.mllm.models.families import base_model
+from sayo_app.mllm.models.loading import LoadedModel
 
 SIZES_WH = ((96, 64), (48, 112), (80, 80))
 QUESTIONS = ("Which is larger?", "What is left of the cat? What is above the tree?", "How many apples?")

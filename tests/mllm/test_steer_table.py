@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sayo_app.core.questions import HELD_OUT_SEED
+from sayo_app.core.scenes.questions import HELD_OUT_SEED
 from sayo_app.mllm import steer_table
-from sayo_app.mllm.steer import Found, Steering
+from sayo_app.mllm.answering.steer import Found, Steering
 from sayo_app.mllm.steer_table import (
     AGAIN_SEED,
     FINDING_SEED,

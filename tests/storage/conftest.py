@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine, create_engine
 
-import storage.database
-from sayo_app.core.region import Region
+import storage.base.database
+from sayo_app.core.geometry.region import Region
 from sayo_app.settings import Settings
+from storage.base.records import CorrectionRecord
 from storage.bench import own_schema
-from storage.records import CorrectionRecord
 from storage.store import Store
 from tests import postgres
 
@@ -40,7 +40,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         made.append(create_engine(*args, **options))
         return made[-1]
 
-    monkeypatch.setattr(storage.database, "create_engine", remember)
+    monkeypatch.setattr(storage.base.database, "create_engine", remember)
     yield
     for engine in made:
         engine.dispose()

@@ -14,10 +14,10 @@ from sayo_app.errors import StorageError
 from sayo_app.settings import Settings
 from storage.__main__ import main
 from storage.backup import backup, restore
-from storage.records import CorrectionRecord, RunConfig
+from storage.base.records import CorrectionRecord, RunConfig
 from storage.store import Store
-from storage.work_records import WorkQuery
-from tests.storage.test_pictures import small_trace
+from storage.work.work_records import WorkQuery
+from tests.storage.base.test_pictures import small_trace
 
 Correct = Callable[..., CorrectionRecord]
 

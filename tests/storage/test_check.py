@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from sayo_app.errors import NotFoundError
+from storage.base.records import CorrectionRecord
 from storage.check import ASIDE, check
-from storage.records import CorrectionRecord
 from storage.store import Store
-from storage.work_records import WorkQuery
-from tests.storage.test_pictures import noise, small_trace
+from storage.work.work_records import WorkQuery
+from tests.storage.base.test_pictures import noise, small_trace
 
 Correct = Callable[..., CorrectionRecord]
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from sayo_app.core.region import Region
+from sayo_app.core.geometry.region import Region
 from sayo_app.errors import ConflictError
 from sayo_app.settings import Settings
-from storage.records import RunConfig
+from storage.base.records import RunConfig
 from storage.store import Store
-from storage.work_records import WorkQuery
+from storage.work.work_records import WorkQuery
 
 PROCESSES, EACH = 20, 3
 QUESTION = "How many?"

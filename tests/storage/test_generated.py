@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from sayo_app.core.questions import FAMILIES, make_question
-from sayo_app.core.region import Region
+from sayo_app.core.geometry.region import Region
+from sayo_app.core.scenes.questions import FAMILIES, make_question
 from storage.generated import add_generated_corrections
 from storage.store import Store
 

@@ -16,13 +16,13 @@ from alembic.migration import MigrationContext
 from PIL import Image
 from sqlalchemy import NullPool, create_engine
 
-from sayo_app.core.region import Region
+from sayo_app.core.geometry.region import Region
 from sayo_app.errors import StorageError
 from sayo_app.settings import Settings
-from storage.database import MIGRATIONS_DIR
-from storage.models import Base
+from storage.base.database import MIGRATIONS_DIR
+from storage.base.models import Base
 from storage.store import Store
-from storage.work_records import WorkQuery
+from storage.work.work_records import WorkQuery
 
 FIRST_SCHEMA = Path(__file__).with_name("first_schema.sql").read_text(encoding="utf-8")
 GREY = Image.new("RGB", (100, 50), "grey")

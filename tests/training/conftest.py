@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sayo_app.core.region import Region
-from sayo_app.mllm.loading import LoadedModel, load_model
+from sayo_app.core.geometry.region import Region
+from sayo_app.mllm.models.loading import LoadedModel, load_model
 from sayo_app.settings import Settings
-from training.corrections import Sample
+from training.data.samples import Sample
 
 QUESTIONS = (
     "What colour is the tag on the dog?",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import gradio as gr
     from playwright.sync_api import Browser, Page, Playwright
 
-    from sayo_app.core.trace import AttentionTrace
+    from sayo_app.core.attention.trace import AttentionTrace
     from storage.store import Store
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -118,7 +118,7 @@ def opened(open_page: Callable[..., Page], serve_page: ServePage) -> Iterator[Ca
     """Serves a demo and opens it, with its answer shown."""
     from playwright.sync_api import expect
 
-    from tests.ui.demo import demo
+    from tests.ui import demo
 
     stack = []
 
@@ -156,7 +156,7 @@ def work_store(data_dir: Path) -> Iterator[Store]:
 def work_url(work_store: Store, serve_page: ServePage) -> Iterator[str]:
     """The page on that store, served from this process, without a model."""
     from sayo_app.ui.page import build_page
-    from sayo_app.ui.studio import Studio
+    from sayo_app.ui.shared.studio import Studio
 
     with serve_page(build_page(Studio(work_store.settings, work_store))) as url:
         yield url

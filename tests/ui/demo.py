@@ -9,11 +9,11 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from sayo_app.core.trace import AttentionTrace
-from sayo_app.ui import inspect
-from sayo_app.ui.answers import Answered
-from sayo_app.ui.viewer import answer_value, pictures_value, viewer
-from sayo_app.ui.views import view_data
+from sayo_app.core.attention.trace import AttentionTrace
+from sayo_app.ui.shared.answers import Answered
+from sayo_app.ui.viewer import queries
+from sayo_app.ui.viewer.component import answer_value, pictures_value, viewer
+from sayo_app.ui.viewer.payload import view_data
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -30,16 +30,16 @@ def demo(trace: AttentionTrace, *, second: bool = False, fields: tuple[str, ...]
     value = answer_value(shown, answered)
 
     def on_regions(event: gr.EventData) -> Any:
-        own = inspect.drawn(answered, event)
+        own = queries.drawn(answered, event)
         sent = json.dumps([region.to_dict() for region in own.regions])
-        return gr.HTML(numbers=inspect.measured(answered, event)[0]), sent
+        return gr.HTML(numbers=queries.measured(answered, event)[0]), sent
 
     def on_view(event: gr.EventData) -> Any:
         maps = view_data(trace, answered.token_maps(event.view), "token")
         return gr.HTML(maps={"id": event.id, "view": event.view, "data": maps})
 
     def on_propose(event: gr.EventData) -> Any:
-        return gr.HTML(proposals=inspect.proposed(answered, event))
+        return gr.HTML(proposals=queries.proposed(answered, event))
 
     with gr.Blocks(analytics_enabled=False) as blocks:
         # One line high whatever comes: a reply in the middle of a drag must not push the picture down.

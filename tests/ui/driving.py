@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sayo_app.core.grid import ImageGrid
-from sayo_app.core.steps import split_steps
-from sayo_app.core.trace import AttentionTrace
+from sayo_app.core.attention.steps import split_steps
+from sayo_app.core.attention.trace import AttentionTrace
+from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.settings import REPOSITORY_DIR
 
 if TYPE_CHECKING:

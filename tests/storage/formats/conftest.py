@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from sayo_app.settings import Settings
-from storage.formats.rows import ReadOptions, Row, Skipped
+from storage.formats.common.rows import ReadOptions, Row, Skipped
 
 Reader = Callable[..., Any]
 

@@ -10,8 +10,8 @@ import pytest
 from storage.__main__ import main
 from storage.formats.catalogue import FORMATS
 from storage.store import Store
+from tests.storage.formats.kinds.test_viscot import LINE
 from tests.storage.formats.test_hostile import OFFICIAL, parquet
-from tests.storage.formats.test_viscot import LINE
 
 Save = Callable[..., Path]
 

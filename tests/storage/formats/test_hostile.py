@@ -14,20 +14,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sayo_app.core.region import Region
+from sayo_app.core.geometry.region import Region
 from sayo_app.errors import ImportFileError
 from sayo_app.settings import Settings
 from storage.formats.catalogue import FORMATS
+from storage.formats.common.rows import ReadOptions
 from storage.formats.exporter import export_file
 from storage.formats.importer import import_file
-from storage.formats.rows import ReadOptions
 from storage.store import Store
-from tests.storage.formats.test_coco import BOTTLE, CATEGORIES, IMAGES
-from tests.storage.formats.test_gqa import GRAPH, QUESTION
+from tests.storage.formats.kinds.test_coco import BOTTLE, CATEGORIES, IMAGES
+from tests.storage.formats.kinds.test_gqa import GRAPH, QUESTION
+from tests.storage.formats.kinds.test_label_studio import RECTANGLE, task
+from tests.storage.formats.kinds.test_parquet_formats import OFFICIAL, REFOCUS
+from tests.storage.formats.kinds.test_viscot import LINE
 from tests.storage.formats.test_importer import everything
-from tests.storage.formats.test_label_studio import RECTANGLE, task
-from tests.storage.formats.test_parquet_formats import OFFICIAL, REFOCUS
-from tests.storage.formats.test_viscot import LINE
 
 NATIVE = {
     "format": "sayo-corrections",

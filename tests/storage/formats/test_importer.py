@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 
 import storage.formats.batches
-from sayo_app.core.region import Region
+from sayo_app.core.geometry.region import Region
 from sayo_app.errors import ImportFileError, NotFoundError, ReadOnlyStoreError, StorageError
 from sayo_app.settings import Settings
+from storage.formats.common.rows import TODO, ReadOptions
 from storage.formats.importer import import_file
-from storage.formats.rows import TODO, ReadOptions
 from storage.store import Store
-from storage.work_records import WorkQuery
-from tests.storage.formats.test_viscot import LINE
+from storage.work.work_records import WorkQuery
+from tests.storage.formats.kinds.test_viscot import LINE
 
 Save = Callable[..., Path]
 

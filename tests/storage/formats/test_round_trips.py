@@ -16,20 +16,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sayo_app.core.region import Region, rasterise, region_mask
+from sayo_app.core.geometry.region import Region, rasterise, region_mask
 from sayo_app.errors import ExportFileError, ImportFileError
 from sayo_app.settings import Settings
-from storage.formats import coco, label_studio, sayo, viscot
+from storage.base.records import CorrectionRecord
 from storage.formats.catalogue import FORMATS
+from storage.formats.common.grids import GridRule
+from storage.formats.common.rows import ReadOptions, Row, Version, WriteOptions
 from storage.formats.exporter import export_file
-from storage.formats.grids import GridRule
 from storage.formats.importer import import_file
-from storage.formats.rows import ReadOptions, Row, Version, WriteOptions
-from storage.records import CorrectionRecord
+from storage.formats.kinds import coco, label_studio, sayo, viscot
 from storage.store import Store
+from tests.storage.base.test_pictures import small_trace
 from tests.storage.formats.conftest import taken
 from tests.storage.formats.test_hostile import good
-from tests.storage.test_pictures import small_trace
 
 Correct = Callable[..., CorrectionRecord]
 OPTIONS = ReadOptions(Settings())
@@ -242,7 +242,7 @@ def test_an_export_overwrites_nothing_and_leaves_nothing_half_done(
     export_file(store, "jsonl", folder / "out")
     with pytest.raises(ExportFileError, match="nothing is yet"):
         export_file(store, "jsonl", folder / "out")
-    monkeypatch.setattr("storage.formats.export.shutil.copyfile", lambda *_: 1 / 0)
+    monkeypatch.setattr("storage.formats.common.export_parts.shutil.copyfile", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         export_file(store, "viscot", folder / "half")
     assert [path.name for path in folder.iterdir()] == ["out"]

@@ -14,10 +14,10 @@ from PIL import Image
 
 from sayo_app.errors import ImportFileError
 from sayo_app.settings import Settings
-from storage.formats.rows import ReadOptions
+from storage.formats.common.rows import ReadOptions
 from storage.formats.uploads import import_upload, unpack
 from storage.store import Store
-from storage.work_records import WorkQuery
+from storage.work.work_records import WorkQuery
 
 TASKS = json.dumps([{"data": {"image": "a.png", "question": "What is it?"}}])
 

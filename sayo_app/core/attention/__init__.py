@@ -1,0 +1,1 @@
+"""What attention is made into: traces, reasoning steps, maps, metrics, proposals."""

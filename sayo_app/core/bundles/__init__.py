@@ -1,0 +1,1 @@
+"""Answers as files: written, read back and distrusted."""

@@ -1,0 +1,1 @@
+"""Maps and pictures drawn into pictures, films and a page."""

@@ -1,0 +1,1 @@
+"""Composed scenes with exact boxes, and questions about them, from a seed."""

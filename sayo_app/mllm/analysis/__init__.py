@@ -1,0 +1,1 @@
+"""What needs the model a second time: single heads, gradients, rollout."""

@@ -1,0 +1,306 @@
+"""Arrays for the map methods that a recorded trace is not enough for: the model runs once more.
+
+All of them take a finished answer as the token ids of its trace, run it teacher-forced and hold the model
+while they do. What is made of the arrays is in `core.heatmap`. Row i has completion token i as the query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from PIL import Image
+from torch import Tensor, nn
+
+from sayo_app.core.attention.heatmap import gradient_weighted, middle_layers, rank_heads
+from sayo_app.mllm.answering.chat import ACTIVE, answering_with
+from sayo_app.mllm.answering.decode import changing_states, feed, prefill
+from sayo_app.mllm.answering.prompt import build_inputs
+from sayo_app.mllm.answering.steer import check_heads
+from sayo_app.mllm.attention.capture import CaptureRequest, RowReader
+from sayo_app.mllm.models.loading import LoadedModel
+
+# Zhang et al., "MLLMs Know Where to Look", arXiv 2502.17422.
+GENERIC_QUESTION = "Write a general description of the image."
+# Kang et al., arXiv 2503.06287, find three heads to be enough.
+FOCUS_HEADS = 3
+
+
+def head_maps(
+    loaded: LoadedModel,
+    pictures: Sequence[Image.Image],
+    question: str,
+    token_ids: Sequence[int],
+    tokens: slice = slice(None),
+    adapter: str | None = ACTIVE,
+) -> Float[np.ndarray, "layer head image"]:
+    """The mean row of each head over some tokens of the answer; zeros where none of them has a row.
+
+    Args:
+        tokens: completion tokens to average over; the last of all is never the query of a row.
+
+    Returns:
+        Entries of axis 0 in the order of `loaded.attention_layers`.
+    """
+    with _alone(loaded, adapter):
+        return _head_maps(loaded, build_inputs(loaded, pictures, question), token_ids, tokens)
+
+
+def one_head_rows(
+    loaded: LoadedModel,
+    pictures: Sequence[Image.Image],
+    question: str,
+    token_ids: Sequence[int],
+    layer: int,
+    head: int,
+    adapter: str | None = ACTIVE,
+) -> Float[np.ndarray, "row image"]:
+    """The rows of one head for every token of the answer but the last.
+
+    Raises:
+        ModelError: there is no such head, or its layer's attention cannot be reached.
+    """
+    check_heads(loaded, {layer: (head,)})
+    with _alone(loaded, adapter):
+        return _rows_of(loaded, build_inputs(loaded, pictures, question), token_ids, {layer: (head,)})
+
+
+def focus_heads_maps(
+    loaded: LoadedModel,
+    pictures: Sequence[Image.Image],
+    question: str,
+    token_ids: Sequence[int],
+    adapter: str | None = ACTIVE,
+    count: int = FOCUS_HEADS,
+) -> Float[np.ndarray, "row image"]:
+    """The mean rows of the heads that `heatmap.rank_heads` puts first for the whole answer."""
+    with _alone(loaded, adapter):
+        inputs = build_inputs(loaded, pictures, question)
+        ranked = rank_heads(_head_maps(loaded, inputs, token_ids, slice(None)))[:count]
+        heads: dict[int, list[int]] = {}
+        for entry, head in ranked:
+            heads.setdefault(loaded.attention_layers[entry], []).append(head)
+        return _rows_of(loaded, inputs, token_ids, heads)
+
+
+def relative_rows(
+    loaded: LoadedModel, pictures: Sequence[Image.Image], question: str, adapter: str | None = ACTIVE
+) -> tuple[Float[np.ndarray, "layer image"], Float[np.ndarray, "layer image"]]:
+    """For `heatmap.relative_map`: rows of the last prompt token, heads averaged, of all readable layers.
+
+    First with the question, then with `GENERIC_QUESTION` in its place.
+    """
+    with _alone(loaded, adapter):
+        rows = []
+        for text in (question, GENERIC_QUESTION):
+            inputs = build_inputs(loaded, pictures, text)
+            columns = loaded.image_columns(inputs["input_ids"])
+            request = CaptureRequest(frozenset(loaded.attention_layers), columns, queries=slice(-1, None))
+            prefill(loaded, inputs, sayo_capture=request)
+            rows.append(_array(torch.stack([row[0, 0] for _, row in sorted(request.rows.items())])))
+    return rows[0], rows[1]
+
+
+def gradient_maps(
+    loaded: LoadedModel,
+    pictures: Sequence[Image.Image],
+    question: str,
+    token_ids: Sequence[int],
+    adapter: str | None = ACTIVE,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Float[np.ndarray, "row image"]:
+    """Row i: `heatmap.gradient_weighted` of the row that led to token i + 1, mean over middle layers.
+
+    mean over l of mean over h of A · max(0, d logit(token i + 1) / dA), A the rows of token i at 50-75 % of
+    the depth. The derivative is the whole one, later layers included; rows of earlier tokens stand still.
+    One forward and one backward a token, on the cache.
+
+    Args:
+        progress: told the share that is done after each token; may raise to stop.
+    """
+    with _alone(loaded, adapter):
+        inputs = build_inputs(loaded, pictures, question)
+        columns = loaded.image_columns(inputs["input_ids"])
+        layers = loaded.attention_layers
+        band = [layers[entry] for entry in middle_layers(layers, loaded.n_layers)]
+        _, cache, position = prefill(loaded, inputs)
+        rows = []
+        for index, token_id in enumerate(token_ids[:-1]):
+            ids = torch.tensor([[token_id]], device=loaded.device)
+            mask = _extended(inputs["attention_mask"], index + 1, 1)
+            request = _Weights(frozenset(band), columns)
+            with torch.enable_grad(), changing_states(), _frozen(loaded.model):
+                logits = feed(loaded, ids, mask, position + index, cache, sayo_capture=request)
+                kept = [request.weights[layer] for layer in band]
+                slopes = torch.autograd.grad(logits[0, -1, token_ids[index + 1]], kept)
+            cache.detach()
+            pairs = [
+                (_array(request.image(weights)), _array(request.image(slope)))
+                for weights, slope in zip(kept, slopes, strict=True)
+            ]
+            rows.append(np.mean([gradient_weighted(*pair) for pair in pairs], axis=0))
+            progress((index + 1) / (len(token_ids) - 1))
+    width = int(columns.sum())
+    return np.stack(rows).astype(np.float32) if rows else np.zeros((0, width), dtype=np.float32)
+
+
+@torch.no_grad()
+def rollout_maps(
+    loaded: LoadedModel,
+    pictures: Sequence[Image.Image],
+    question: str,
+    token_ids: Sequence[int],
+    adapter: str | None = ACTIVE,
+) -> Float[np.ndarray, "row image"]:
+    """`heatmap.rollout` of the whole sequence: the rows of the answer, the columns of image tokens.
+
+    Layers without full attention (sliding, or linear in hybrid models) count as the identity. The product
+    is carried upwards for the image columns alone, so no matrix of length x length is kept.
+    """
+    with _alone(loaded, adapter):
+        inputs = build_inputs(loaded, pictures, question)
+        ids = torch.tensor([list(token_ids[:-1])], dtype=torch.long, device=loaded.device)
+        count, shape = ids.shape[1], inputs["input_ids"].shape
+        position_ids, after = loaded.family.positions(loaded.model, inputs)
+        later = loaded.family.text_positions(after[:, None] + torch.arange(count, device=loaded.device))
+        # Whatever is one number a token (the kind of token, in some families) is that of text: 0.
+        whole = {
+            name: _extended(value, count, 0) if value.shape == shape else value
+            for name, value in inputs.items()
+        }
+        whole["input_ids"] = torch.cat([inputs["input_ids"], ids], dim=1)
+        whole["attention_mask"] = _extended(inputs["attention_mask"], count, 1)
+        request = _Rollout(loaded.attention_layers, loaded.image_columns(whole["input_ids"])[0])
+        loaded.model(
+            **whole,
+            position_ids=torch.cat([position_ids, later], dim=-1),
+            use_cache=False,
+            logits_to_keep=1,
+            sayo_capture=request,
+        )
+    return _array(request.product[shape[1] :])
+
+
+class _Mean(CaptureRequest):
+    """The mean over the asked queries instead of a row each, so that it does not matter how many they are."""
+
+    def reduce(
+        self, layer: int, weights: Float[Tensor, "batch head query key"]
+    ) -> Float[Tensor, "batch head 1 image"]:
+        return super().reduce(layer, weights).sum(dim=2, keepdim=True)
+
+    def put(self, layer: int, kept: Float[Tensor, "batch head chunk image"]) -> None:
+        super().put(layer, kept.sum(dim=2, keepdim=True))
+
+
+class _Weights(CaptureRequest):
+    """The weights themselves of one-query forwards, as something to take a gradient by."""
+
+    def __init__(self, layers: frozenset[int], image_columns: Bool[Tensor, "1 key"]) -> None:
+        super().__init__(layers, image_columns, decoding=True, per_head=True)
+        self.weights: dict[int, Float[Tensor, "1 head 1 key"]] = {}
+
+    def reduce(self, layer: int, weights: Float[Tensor, "1 head 1 key"]) -> Float[Tensor, "1 head 1 key"]:
+        # The first layer's come from parameters that stand still; the others hang on those.
+        return weights if weights.requires_grad else weights.requires_grad_()
+
+    def put(self, layer: int, kept: Float[Tensor, "1 head 1 key"]) -> None:
+        self.weights[layer] = kept
+
+    def image(self, weights: Float[Tensor, "1 head 1 key"]) -> Float[Tensor, "head image"]:
+        """The image columns of weights or of their gradients."""
+        return super().reduce(-1, weights)[0, :, 0]
+
+
+class _Rollout:
+    """Carries R <- ½ (A R + R) upwards, from R = I, for the columns of image tokens."""
+
+    queries = None
+
+    def __init__(self, layers: Sequence[int], image_columns: Bool[Tensor, " key"]) -> None:
+        self._layers = frozenset(layers)
+        keys = torch.arange(len(image_columns), device=image_columns.device)
+        self.product: Float[Tensor, "query image"] = (keys[:, None] == keys[image_columns]).float()
+
+    def wants(self, module: nn.Module, n_queries: int) -> bool:
+        return getattr(module, "layer_idx", None) in self._layers
+
+    def reduce(self, layer: int, weights: Float[Tensor, "1 head query key"]) -> Float[Tensor, "query image"]:
+        return weights[0].mean(dim=0) @ self.product
+
+    def put(self, layer: int, kept: Float[Tensor, "query image"]) -> None:
+        self.product = (kept + self.product) / 2
+
+
+def _head_maps(
+    loaded: LoadedModel, inputs: Mapping[str, Any], token_ids: Sequence[int], tokens: slice
+) -> Float[np.ndarray, "layer head image"]:
+    asked = range(len(token_ids) - 1)[tokens]
+    columns = loaded.image_columns(inputs["input_ids"])
+    layers = frozenset(loaded.attention_layers)
+    if not asked:
+        n_heads = int(loaded.config.get_text_config(decoder=True).num_attention_heads)
+        return np.zeros((len(layers), n_heads, int(columns.sum())), dtype=np.float32)
+    queries = slice(asked.start, asked.stop, asked.step)
+    request = _Mean(layers, columns, queries=queries, per_head=True)
+    _force(loaded, inputs, token_ids[: asked.stop], request)
+    sums = torch.stack([rows[0, :, 0] for _, rows in sorted(request.head_rows.items())])
+    return _array(sums / len(asked))
+
+
+def _rows_of(
+    loaded: LoadedModel,
+    inputs: Mapping[str, Any],
+    token_ids: Sequence[int],
+    heads: Mapping[int, Sequence[int]],
+) -> Float[np.ndarray, "row image"]:
+    """Rows of every token but the last, averaged over some heads of one or more layers."""
+    columns = loaded.image_columns(inputs["input_ids"])
+    if len(token_ids) < 2:
+        return np.zeros((0, int(columns.sum())), dtype=np.float32)
+    request = CaptureRequest(frozenset(heads), columns, heads=heads)
+    _force(loaded, inputs, token_ids[:-1], request)
+    weighted = [rows[0] * len(heads[layer]) for layer, rows in request.rows.items()]
+    return _array(torch.stack(weighted).sum(dim=0) / sum(map(len, heads.values())))
+
+
+@torch.no_grad()
+def _force(
+    loaded: LoadedModel, inputs: Mapping[str, Any], token_ids: Sequence[int], reader: RowReader
+) -> None:
+    """Feed tokens of an answer behind their prompt in one forward, and read it."""
+    _, cache, position = prefill(loaded, inputs)
+    ids = torch.tensor([list(token_ids)], device=loaded.device)
+    mask = _extended(inputs["attention_mask"], len(token_ids), 1)
+    feed(loaded, ids, mask, position, cache, sayo_capture=reader)
+
+
+@contextmanager
+def _alone(loaded: LoadedModel, adapter: str | None) -> Iterator[None]:
+    with loaded.exclusive(), answering_with(loaded, adapter):
+        yield
+
+
+@contextmanager
+def _frozen(model: nn.Module) -> Iterator[None]:
+    """No gradient reaches the parameters: the graph begins at the first weights that are read."""
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trainable:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trainable:
+            parameter.requires_grad_(True)
+
+
+def _extended(values: Tensor, count: int, value: int) -> Tensor:
+    return nn.functional.pad(values, (0, count), value=value)
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().float().cpu().numpy()

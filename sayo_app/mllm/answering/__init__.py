@@ -1,0 +1,1 @@
+"""From a picture and a question to tokens, their attention, and what-if."""

@@ -1,0 +1,1 @@
+"""Attention as it is read and changed inside a forward pass."""

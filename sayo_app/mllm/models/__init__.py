@@ -1,0 +1,1 @@
+"""Loading a model and what is particular to its family; adapters on it."""

@@ -1,0 +1,175 @@
+"""Adapters as files that go elsewhere and come from elsewhere: a zip file, or the files of PEFT's folder.
+
+Only three names are read, whatever else a file holds, and nothing is unpacked by a path that it names. Of the
+configuration only plain settings are kept: a pattern of somebody else's would be run against every layer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sayo_app.core.bundles.archive import open_archive, read_member, write_archive
+from sayo_app.core.files import whole_file
+from sayo_app.errors import AdapterError, TraceFileError
+from sayo_app.mllm.models.adapters import CONFIG_FILE, TARGETS, WEIGHTS_FILE
+from sayo_app.settings import Settings
+
+CARD_FILE = "README.md"
+FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)
+# Of configuration and card; of the weights it is the operator's to say.
+MAX_TEXT_BYTES = 1_000_000
+_MAX_MEMBERS = 20
+_NAME = re.compile(r"[\w.]{1,200}")
+_PLAIN = {
+    "peft_type": (str,),
+    "task_type": (str, type(None)),
+    "base_model_name_or_path": (str, type(None)),
+    "r": (int,),
+    "lora_alpha": (int, float),
+    "lora_dropout": (int, float),
+    "bias": (str,),
+    "fan_in_fan_out": (bool,),
+    "use_rslora": (bool,),
+    "use_dora": (bool,),
+}
+
+
+def pack_adapter(folder: Path, path: Path) -> None:
+    """The adapter's folder as a zip file.
+
+    Raises:
+        AdapterError: the folder lacks its files.
+        StorageError: the file cannot be written.
+    """
+    try:
+        members = {name: (folder / name).read_bytes() for name in FILES if (folder / name).is_file()}
+    except OSError as error:
+        raise _bad("a readable adapter", str(error)) from error
+    _require(members)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        write_archive(file, members)
+
+
+def unpack_adapter(
+    paths: Sequence[Path], folder: Path, base_model: str, max_bytes: int = Settings.max_adapter_bytes
+) -> None:
+    """Lay what somebody sent into a new folder, checked as far as that goes without the model.
+
+    Args:
+        paths: one zip file, or the files of an adapter's folder.
+        base_model: what the model in use is called; one that the configuration names must be it.
+        max_bytes: largest file of weights, unpacked.
+
+    Raises:
+        AdapterError: no adapter, a damaged or too large one, one of another base model, or one with
+            settings that are not taken from elsewhere. The folder is then not there.
+    """
+    limits = {CONFIG_FILE: MAX_TEXT_BYTES, WEIGHTS_FILE: max_bytes, CARD_FILE: MAX_TEXT_BYTES}
+    as_zip = len(paths) == 1 and paths[0].suffix == ".zip"
+    members = _zipped(paths[0], limits) if as_zip else _loose(paths, limits)
+    _require(members)
+    config = clean_config(members[CONFIG_FILE], base_model)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".adapter-"))
+    try:
+        for name in (WEIGHTS_FILE, CARD_FILE):
+            if name in members:
+                (temporary / name).write_bytes(members[name])
+        (temporary / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def clean_config(data: bytes, base_model: str) -> dict[str, Any]:
+    """The plain settings of an `adapter_config.json`.
+
+    Raises:
+        AdapterError: not one of a LoRA adapter, one of another base model, or one with patterns.
+    """
+    try:
+        values = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _bad(f"{CONFIG_FILE} as JSON", str(error)[:80]) from error
+    if not isinstance(values, dict) or values.get("peft_type") != "LORA":
+        raise _bad("a LoRA adapter in PEFT's format", "another configuration")
+    named = values.get("base_model_name_or_path")
+    if isinstance(named, str) and named and PurePosixPath(named).name != PurePosixPath(base_model).name:
+        raise _bad(f"an adapter made for {base_model}", f"one for {named[:80]!r}")
+    config = {
+        name: values[name]
+        for name, kinds in _PLAIN.items()
+        if name in values and isinstance(values[name], kinds)
+    }
+    targets = values.get("target_modules")
+    if targets != TARGETS and not (isinstance(targets, list) and targets and all(map(_is_name, targets))):
+        raise _bad("target_modules as a list of layer names", repr(targets)[:80])
+    config["target_modules"] = targets
+    for name in ("rank_pattern", "alpha_pattern"):
+        pattern = values.get(name) or {}
+        if not isinstance(pattern, dict) or not all(map(_is_name, pattern)):
+            raise _bad(f"{name} by plain layer names", repr(pattern)[:80])
+        config[name] = pattern
+    return config
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def _zipped(path: Path, limits: Mapping[str, int]) -> dict[str, bytes]:
+    """The known files of a zip file, at its top or in its one folder."""
+    try:
+        with path.open("rb") as file:
+            archive = open_archive(file, max_members=_MAX_MEMBERS, max_bytes=sum(limits.values()))
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            odd = [name for name in names if not _is_plain(name)]
+            if odd:
+                raise _bad("plain file names", repr(odd[0])[:80])
+            chosen = {PurePosixPath(name).name: name for name in names}
+            return {
+                name: read_member(archive, chosen[name], limits[name]) for name in FILES if name in chosen
+            }
+    except TraceFileError as error:
+        megabytes = f"{limits[WEIGHTS_FILE] / 1e6:,.0f} MB"
+        raise _bad(f"a whole zip file of an adapter of at most {megabytes}", error.got) from error
+    except OSError as error:
+        raise _bad("a readable file", str(error)) from error
+
+
+def _is_plain(name: str) -> bool:
+    parts = name.split("/")
+    return len(parts) <= 2 and not set(parts) & {"", ".", ".."} and "\\" not in name and ":" not in name
+
+
+def _loose(paths: Sequence[Path], limits: Mapping[str, int]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for path in paths:
+        if path.name in FILES:
+            try:
+                if (size := path.stat().st_size) > limits[path.name]:
+                    raise _bad(f"{path.name} of at most {limits[path.name]:,} bytes", f"{size:,} bytes")
+                found[path.name] = path.read_bytes()
+            except OSError as error:
+                raise _bad("a readable file", str(error)) from error
+    return found
+
+
+def _require(members: Mapping[str, bytes]) -> None:
+    missing = [name for name in (CONFIG_FILE, WEIGHTS_FILE) if name not in members]
+    if missing:
+        raise _bad(f"{CONFIG_FILE} and {WEIGHTS_FILE}", f"no {missing[0]}")
+
+
+def _bad(expected: str, got: str) -> AdapterError:
+    return AdapterError(
+        expected=expected,
+        got=got,
+        remedy="Choose a zip that SAYO Studio exported, or the files of PEFT's folder. Nothing was changed.",
+    )

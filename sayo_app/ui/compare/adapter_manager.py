@@ -1,0 +1,91 @@
+"""The adapters of the Compare tab: rename, delete, take away as a file, bring in from elsewhere."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from sayo_app.errors import AdapterError
+from sayo_app.ui.shared.handlers import PRIVATE, guarded, say, typed
+from sayo_app.ui.shared.studio import MODEL_QUEUE, Studio
+
+_PRESS = "() => document.querySelector('#adapter-file').click()"
+
+
+def build(studio: Studio, chosen: gr.Dropdown, changed: gr.State) -> None:
+    """Lay out the panel below the switch and wire it; it acts on the adapter chosen there.
+
+    Args:
+        changed: counts changes of the store; the tab draws itself anew when it does.
+    """
+    with gr.Accordion("Manage adapters", open=False, elem_id="adapters"):
+        with gr.Row(elem_classes="tight", equal_height=False):
+            name = gr.Textbox(label="Name", elem_id="adapter-name", max_lines=1, min_width=200)
+            rename = gr.Button("Rename the chosen one", elem_id="adapter-rename", scale=0, min_width=180)
+            delete = gr.Button("Delete it", variant="stop", elem_id="adapter-delete", scale=0, min_width=110)
+            export = gr.Button("Export as .zip", elem_id="adapter-export", scale=0, min_width=140)
+            load = gr.UploadButton(
+                "Load from elsewhere",
+                file_count="multiple",
+                type="filepath",
+                file_types=[".zip", ".safetensors", ".json", ".md"],
+                elem_id="adapter-load",
+                scale=0,
+                min_width=180,
+            )
+        gr.Markdown(
+            "From elsewhere: the zip of an export, or the files `adapter_config.json` and "
+            "`adapter_model.safetensors` of PEFT's folder together.",
+            elem_classes="hint",
+        )
+        file = gr.DownloadButton(visible="hidden", elem_id="adapter-file")
+
+    @guarded
+    def on_rename(chosen: int, name: str | None, changed: int) -> Any:
+        record = studio.store.rename_adapter(_chosen(chosen), typed(name))
+        say(f"It is now called {record.name}.")
+        return changed + 1
+
+    @guarded
+    def on_delete(chosen: int, changed: int) -> Any:
+        studio.store.delete_adapter(_chosen(chosen))
+        say("The adapter is deleted.")
+        return changed + 1
+
+    @guarded
+    def on_export(chosen: int) -> str:
+        return str(_packed(studio, _chosen(chosen)))
+
+    @guarded
+    def on_load(paths: list[str] | None, name: str | None, changed: int) -> Any:
+        record = studio.import_adapter([Path(path) for path in paths or []], typed(name) or "from elsewhere")
+        say(f"{record.name} can now be compared and switched on.")
+        return changed + 1
+
+    rename.click(on_rename, [chosen, name, changed], changed, **PRIVATE)
+    delete.click(on_delete, [chosen, changed], changed, **PRIVATE)
+    export.click(on_export, chosen, file, **PRIVATE).success(None, None, None, js=_PRESS)
+    load.upload(on_load, [load, name, changed], changed, concurrency_id=MODEL_QUEUE, **PRIVATE)
+
+
+def _chosen(adapter_id: int) -> int:
+    """Raises AdapterError for the base model."""
+    if not adapter_id:
+        raise AdapterError(
+            expected="an adapter", got="the base model", remedy="Choose an adapter in the list above."
+        )
+    return adapter_id
+
+
+def _packed(studio: Studio, adapter_id: int) -> Path:
+    from sayo_app.mllm.models.adapter_files import pack_adapter
+
+    record = studio.store.get_adapter(adapter_id)
+    name = re.sub(r"[^a-z0-9]+", "-", record.name.lower()).strip("-")[:40] or "adapter"
+    path = Path(tempfile.mkdtemp()) / f"{name}.zip"
+    pack_adapter(record.path, path)
+    return path

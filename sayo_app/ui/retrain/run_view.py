@@ -1,0 +1,266 @@
+"""What the Retrain tab shows of a run: one line, a bar, curves, the verdict, held-out answers, the log."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from sayo_app.core.attention.steps import answer_text
+from sayo_app.core.verdict import COMPARED, Change, change_text
+from sayo_app.jobs.control import reconcile
+from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds, without_redone
+from sayo_app.ui.shared.charts import training_chart
+from sayo_app.ui.shared.studio import Studio, counted
+from sayo_app.ui.viewer.component import data_url
+from storage.base.records import AdapterRecord, RunRecord
+
+# Chosen where a person has chosen none: the run that is going on, or else the newest.
+LATEST = 0
+_LOG_LINES = 30
+_MOST_LISTED, _MOST_LOOKS, _LOOK_SIDE = 50, 4, 180
+_STATES = {
+    "queued": "Waiting in the queue",
+    "running": "Training",
+    "finished": "Finished",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+}
+_WORDS = {"better": "Better", "same": "No difference", "worse": "Worse"}
+
+
+def enough_text(studio: Studio, have: int, needed: int) -> str:
+    """How many corrections there are, and how many more are needed."""
+    records = studio.store.list_corrections()
+    generated = sum(record.origin == "generated" for record in records)
+    text = f"<b>{counted(len(records), 'correction')}</b> on {counted(have, 'picture')}"
+    if generated:
+        text += f", {generated} of them generated"
+    if have >= needed:
+        return f'<p class="note" data-testid="enough">{text}.</p>'
+    return (
+        f'<p class="note note-warning" data-testid="too-few">{text}. Training needs corrections on at least '
+        f"<b>{needed} pictures</b>: {needed - have} more. Correct answers in the Correct tab, or add "
+        "generated ones from drawn scenes; they stay marked as generated.</p>"
+    )
+
+
+def shown_run(studio: Studio, chosen: int) -> RunRecord | None:
+    """The run that was chosen, if it is still there; else the one going on, or the newest."""
+    active = reconcile(studio.store)
+    runs = studio.store.list_runs()
+    for run in runs:
+        if run.id == chosen:
+            return run
+    return active or (runs[0] if runs else None)
+
+
+def run_view(studio: Studio, seen: Mapping[str, str], chosen: int) -> tuple[Any, ...] | None:
+    """(what is seen then, and updates for list, chooser, status, chart, looks, log, notes and the buttons).
+
+    None where nothing has changed since `seen`; parts that have not are left alone.
+    """
+    run = shown_run(studio, chosen)
+    runs = studio.store.list_runs()[:_MOST_LISTED]
+    looks = [] if run is None else sorted((run.folder / "evaluations").glob("*.json"))
+    keys = {
+        "list": "; ".join(f"{it.id} {it.state} {it.notes}" for it in runs),
+        "run": "none" if run is None else f"{run.id} {run.state} {run.cancel_requested_at}",
+        "progress": "" if run is None else f"{run.id} {run.state} {_size(run.progress_path)}",
+        "log": "" if run is None else f"{run.id} {_size(run.log_path)}",
+        "looks": "" if run is None else f"{run.id} {len(looks)}",
+    }
+    if keys == dict(seen):
+        return None
+    new = {name for name, key in keys.items() if seen.get(name) != key}
+    adapters = {it.id: it for it in studio.store.list_adapters()} if new & {"list", "run"} else {}
+    return (
+        keys,
+        _list(runs, adapters) if "list" in new else gr.skip(),
+        gr.Dropdown(choices=run_choices(runs)) if "list" in new else gr.skip(),
+        *_measured(studio, run, new),
+        _looks(looks) if "looks" in new else gr.skip(),
+        _log(run) if "log" in new else gr.skip(),
+        *(_controls(studio, run, changed_run(seen, keys)) if "run" in new else [gr.skip()] * 5),
+    )
+
+
+def changed_run(seen: Mapping[str, str], keys: Mapping[str, str]) -> bool:
+    """Whether another run is shown than before, not only another state of it."""
+    return seen.get("run", "").split(" ")[0] != keys["run"].split(" ")[0]
+
+
+def _measured(studio: Studio, run: RunRecord | None, new: set[str]) -> tuple[Any, Any]:
+    """Status and chart."""
+    if run is None:
+        text = '<p class="note">No training yet. Choose on the left and press <b>Retrain</b>.</p>'
+        return text, gr.Plot(visible=False)
+    if not new & {"progress", "run"}:
+        return gr.skip(), gr.skip()
+    events = without_redone(read_progress(run))
+    drawn = any(event.get("kind") in ("step", "evaluation") for event in events)
+    chart = gr.Plot(training_chart(events), visible=True) if drawn else gr.Plot(visible=False)
+    return _status(studio, run, events), chart
+
+
+def _controls(studio: Studio, run: RunRecord | None, other: bool) -> list[Any]:
+    """Notes, and the buttons cancel, resume, delete and use."""
+    adapter = None if run is None else _adapter(studio, run)
+    offered = adapter is not None and adapter.summary.get("verdict", {}).get("word") == "better"
+    return [
+        gr.Textbox(value=run.notes if run else "", interactive=run is not None) if other else gr.skip(),
+        gr.Button(interactive=run is not None and run.active and run.cancel_requested_at is None),
+        gr.Button(interactive=run is not None and run.resumable),
+        gr.Button(interactive=run is not None and not run.active),
+        gr.Button(visible=offered),
+    ]
+
+
+def _adapter(studio: Studio, run: RunRecord) -> AdapterRecord | None:
+    return next((it for it in studio.store.list_adapters() if it.id == run.adapter_id), None)
+
+
+def run_choices(runs: list[RunRecord]) -> list[tuple[str, int]]:
+    named = [(f"Run {run.id} · {_STATES[run.state].lower()}", run.id) for run in runs]
+    return [("The one that is going on", LATEST), *named]
+
+
+def _list(runs: list[RunRecord], adapters: Mapping[int, AdapterRecord]) -> str:
+    if not runs:
+        return ""
+    rows = []
+    for run in runs:
+        adapter = adapters.get(run.adapter_id or 0)
+        word = _WORDS.get(adapter.summary.get("verdict", {}).get("word", "")) if adapter else None
+        made = run.config.get("name") or (adapter.name if adapter else "")
+        cells = (f"Run {run.id}", _STATES[run.state], word or "–", made, run.notes)
+        columns = "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells)
+        rows.append(f'<tr data-testid="run-{run.id}" data-state="{run.state}">{columns}</tr>')
+    heads = "".join(f"<th>{head}</th>" for head in ("Run", "State", "Verdict", "Name", "Notes"))
+    return f'<div class="runs"><table class="plain-table"><tr>{heads}</tr>{"".join(rows)}</table></div>'
+
+
+def _size(path: Path) -> int:
+    try:
+        return int(path.stat().st_size)
+    except OSError:
+        return 0
+
+
+def _log(run: RunRecord | None) -> str:
+    text = html.escape(log_tail(run, _LOG_LINES)) if run else ""
+    return f'<pre class="log" data-testid="log">{text or "The log is empty."}</pre>'
+
+
+def _status(studio: Studio, run: RunRecord, events: list[dict[str, Any]]) -> str:
+    steps = [event for event in events if event.get("kind") == "step"]
+    total = max(int(run.config.get("steps", 0)), 1)
+    done = int(steps[-1]["step"]) if steps else 0
+    share = 1.0 if run.state == "finished" else min(done / total, 1.0)
+    cancelling = run.active and run.cancel_requested_at is not None
+    words = [
+        f"<b>Run {run.id}</b>",
+        "Being cancelled" if cancelling else _STATES[run.state],
+        f"step {done} of {total}",
+    ]
+    left = remaining_seconds(events)
+    if run.state == "running" and left is not None:
+        words.append(f"about {duration(left)} left")
+    if run.started_at is not None and run.finished_at is not None:
+        words.append(f"took {duration((run.finished_at - run.started_at).total_seconds())}")
+    text = f'<p class="run-line" data-testid="run-state" data-state="{run.state}">{" · ".join(words)}</p>'
+    text += (
+        f'<div class="bar"><div class="bar-fill is-{run.state}" style="width:{100 * share:.1f}%"></div></div>'
+    )
+    said = [event["message"] for event in events if event.get("kind") == "status" and event.get("message")]
+    if run.state == "running" and said:
+        text += f'<p class="hint">{html.escape(str(said[-1]))}</p>'
+    if run.resumable:
+        text += '<p class="hint">Resume goes on from its last checkpoint.</p>'
+    if run.error:
+        text += f'<pre class="log note-error" data-testid="run-error">{html.escape(run.error)}</pre>'
+    return text + (_verdict(_adapter(studio, run), done) if run.state == "finished" else "")
+
+
+def _verdict(adapter: AdapterRecord | None, done: int) -> str:
+    """In words and numbers; only a better adapter is offered.
+
+    Args:
+        done: steps that the run made; the adapter may have gone back to an earlier one.
+    """
+    if adapter is None:
+        return '<p class="note">Its adapter has been deleted.</p>'
+    verdict = adapter.summary.get("verdict")
+    if not verdict:
+        return '<p class="note">See what the new adapter changed in the <b>Compare</b> tab.</p>'
+    changes = verdict["changes"]
+    known = [change_text(name, _change(changes[name])) for name in COMPARED if name in changes]
+    rows = "".join(f"<li>{text}</li>" for text in known)
+    offer = (
+        "It is offered to be switched on, below."
+        if verdict["word"] == "better"
+        else "It is not offered to be switched on; the <b>Compare</b> tab shows both side by side."
+    )
+    step = adapter.summary.get("step", done)
+    if step < done:
+        offer += (
+            f" What is kept is the adapter after step {step}, the best on these corrections. The best of "
+            "several flatters itself: see it on others, too."
+        )
+    kind = {"better": "good", "worse": "error"}.get(verdict["word"], "warning")
+    return (
+        f'<div class="note note-{kind}" data-testid="verdict" data-word="{html.escape(verdict["word"])}">'
+        f"<b>{_WORDS[verdict['word']]}.</b> {offer}<ul>{rows}</ul></div>"
+    )
+
+
+def _change(values: Mapping[str, Any]) -> Change:
+    low, high = (values[name] for name in ("low", "high"))
+    ends = {"low": float("-inf") if low is None else low, "high": float("inf") if high is None else high}
+    return Change(**(dict(values) | ends))
+
+
+def _looks(files: list[Path]) -> str:
+    """A few held-out corrections: where the model looked and what it said, evaluation by evaluation."""
+    evaluations = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    if len(evaluations) > _MOST_LOOKS:
+        evaluations = [evaluations[0], *evaluations[1 - _MOST_LOOKS :]]
+    if not evaluations:
+        return '<p class="hint">Drawn at the first evaluation.</p>'
+    heads = "".join(
+        f"<th>{'Before' if it['step'] == 0 else 'After step ' + str(it['step'])}</th>" for it in evaluations
+    )
+    rows = []
+    for number, first in enumerate(evaluations[0]["answers"]):
+        if "drawn" not in first:
+            continue
+        wanted = f"<span>{html.escape(first['wanted'] or '')}</span>"
+        cells = "".join(_look(files[0].parent, it["answers"][number]) for it in evaluations)
+        rows.append(f"<tr><th>{html.escape(first['question'])}{wanted}</th>{cells}</tr>")
+    return (
+        f'<div class="runs" data-testid="looks" data-count="{len(evaluations)}">'
+        f'<table class="plain-table looks"><tr><th>Question, right answer</th>{heads}</tr>'
+        f"{''.join(rows)}</table></div>"
+    )
+
+
+def _look(folder: Path, answer: Mapping[str, Any]) -> str:
+    said = html.escape(answer_text(answer["text"]) or answer["text"][-60:] or "nothing")
+    right = {1.0: "change-up", 0.0: "change-down"}.get(answer["answer"], "")
+    try:
+        with Image.open(folder / Path(answer["drawn"]).name) as drawn:
+            picture = f'<img alt="Where it looked" src="{data_url(drawn.convert("RGB"), _LOOK_SIDE)}">'
+    except (KeyError, OSError):
+        picture = ""
+    return f'<td>{picture}<br><span class="{right}">{said}</span></td>'
+
+
+def duration(seconds: float) -> str:
+    """`75` -> "1 min 15 s"."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

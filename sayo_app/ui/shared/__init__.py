@@ -1,0 +1,1 @@
+"""What every tab uses: the studio, answers, charts, how handlers speak."""

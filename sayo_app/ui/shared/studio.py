@@ -1,0 +1,268 @@
+"""What all tabs share: the settings, the store, the model (loaded in the background) and a tab's session."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from sayo_app.core.geometry.region import Region
+from sayo_app.errors import (
+    AdapterError,
+    CorrectionError,
+    PictureError,
+    QuestionError,
+    SayoError,
+)
+from sayo_app.settings import Settings
+from sayo_app.ui.shared.answers import Answered, Answers
+from storage.base.records import AdapterRecord
+from storage.store import Store
+
+if TYPE_CHECKING:
+    from sayo_app.mllm.answering.chat import Chunk
+    from sayo_app.mllm.models.loading import LoadedModel
+
+log = logging.getLogger(__name__)
+# One thing at a time on the model: every event that uses it names this.
+MODEL_QUEUE = "model"
+BASE_LABEL = "Base model"
+# Its value in dropdowns: Gradio cannot tell None from nothing chosen.
+BASE_ID = 0
+
+
+@dataclass
+class Session:
+    """What one browser tab is looking at; lives on the server, one a tab.
+
+    Attributes:
+        pictures: of the next question, in order.
+        shown: the viewer's value of these pictures.
+        current: id of the answer that Ask shows.
+        saved_id: the correction that this answer was stored as.
+        drafted: (work item, author, correction that is changed) of the drafts that this tab keeps.
+        settled: views of the work list whose drawing was stored as a correction: what the page still
+            sends of them is no draft any more.
+        stopping: a person pressed Stop.
+        work_view: how the ids of what the work list's viewer shows begin.
+    """
+
+    pictures: tuple[Image.Image, ...] = ()
+    shown: dict[str, Any] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
+    current: str = ""
+    suggestions: set[str] = field(default_factory=set)
+    saved_id: int | None = None
+    drafted: set[tuple[int, str, int | None]] = field(default_factory=set)
+    settled: set[str] = field(default_factory=set)
+    stopping: bool = False
+    work_view: str = ""
+
+    def look_at(self, pictures: Sequence[Image.Image], shown: dict[str, Any]) -> None:
+        """New pictures: the answer to those before them is over."""
+        self.pictures, self.shown = tuple(pictures), shown
+        self.current, self.saved_id = "", None
+
+    def answered(self, answer_id: str) -> Answered:
+        """The answer that Ask shows, if it is the one of that id.
+
+        Raises:
+            CorrectionError: the server does not have that answer (any more).
+        """
+        known = self.answers.get(self.current)
+        if known is None or answer_id != self.current:
+            raise CorrectionError(
+                expected="an answer that the app still holds",
+                got="none" if known is None else "an answer that was replaced by a newer one",
+                remedy="Ask the question again in the Ask tab; drawn boxes can then be saved.",
+            )
+        return known
+
+
+class Studio:
+    """The wired app, without any page: the tabs call it."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        self._model: Future[LoadedModel] = Future()
+        self._lock = threading.Lock()
+
+    def load_in_background(self) -> None:
+        """Import torch and load the model while the page is already served."""
+        threading.Thread(target=self._load, name="load-model", daemon=True).start()
+
+    def _load(self) -> None:
+        started = time.perf_counter()
+        try:
+            from sayo_app.mllm.models.loading import load_model
+
+            self._model.set_result(load_model(self.settings))
+            log.info("model %s ready after %.1f s", self.settings.model, time.perf_counter() - started)
+        except SayoError as error:
+            log.error("%s", error)
+            self._model.set_exception(error)
+        except BaseException as error:
+            log.exception("loading the model failed")
+            self._model.set_exception(error)
+
+    @property
+    def model_state(self) -> tuple[str, str]:
+        """("loading" | "ready" | "failed", a sentence)."""
+        if not self._model.done():
+            return "loading", "The model is being loaded."
+        error = self._model.exception()
+        return ("ready", "The model is ready.") if error is None else ("failed", str(error))
+
+    def loaded(self) -> LoadedModel:
+        """The model, waiting for it if need be. Raises what loading it raised."""
+        return self._model.result()
+
+    def check_question(self, question: str | None) -> str:
+        """The question without outer blanks.
+
+        Raises:
+            QuestionError: empty or overlong.
+        """
+        text, most = (question or "").strip(), self.settings.max_question_chars
+        if not text:
+            raise QuestionError(
+                expected="a question", got="an empty one", remedy="Type what you want to know."
+            )
+        if len(text) > most:
+            raise QuestionError(
+                expected=f"a question of at most {most:,} characters",
+                got=f"{len(text):,} characters",
+                remedy="Shorten it; what you typed is still there.",
+            )
+        return text
+
+    def adapters(self) -> list[AdapterRecord]:
+        """Adapters made for the model in use, oldest first."""
+        return [it for it in self.store.list_adapters() if it.base_model == self.settings.model]
+
+    def adapter(self, adapter_id: int | None) -> AdapterRecord | None:
+        """The adapter of that id, None for the base model.
+
+        Raises:
+            AdapterError: unknown, or made for another model.
+        """
+        if adapter_id is None:
+            return None
+        for record in self.adapters():
+            if record.id == adapter_id:
+                return record
+        raise AdapterError(
+            expected=f"an adapter made for {self.settings.model}",
+            got=f"adapter {adapter_id}",
+            remedy="Choose another one in the Compare tab.",
+        )
+
+    def answer(
+        self,
+        pictures: Sequence[Image.Image],
+        question: str,
+        adapter_id: int | None,
+        on_stop: Callable[[], bool] | None = None,
+        **steering: Any,
+    ) -> Iterator[Chunk]:
+        """Stream the answer of the base model (None) or of an adapter; see `mllm.chat.answer`.
+
+        Args:
+            steering: `steering` and `region_masks` of `mllm.chat.answer`: as if it had looked there.
+
+        Raises:
+            PictureError, QuestionError: nothing to ask about, or nothing asked.
+            ModelError: the model or the adapter cannot be loaded, or cannot read the picture.
+        """
+        if not pictures:
+            raise PictureError(
+                expected="a picture",
+                got="none",
+                remedy="Upload one, pick an example or have a scene drawn.",
+            )
+        text = self.check_question(question)
+        loaded = self.loaded()
+        name = self.loaded_adapter(loaded, self.adapter(adapter_id))
+        from sayo_app.mllm.answering.chat import answer
+
+        limit = self.settings.max_new_tokens
+        yield from answer(
+            loaded, pictures, text, max_new_tokens=limit, on_stop=on_stop, adapter=name, **steering
+        )
+
+    def switch(self, adapter_id: int | None) -> None:
+        """Make Ask use that adapter from now on; the choice outlives the app.
+
+        Raises:
+            AdapterError: its folder is missing or damaged; nothing has changed then.
+        """
+        from sayo_app.mllm.models import adapters
+
+        loaded = self.loaded()
+        adapters.switch(loaded, self.loaded_adapter(loaded, self.adapter(adapter_id)))
+        self.store.set_active_adapter(adapter_id)
+
+    def import_adapter(self, paths: Sequence[Path], name: str) -> AdapterRecord:
+        """Take an adapter from elsewhere into the registry, if it fits the model.
+
+        Raises:
+            AdapterError: not one, or one that does not fit. Nothing has changed then.
+        """
+        from sayo_app.mllm.models.adapter_files import unpack_adapter
+
+        loaded = self.loaded()
+        folder = self.settings.adapters_dir / f"import-{uuid.uuid4().hex}"
+        unpack_adapter(paths, folder, self.settings.model, self.settings.max_adapter_bytes)
+        record = self.store.add_adapter(name=name, path=folder, base_model=self.settings.model)
+        try:
+            # Loading it is the check of its shapes.
+            self.loaded_adapter(loaded, record)
+        except SayoError:
+            self.store.delete_adapter(record.id)
+            raise
+        return record
+
+    def active_id(self) -> int | None:
+        """The adapter that Ask uses; None for the base model or one of another model."""
+        record = self.store.active_adapter()
+        return record.id if record is not None and record.base_model == self.settings.model else None
+
+    def loaded_adapter(self, loaded: LoadedModel, record: AdapterRecord | None) -> str | None:
+        """The name under which the model has that adapter, loading it at first use."""
+        from sayo_app.mllm.models import adapters
+
+        if record is None:
+            return None
+        name = f"adapter-{record.id}"
+        with self._lock:
+            if name not in adapters.names(loaded):
+                adapters.load_adapter(loaded, record.path, name)
+        return name
+
+
+def fitted(regions: list[dict[str, Any]], picture: Image.Image) -> list[Region]:
+    """Regions as they came from the browser, checked against the server's own picture.
+
+    Raises:
+        RegionError: not a region, outside the picture or without area.
+    """
+    return [Region.from_dict(region).fitted(picture.size) for region in regions]
+
+
+def model_label(name: str) -> str:
+    """What a page calls a model: a folder by its name, as its path is the operator's business."""
+    return Path(name).name if Path(name).is_dir() else name
+
+
+def counted(number: int, noun: str) -> str:
+    """`1, "picture"` -> "1 picture"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

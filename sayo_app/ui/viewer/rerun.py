@@ -1,0 +1,133 @@
+"""What the model is run again for: maps of a finished answer, every head, an answer pulled to a region."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from sayo_app.core.attention.heatmap import middle_layers, relative_map
+from sayo_app.errors import InputError
+from sayo_app.ui.shared.answers import Answered, head_of
+from sayo_app.ui.shared.studio import Studio
+
+if TYPE_CHECKING:
+    from sayo_app.mllm.answering.chat import Chunk
+    from sayo_app.mllm.answering.steer import Found, Steering
+
+
+def view_maps(studio: Studio, answered: Answered, view: str) -> Float[np.ndarray, "row image"]:
+    """The token maps of a view that the recording does not have: a map method or `head:LAYER:HEAD`.
+
+    Raises:
+        InputError: no such view.
+        ModelError: the model or the adapter cannot be loaded.
+    """
+    from sayo_app.mllm.analysis import maps
+
+    prompt = _prompt(studio, answered)
+    if view == "relative":
+        question_rows, generic_rows = maps.relative_rows(**prompt)
+        band = middle_layers(answered.trace.layers, answered.trace.depth)
+        return relative_map(question_rows[band], generic_rows[band])[None]
+    asked = prompt | {"token_ids": answered.trace.token_ids}
+    if view == "gradient":
+        return maps.gradient_maps(**asked)
+    if view == "rollout":
+        return maps.rollout_maps(**asked)
+    if view == "heads":
+        return maps.focus_heads_maps(**asked)
+    layer, head = head_of(view)
+    return maps.one_head_rows(**asked, layer=layer, head=head)
+
+
+def head_maps(studio: Studio, answered: Answered, tokens: slice) -> Float[np.ndarray, "layer head image"]:
+    """What every head looks at, on average over some of the answer's tokens.
+
+    Raises:
+        InputError: only the recording of the answer is here.
+    """
+    from sayo_app.mllm.analysis import maps
+
+    reason = answered.why_not("heads")
+    if reason is not None:
+        raise InputError(expected="an answer of the model in use", got="another one", remedy=reason)
+    return maps.head_maps(**_prompt(studio, answered), token_ids=answered.trace.token_ids, tokens=tokens)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an answer is to be pulled towards a region.
+
+    Attributes:
+        heads: "found" for those kept with the model, "looking" for the tenth that looked most at the region
+            in the first answer, "layers" for all heads of `layers`.
+        strength: what is added to the attention scores of the region, in nats.
+        prompt: pull the words of the question too, not only those of the answer.
+    """
+
+    heads: str
+    layers: tuple[int, ...]
+    strength: float
+    prompt: bool
+
+
+def steering_of(studio: Studio, answered: Answered, mask: Bool[np.ndarray, " image"], plan: Plan) -> Steering:
+    """The heads of a plan, for this model and region.
+
+    Raises:
+        InputError: a plan that names no head, or heads that nobody has found yet.
+    """
+    from sayo_app.mllm.analysis.heads import heads_for_region
+    from sayo_app.mllm.answering.steer import Steering
+
+    if plan.heads == "layers":
+        return Steering(dict.fromkeys(sorted(plan.layers)), plan.strength, plan.prompt)
+    if plan.heads == "looking":
+        rows = slice(0, len(answered.trace.attention))
+        chosen = heads_for_region(head_maps(studio, answered, rows), mask, answered.trace.layers)
+        return Steering(chosen, plan.strength, plan.prompt)
+    found = found_for(studio)
+    if found is None:
+        raise InputError(
+            expected="heads that were found for this model",
+            got="none yet",
+            remedy="Choose the heads that look at the region, or layers.",
+        )
+    return Steering(found.steering.heads, plan.strength, plan.prompt)
+
+
+def steered(
+    studio: Studio, answered: Answered, masks: Sequence[Bool[np.ndarray, " _"]], plan: Plan
+) -> tuple[Steering, Iterator[Chunk]]:
+    """(the steering, the answer to the same question with attention pulled towards a region).
+
+    Args:
+        masks: one a picture: True for the image tokens of the region.
+    """
+    steering = steering_of(studio, answered, np.concatenate(masks), plan)
+    chunks = studio.answer(
+        answered.pictures, answered.question, answered.adapter_id, steering=steering, region_masks=masks
+    )
+    return steering, chunks
+
+
+def found_for(studio: Studio) -> Found | None:
+    """The steering that is kept with the model in use."""
+    from sayo_app.mllm.answering.steer import found_steering
+
+    return found_steering(studio.settings.model, studio.settings)
+
+
+def _prompt(studio: Studio, answered: Answered) -> dict[str, Any]:
+    """The model as it was when it gave the answer, and what it was asked."""
+    loaded = studio.loaded()
+    return {
+        "loaded": loaded,
+        "pictures": answered.pictures,
+        "question": answered.question,
+        "adapter": studio.loaded_adapter(loaded, studio.adapter(answered.adapter_id)),
+    }

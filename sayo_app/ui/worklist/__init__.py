@@ -1,0 +1,1 @@
+"""The Corrections tab: the work list."""

@@ -1,0 +1,310 @@
+"""The work list: filter, search, sort, page by page, and how far it is done. All of it asked of the store."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from sayo_app.core.geometry.region import Region
+from sayo_app.errors import InputError, StorageError
+from sayo_app.ui.shared.handlers import typed
+from sayo_app.ui.shared.studio import Studio, model_label
+from sayo_app.ui.viewer.cards import cards, cards_value, thumbnail
+from sayo_app.ui.viewer.component import scripts
+from sayo_app.ui.worklist.item import label_of
+from storage.base.records import CORRECTION_STATES, CorrectionRecord
+from storage.work.work_records import WorkEntry, WorkQuery
+from storage.work.worklist import SORTS
+
+_PAGE = 24
+_EMPTY = (
+    "No corrections yet. Ask a question, then draw in the Correct tab where the model should have looked. "
+    "Or import questions below."
+)
+_NOTHING = "Nothing in the list is like that. Take a filter away."
+STATES = {
+    "todo": "to do",
+    "draft": "begun",
+    "submitted": "to review",
+    "accepted": "accepted",
+    "rejected": "sent back",
+    "skipped": "skipped",
+    "deleted": "deleted",
+}
+_ORIGINS = {"All": "", "Drawn by people": "person", "Generated": "generated"}
+_FLAGS = {"All": "", "Flagged": "yes", "Not flagged": "no"}
+_DONE = ("submitted", "accepted")
+_ANY = ""
+
+
+class Filters(NamedTuple):
+    """In the order of the arguments of `query_of`."""
+
+    text: gr.Textbox
+    states: gr.Dropdown
+    sort: gr.Dropdown
+    annotator: gr.Dropdown
+    model: gr.Dropdown
+    family: gr.Dropdown
+    origin: gr.Dropdown
+    flagged: gr.Dropdown
+    below: gr.Textbox
+    deleted: gr.Checkbox
+    others: gr.Checkbox
+    author: gr.Textbox
+
+
+class Listing(NamedTuple):
+    filters: Filters
+    newer: gr.Button
+    older: gr.Button
+    progress: gr.HTML
+    summary: gr.Markdown
+    gallery: gr.HTML
+    shown: gr.State
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `listed` fills."""
+        return [self.gallery, self.progress, self.summary, self.newer, self.older, self.shown]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The page of the list that is shown.
+
+    Attributes:
+        entries: its lines.
+        places: where this page and those before it began, the first page's None first.
+        after: where the next one begins; None at the end.
+    """
+
+    entries: tuple[WorkEntry, ...] = ()
+    places: tuple[str | None, ...] = (None,)
+    after: str | None = None
+
+
+def lay_out() -> Listing:
+    progress = gr.HTML("", elem_id="corrections-progress", apply_default_css=False)
+    with gr.Row(elem_classes="tight work-filters"):
+        text = gr.Textbox(
+            label="Search",
+            placeholder="in questions and right answers",
+            elem_id="corrections-text",
+            min_width=200,
+        )
+        states = gr.Dropdown(
+            [(label, state) for state, label in STATES.items() if state != "deleted"],
+            multiselect=True,
+            value=[],
+            label="State (none: all)",
+            elem_id="corrections-states",
+            min_width=200,
+        )
+        sorts = [("Newest first" if name == "newest" else it.label, name) for name, it in SORTS.items()]
+        sort = _choice("Sort", sorts, "corrections-sort", "newest")
+        author = gr.Textbox(
+            label="Your name", placeholder="optional", elem_id="corrections-author", min_width=150
+        )
+    filters = Filters(text, states, sort, *_lay_out_more(), *_lay_out_boxes(), author)
+    count = gr.Markdown("", elem_classes="hint", elem_id="corrections-count")
+    gallery = cards("corrections-gallery", cards_value([], ""))
+    with gr.Row(elem_classes="tight"):
+        newer = gr.Button("‹ Page before", size="sm", elem_id="corrections-newer", scale=0, min_width=130)
+        older = gr.Button("Page after ›", size="sm", elem_id="corrections-older", scale=0, min_width=130)
+    # Here and not in what is opened: what is not shown yet has no script, and no keys.
+    gr.HTML(
+        html_template='<details class="work-keys"></details>',
+        js_on_load="sayo.workKeySheet(element);",
+        head=scripts("regions.js", "worklist.js"),
+        apply_default_css=False,
+        elem_id="corrections-keys",
+    )
+    return Listing(filters, newer, older, progress, count, gallery, gr.State(Shown()))
+
+
+def _lay_out_more() -> tuple[gr.Dropdown, gr.Dropdown, gr.Dropdown, gr.Dropdown, gr.Dropdown, gr.Textbox]:
+    with (
+        gr.Accordion("More filters", open=False, elem_id="corrections-more"),
+        gr.Row(elem_classes="tight work-filters"),
+    ):
+        anybody = _choice("Author", [("Anybody", _ANY)], "corrections-annotator")
+        model = _choice("Model", [("Any", _ANY)], "corrections-model")
+        family = _choice("Kind of question", [("Any", _ANY)], "corrections-family")
+        origin = _choice("Origin", list(_ORIGINS.items()), "corrections-origin")
+        flagged = _choice("Flag", list(_FLAGS.items()), "corrections-flagged")
+        # No gr.Number: on the page an empty one is 0.
+        below = gr.Textbox(
+            label="Reward below",
+            placeholder="−1 to 1",
+            elem_id="corrections-below",
+            min_width=130,
+        )
+    return anybody, model, family, origin, flagged, below
+
+
+def _lay_out_boxes() -> tuple[gr.Checkbox, gr.Checkbox]:
+    with gr.Row(elem_classes="tight"):
+        options: dict[str, Any] = {"container": False, "scale": 0, "min_width": 190}
+        deleted = gr.Checkbox(label="Show deleted", elem_id="corrections-deleted", **options)
+        others = gr.Checkbox(label="Hide what I have done", elem_id="corrections-others", **options)
+    return deleted, others
+
+
+def _choice(label: str, choices: list[tuple[str, str]], elem_id: str, value: str = _ANY) -> gr.Dropdown:
+    return gr.Dropdown(choices, value=value, label=label, elem_id=elem_id, min_width=150, filterable=False)
+
+
+def query_of(
+    text: str | None,
+    states: list[str] | None,
+    sort: str | None,
+    annotator: str | None,
+    model: str | None,
+    family: str | None,
+    origin: str | None,
+    flagged: str | None,
+    below: str | None,
+    deleted: bool | None,
+    others: bool | None,
+    author: str | None,
+) -> WorkQuery:
+    """What the filters say.
+
+    Raises:
+        InputError: `below` is no number.
+    """
+    wanted = tuple(states or ())
+    if deleted:
+        wanted = (*(wanted or [state for state in STATES if state != "deleted"]), "deleted")
+    return WorkQuery(
+        states=wanted,
+        annotator=annotator or None,
+        model=model or None,
+        family=family or None,
+        origin=origin or None,
+        flagged={"yes": True, "no": False}.get(flagged or ""),
+        reward_below=_number(typed(below)),
+        text=typed(text),
+        not_by=typed(author) if others and typed(author) else None,
+        sort=sort or "newest",
+    )
+
+
+def _number(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        # As people write it: with a comma, or with the minus sign that the page itself shows.
+        number = float(text.replace(",", ".").replace("−", "-"))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(
+            expected="a number from -1 to 1 as the reward", got=repr(text)[:80], remedy="Write -0.2, say."
+        )
+    return number
+
+
+def choices(studio: Studio) -> tuple[Any, ...]:
+    """What the filters by author, model and kind of question offer."""
+    found = studio.store.work_choices()
+    models = [("Any", _ANY), *((model_label(name), name) for name in found["model"])]
+    return (
+        gr.Dropdown(choices=[("Anybody", _ANY), *((name, name) for name in found["annotator"])]),
+        gr.Dropdown(choices=models),
+        gr.Dropdown(choices=[("Any", _ANY), *((name, name) for name in found["family"])]),
+    )
+
+
+def listed(studio: Studio, query: WorkQuery, places: tuple[str | None, ...]) -> tuple[Any, ...]:
+    """The page of the list that begins at the last of `places`."""
+    page = studio.store.list_work(query, after=places[-1], limit=_PAGE)
+    states = studio.store.count_work(query)
+    numbers = [entry.correction_id for entry in page.entries if entry.correction_id is not None]
+    records = studio.store.corrections_by_id(numbers)
+    cards_shown = [_card(studio, entry, records.get(entry.correction_id or 0)) for entry in page.entries]
+    empty = _EMPTY if query == WorkQuery(sort=query.sort) else _NOTHING
+    return (
+        cards_value(cards_shown, empty),
+        progress_html(studio, query),
+        _summary(sum(states.values()), len(places)),
+        gr.Button(interactive=len(places) > 1),
+        gr.Button(interactive=page.after is not None),
+        Shown(page.entries, places, page.after),
+    )
+
+
+def _summary(count: int, page: int) -> str:
+    pages = -(-count // _PAGE)
+    text = f"{count:,} in the list"
+    return f"{text}, page {page:,} of {pages:,}." if pages > 1 else f"{text}." if count else ""
+
+
+def progress_html(studio: Studio, query: WorkQuery) -> str:
+    """How far those are done that the filters name, whatever their state."""
+    whole = replace(query, states=(), flagged=None, not_by=None)
+    states = studio.store.count_work(whole)
+    total = sum(states.values())
+    if not total:
+        return ""
+    done = sum(states.get(state, 0) for state in _DONE)
+    parts = [f"{done:,} of {total:,} done"]
+    parts += [f"{states[state]:,} {STATES[state]}" for state in ("rejected", "skipped") if states.get(state)]
+    flagged = sum(studio.store.count_work(replace(whole, flagged=True)).values())
+    parts += [f"{flagged:,} flagged"] if flagged else []
+    bars = "".join(
+        f'<span class="work-{state}" style="width:{100 * states[state] / total:.3f}%"></span>'
+        for state in ("accepted", "submitted", "rejected", "skipped", "draft")
+        if states.get(state)
+    )
+    return (
+        f'<div class="work-progress" role="progressbar" aria-valuemin="0" aria-valuemax="{total}" '
+        f'aria-valuenow="{done}">{bars}</div><p class="hint" data-testid="progress">{", ".join(parts)}</p>'
+    )
+
+
+def _card(studio: Studio, entry: WorkEntry, record: CorrectionRecord | None) -> dict[str, Any]:
+    generated = entry.origin == "generated"
+    kind = "generated" if generated else entry.state if entry.state in STATES else CORRECTION_STATES[0]
+    words = ["generated" if generated else STATES[entry.state], entry.annotator, "⚑" if entry.flagged else ""]
+    if generated and entry.state != "submitted":
+        words.insert(1, STATES[entry.state])
+    return {
+        "id": entry.id,
+        "src": _thumbnail(studio, entry.picture_id, record.regions if record else ()),
+        "badge": {"kind": kind, "text": " · ".join(filter(None, words))},
+        "title": entry.question,
+        "lines": _lines(entry, record),
+    }
+
+
+def _lines(entry: WorkEntry, record: CorrectionRecord | None) -> list[str]:
+    if record is None:
+        return [f"Known answer: {entry.known_answer}"] if entry.known_answer else []
+    if record.state == "skipped":
+        return [f"Skipped: {record.comment}"]
+    answer = record.corrected_answer
+    lines = [f"Right answer: {answer}" if answer else f"The answer was right, {label_of(record.regions)}"]
+    if entry.reward is not None:
+        lines.append(f"Reward {entry.reward:.2f}".replace("-", "−"))
+    if record.state == "rejected" and record.comment:
+        lines.append(f"Sent back: {record.comment}")
+    return lines
+
+
+def _thumbnail(studio: Studio, picture_id: str, regions: tuple[Region, ...]) -> str:
+    try:
+        return _small(studio, picture_id, regions)
+    except StorageError:
+        return ""
+
+
+@lru_cache(maxsize=500)
+def _small(studio: Studio, picture_id: str, regions: tuple[Region, ...]) -> str:
+    """Kept, as the same page of the list is shown after each change; some 30 kB each."""
+    return thumbnail(studio.store.load_picture(picture_id), regions)

@@ -1,0 +1,81 @@
+"""Corrections: the work list of what is to be corrected and what has been; open, correct, review, go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from sayo_app.errors import NotFoundError
+from sayo_app.ui.shared.handlers import PRIVATE, guarded
+from sayo_app.ui.shared.studio import Session, Studio
+from sayo_app.ui.worklist import agreement, editor, import_export, listing
+from sayo_app.ui.worklist.item import Opened, opened_entry
+from sayo_app.ui.worklist.listing import Listing, Shown
+
+
+def build(studio: Studio, session: gr.State, changed: gr.State, tab: gr.Tab) -> None:
+    """Lay out the tab; `changed` counts changes of the store and refreshes the list."""
+    rows = listing.lay_out()
+    below = editor.lay_out()
+    agreement.build(studio)
+    import_export.build(studio, changed, tab, rows.filters.author)
+    _wire_list(studio, rows, below.opened, changed, tab)
+
+    @guarded
+    def on_pick(session: Session, shown: Shown, event: gr.EventData) -> Any:
+        entry = next((it for it in shown.entries if it.id == event.id), None)
+        if entry is None:
+            raise NotFoundError(
+                expected="a line of the list", got="one that is gone", remedy="Choose one in the list."
+            )
+        return editor.values(studio, session, opened_entry(studio, entry))
+
+    picked = rows.gallery.pick(on_pick, [session, rows.shown], below.outputs, **PRIVATE)
+    picked.then(None, None, None, js="() => sayo.workOpened()", **PRIVATE)
+    editor.wire(studio, session, below, changed, rows.filters)
+
+
+def _wire_list(studio: Studio, rows: Listing, opened: gr.State, changed: gr.State, tab: gr.Tab) -> None:
+    filters = rows.filters
+
+    def turned(turn: Any) -> Any:
+        @guarded
+        def on_list(shown: Shown, *filters: Any) -> Any:
+            return listing.listed(studio, listing.query_of(*filters), turn(shown))
+
+        return on_list
+
+    def first(shown: Shown) -> tuple[str | None, ...]:
+        return (None,)
+
+    def same(shown: Shown) -> tuple[str | None, ...]:
+        return shown.places
+
+    def newer(shown: Shown) -> tuple[str | None, ...]:
+        return shown.places[:-1] or (None,)
+
+    def older(shown: Shown) -> tuple[str | None, ...]:
+        return shown.places if shown.after is None else (*shown.places, shown.after)
+
+    inputs = [rows.shown, *filters]
+    always: dict[str, Any] = {"trigger_mode": "always_last", **PRIVATE}
+    gr.on([changed.change, tab.select], turned(same), inputs, rows.outputs, **always)
+
+    def on_opened(opened: Opened | None) -> Any:
+        return gr.HTML(active=0 if opened is None else opened.entry_id)
+
+    opened.change(on_opened, opened, rows.gallery, **always)
+    fields = [it for it in filters if isinstance(it, gr.Textbox)]
+    narrowed = [it.change for it in filters if it not in fields]
+    typed = [event for it in fields for event in (it.submit, it.blur)]
+    gr.on([*narrowed, *typed], turned(first), inputs, rows.outputs, **always)
+    rows.newer.click(turned(newer), inputs, rows.outputs, **PRIVATE)
+    rows.older.click(turned(older), inputs, rows.outputs, **PRIVATE)
+
+    @guarded
+    def on_choices() -> Any:
+        return listing.choices(studio)
+
+    offered = [filters.annotator, filters.model, filters.family]
+    gr.on([changed.change, tab.select], on_choices, None, offered, **always)

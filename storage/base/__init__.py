@@ -1,0 +1,1 @@
+"""The database, its rows, and what is handed out of it."""

@@ -1,0 +1,1 @@
+"""Training runs and the adapters that come out."""

@@ -1,0 +1,270 @@
+"""Training runs: the row is the truth about a run, whoever watches it.
+
+Runs wait in a queue, oldest first; on each device of a machine one at a time is running.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from sayo_app.errors import JobError, RunActiveError
+from storage.base.database import Database
+from storage.base.file_errors import file_error, replacing
+from storage.base.models import Adapter, Run, now
+from storage.base.pictures import not_found
+from storage.base.records import ACTIVE_RUN_STATES, FINAL_RUN_STATES, RUN_STATES, RunConfig, RunRecord
+
+UPDATABLE = (
+    "state",
+    "pid",
+    "process_started_at",
+    "host",
+    "device",
+    "record",
+    "error",
+    "started_at",
+    "cancel_requested_at",
+    "finished_at",
+    "adapter_id",
+)
+
+
+class RunStore(Database):
+    """Runs: any number queued, one running on a device."""
+
+    def create_run(self, config: RunConfig, *, mine: bool = False) -> RunRecord:
+        """A queued run with its folder and config.json.
+
+        Args:
+            mine: this process will carry it out when its turn comes; otherwise somebody starts one for it.
+
+        Raises:
+            ReadOnlyStoreError, StorageError: row or folder cannot be written.
+        """
+        process = _this_process() if mine else {}
+        with self.write() as session:
+            row = Run(
+                state="queued",
+                config=config.to_dict(),
+                device=self.settings.device,
+                **({"host": this_host()} | process),
+            )
+            session.add(row)
+            session.flush()
+            record = self._run_record(row)
+            _make_folder(record.folder)
+            with replacing(record.folder / "config.json") as path:
+                path.write_text(json.dumps(record.config, indent=2) + "\n", encoding="utf-8")
+            return record
+
+    def get_run(self, run_id: int) -> RunRecord:
+        """Raises NotFoundError."""
+        with self.read() as session:
+            return self._run_record(_run(session, run_id))
+
+    def active_run(self) -> RunRecord | None:
+        """The run that is going on, or else the first that waits."""
+        runs = self.active_runs()
+        return next((run for run in runs if run.state == "running"), runs[0] if runs else None)
+
+    def active_runs(self) -> list[RunRecord]:
+        """Those running or queued, oldest first."""
+        with self.read() as session:
+            query = select(Run).where(Run.state.in_(ACTIVE_RUN_STATES)).order_by(Run.id)
+            return [self._run_record(row) for row in session.scalars(query)]
+
+    def list_runs(self) -> list[RunRecord]:
+        """Newest first."""
+        with self.read() as session:
+            return [self._run_record(row) for row in session.scalars(select(Run).order_by(Run.id.desc()))]
+
+    def update_run(self, run_id: int, **fields: Any) -> RunRecord:
+        """Changes fields of an active run and gives what the row then says.
+
+        How a run ended is said once: an ended run stays as it is, whatever comes too late (a cancel that
+        crosses the finish, a job that was already found dead).
+
+        Raises:
+            NotFoundError: no such run or adapter.
+            RunActiveError: it is to run on a device where another one is running.
+            JobError: an unknown field or state.
+        """
+        unknown = sorted(set(fields) - set(UPDATABLE))
+        if unknown or fields.get("state", "queued") not in RUN_STATES:
+            raise JobError(
+                expected=f"fields among {', '.join(UPDATABLE)} and a state among {', '.join(RUN_STATES)}",
+                got=f"{unknown or fields['state']}",
+                remedy="This is a fault in the program: please report it.",
+            )
+        with self.write() as session:
+            row = _run(session, run_id)
+            if row.state in FINAL_RUN_STATES:
+                return self._run_record(row)
+            if fields.get("adapter_id") is not None and session.get(Adapter, fields["adapter_id"]) is None:
+                raise not_found("adapter", fields["adapter_id"])
+            for name, value in fields.items():
+                setattr(row, name, value)
+            if row.state == "running" and row.started_at is None:
+                row.started_at = now()
+            if row.state in FINAL_RUN_STATES and row.finished_at is None:
+                row.finished_at = now()
+            _store_running(session)
+            return self._run_record(row)
+
+    def take_next(self) -> RunRecord | None:
+        """The first run that waits, now running on the device of the settings but without a process yet.
+
+        None where none waits, or one is running there. A run queued on another machine that shares the
+        database is left to that one.
+        """
+        mine = (Run.host == this_host(),) if self.shared else ()
+        try:
+            with self.write() as session:
+                waiting = select(Run).where(Run.state == "queued", Run.pid.is_(None), *mine)
+                row = session.scalar(waiting.order_by(Run.id).limit(1).with_for_update())
+                if row is None:
+                    return None
+                row.state, row.started_at = "running", now()
+                row.host, row.device = this_host(), self.settings.device
+                _store_running(session)
+                return self._run_record(row)
+        except RunActiveError:
+            return None
+
+    def claim_run(self, run_id: int) -> RunRecord:
+        """Called by the training process: the run is now running in this process.
+
+        Raises:
+            RunActiveError: another run is running on this device; this one stays in the queue.
+            JobError: the run has ended, or was to be cancelled and now is; do not train.
+        """
+        run = self.update_run(run_id, state="running", device=self.settings.device, **_this_process())
+        if run.active and run.cancel_requested_at is not None:
+            run = self.update_run(run_id, state="cancelled")
+        if not run.active:
+            raise JobError(
+                expected=f"run {run_id} to be waiting for its process",
+                got=f"a run that is {run.state}",
+                remedy="Resume it on the Retrain page, or start a new run.",
+            )
+        return run
+
+    def requeue_run(self, run_id: int) -> RunRecord:
+        """Puts a failed or cancelled run, or one that lost its process, back into the queue.
+
+        Its folder stays: it goes on from its checkpoint if it has one.
+
+        Raises:
+            NotFoundError: no such run.
+            JobError: it is finished, so that there is nothing to go on with.
+        """
+        with self.write() as session:
+            row = _run(session, run_id)
+            if row.state == "finished":
+                raise JobError(
+                    expected="a run that was cancelled or has failed",
+                    got=f"run {run_id}, which is finished",
+                    remedy="Start a new run from its adapter.",
+                )
+            row.state, row.host = "queued", this_host()
+            row.pid = row.process_started_at = row.error = None
+            row.cancel_requested_at = row.started_at = row.finished_at = None
+            return self._run_record(row)
+
+    def note_run(self, run_id: int, notes: str) -> RunRecord:
+        """Keeps what a person writes about the run, in whatever state it is. Raises NotFoundError."""
+        with self.write() as session:
+            row = _run(session, run_id)
+            row.notes = notes.strip()
+            return self._run_record(row)
+
+    def delete_run(self, run_id: int) -> None:
+        """Removes the run with its folder; the adapter that it made stays.
+
+        Raises:
+            NotFoundError: no such run.
+            JobError: it is queued or running.
+        """
+        with self.write() as session:
+            row = _run(session, run_id)
+            if row.state in ACTIVE_RUN_STATES:
+                raise JobError(
+                    expected="a run that has ended",
+                    got=f"run {run_id}, which is {row.state}",
+                    remedy="Cancel it first.",
+                )
+            session.delete(row)
+        shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
+
+    def run_folder(self, run_id: int) -> Path:
+        return self.settings.runs_dir / str(run_id)
+
+    def _run_record(self, row: Run) -> RunRecord:
+        return RunRecord(
+            id=row.id,
+            state=row.state,
+            config=row.config,
+            record=row.record,
+            notes=row.notes,
+            pid=row.pid,
+            process_started_at=row.process_started_at,
+            host=row.host,
+            device=row.device,
+            error=row.error,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            cancel_requested_at=row.cancel_requested_at,
+            finished_at=row.finished_at,
+            adapter_id=row.adapter_id,
+            folder=self.run_folder(row.id),
+        )
+
+
+def this_host() -> str:
+    """This machine's name: a process id means nothing on another one."""
+    return platform.node()
+
+
+def _this_process() -> dict[str, Any]:
+    process = psutil.Process(os.getpid())
+    return {"pid": process.pid, "process_started_at": process.create_time(), "host": this_host()}
+
+
+def _store_running(session: Session) -> None:
+    """Raises RunActiveError where the database allows no second run on the device."""
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise RunActiveError(
+            expected="a device on which no run is going on",
+            got="one that is taken",
+            remedy="Wait for the other run to end, or cancel it.",
+        ) from error
+
+
+def _run(session: Session, run_id: int) -> Run:
+    row = session.get(Run, run_id, with_for_update=True)
+    if row is None:
+        raise not_found("run", run_id)
+    return row
+
+
+def _make_folder(folder: Path) -> None:
+    """A folder left by another database (say, one that was deleted) is moved aside, never mixed with."""
+    try:
+        if folder.exists():
+            folder.rename(folder.with_name(f"{folder.name}.before-{time.time_ns()}"))
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise file_error(folder / "config.json", error) from error

@@ -1,0 +1,1 @@
+"""Questions, corrections with their history, drafts, reviews, imports."""

@@ -1,0 +1,158 @@
+"""Imports: everything of one import is stored together or not at all, and can be undone together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from storage.base.models import Correction, CorrectionRevision, ImportBatch, WorkEntry, WorkItem, now
+from storage.base.pictures import not_found
+from storage.base.records import CorrectionRecord
+from storage.base.texts import clean, short
+from storage.work import work_records
+from storage.work.entries import newest_revision, settle_item
+from storage.work.items import item_record, put_item
+from storage.work.reviews import ReviewStore
+from storage.work.revisions import insert_correction
+from storage.work.work_records import ImportRecord, NewCorrection
+
+# Well below the number of parameters that any database takes in one statement.
+_AT_ONCE = 500
+
+
+class ImportStore(ReviewStore):
+    """What came in from outside, and by which import."""
+
+    @contextmanager
+    def importing(self, *, source: str, format: str, author: str = "") -> Iterator[Importing]:
+        """A transaction for one import: stored when the block ends, and not at all if it raises.
+
+        Pictures are stored before (`add_picture`), so that no other process waits while they are read.
+
+        Raises:
+            StorageError: within the block, whatever its calls raise.
+        """
+        with self.write() as session:
+            batch = ImportBatch(
+                source=clean(source),
+                format=short("the format's name", format, 40),
+                author=short("the author's name", author, 200),
+                summary={},
+            )
+            session.add(batch)
+            session.flush()
+            importing = Importing(session, batch)
+            yield importing
+            batch.summary = importing.summary
+
+    def list_imports(self) -> list[ImportRecord]:
+        """Newest first, undone ones too."""
+        with self.read() as session:
+            rows = session.scalars(select(ImportBatch).order_by(ImportBatch.id.desc()))
+            return [_record(row) for row in rows]
+
+    def get_import(self, batch_id: int) -> ImportRecord:
+        """Raises NotFoundError."""
+        with self.read() as session:
+            return _record(_batch(session, batch_id))
+
+    def undo_import(self, batch_id: int, author: str = "") -> ImportRecord:
+        """Takes an import back: its corrections are deleted as a revision, its items leave the list.
+
+        What people have corrected since on its items stays. Undoing twice changes nothing.
+
+        Raises:
+            NotFoundError: no such import.
+        """
+        with self.write() as session:
+            batch = _batch(session, batch_id)
+            if batch.undone_at is not None:
+                return _record(batch)
+            batch.undone_at = now()
+            _delete_corrections(session, batch, batch.undone_at, short("the author's name", author, 200))
+            _close_items(session, batch_id)
+            return _record(batch)
+
+
+class Importing:
+    """An import under way.
+
+    Attributes:
+        id: of the import.
+        session: its transaction.
+        summary: what is to be remembered of it: rows taken, skipped and why.
+    """
+
+    def __init__(self, session: Session, batch: ImportBatch) -> None:
+        self.session = session
+        self.id = batch.id
+        self.summary: dict[str, Any] = {}
+
+    def add_item(self, **fields: Any) -> work_records.WorkItem:
+        """`ItemStore.add_item`; an item that was there already does not become the import's."""
+        return item_record(put_item(self.session, **{"wanted": 1} | fields, batch_id=self.id))
+
+    def add_correction(self, new: NewCorrection) -> CorrectionRecord:
+        """`CorrectionStore.add_correction`, as one of this import."""
+        return insert_correction(self.session, new, new.reward, batch_id=self.id)
+
+
+def _delete_corrections(session: Session, batch: ImportBatch, moment: datetime, author: str) -> None:
+    """A revision that says deleted for each correction; table by table, as others wait for the lock."""
+    rows = session.execute(
+        select(Correction, CorrectionRevision)
+        .join(CorrectionRevision, newest_revision())
+        .where(Correction.batch_id == batch.id, CorrectionRevision.state != "deleted")
+        .with_for_update(of=Correction)
+    ).all()
+    for correction, latest in rows:
+        kept = ("correction_id", "question", "regions", "corrected_answer", "flagged", "reward")
+        correction.revision += 1
+        revision = CorrectionRevision(
+            **{name: getattr(latest, name) for name in kept},
+            revision=correction.revision,
+            state="deleted",
+            comment=f"Undo of import {batch.id}",
+            author=author,
+            created_at=moment,
+        )
+        session.add(revision)
+    session.flush()
+    ids = [correction.id for correction, _ in rows]
+    for start in range(0, len(ids), _AT_ONCE):
+        entries = update(WorkEntry).where(WorkEntry.correction_id.in_(ids[start : start + _AT_ONCE]))
+        session.execute(entries.values(state="deleted", updated_at=moment))
+
+
+def _close_items(session: Session, batch_id: int) -> None:
+    """Questions of the import are no longer to do; others that its corrections had answered are again."""
+    own = select(WorkItem.id).where(WorkItem.batch_id == batch_id)
+    session.execute(update(WorkItem).where(WorkItem.batch_id == batch_id).values(wanted=0))
+    session.execute(delete(WorkEntry).where(WorkEntry.state == "todo", WorkEntry.item_id.in_(own)))
+    answered = select(Correction.item_id).where(Correction.batch_id == batch_id)
+    for item in session.scalars(select(WorkItem).where(WorkItem.wanted > 0, WorkItem.id.in_(answered))).all():
+        settle_item(session, item)
+
+
+def _batch(session: Session, batch_id: int) -> ImportBatch:
+    batch = session.get(ImportBatch, batch_id, with_for_update=True)
+    if batch is None:
+        raise not_found("import", batch_id)
+    return batch
+
+
+def _record(row: ImportBatch) -> ImportRecord:
+    return ImportRecord(
+        id=row.id,
+        source=row.source,
+        format=row.format,
+        author=row.author,
+        summary=row.summary,
+        created_at=row.created_at,
+        undone_at=row.undone_at,
+    )

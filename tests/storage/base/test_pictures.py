@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sayo_app.core.attention.trace import AttentionTrace
+from sayo_app.core.geometry.grid import ImageGrid
+from sayo_app.errors import NotFoundError, ReadOnlyStoreError, StorageError
+from sayo_app.settings import Settings
+from storage.base.file_errors import replacing
+from storage.store import Store
+
+
+def noise(seed: int = 0, wh: tuple[int, int] = (17, 9)) -> Image.Image:
+    pixels = np.random.default_rng(seed).integers(0, 256, (wh[1], wh[0], 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def small_trace() -> AttentionTrace:
+    return AttentionTrace(
+        tokens=("a", "b", "<|im_end|>"),
+        token_ids=(1, 2, 3),
+        attention=np.full((2, 1, 4), 0.125, dtype=np.float32),
+        layers=(3,),
+        depth=4,
+        entropies=np.array([0.5, 0.25, 0.125], dtype=np.float32),
+        grids=(ImageGrid.regular((64, 64), (2, 2)),),
+        steps=(),
+        text="ab",
+        sink_mask=None,
+    )
+
+
+def files_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_picture_comes_back_pixel_for_pixel(store: Store) -> None:
+    record = store.add_picture(noise())
+    assert (record.width, record.height) == record.image_wh == (17, 9)
+    assert np.array_equal(np.asarray(store.load_picture(record.id)), np.asarray(noise()))
+    assert store.get_picture(record.id) == record
+
+
+def test_the_same_pixels_are_stored_once(store: Store, settings: Settings) -> None:
+    first, again, other = (store.add_picture(noise(seed)) for seed in (0, 0, 1))
+    assert first == again
+    assert first.id != other.id
+    assert files_in(settings.pictures_dir) == sorted([first.path, other.path])
+
+
+def test_shape_is_part_of_the_content(store: Store) -> None:
+    wide, tall = Image.new("RGB", (4, 2)), Image.new("RGB", (2, 4))
+    assert store.add_picture(wide).id != store.add_picture(tall).id
+
+
+@pytest.mark.parametrize("identity", ["f" * 64, "../../etc/passwd", "", "F" * 64])
+def test_an_unknown_id_finds_nothing_and_leads_nowhere(store: Store, identity: str) -> None:
+    for look in (store.load_picture, store.get_picture, store.load_trace):
+        with pytest.raises(NotFoundError):
+            look(identity)
+
+
+@pytest.mark.parametrize("damage", ["cut", "other pixels", "no picture"])
+def test_a_damaged_picture_is_told_not_shown(store: Store, damage: str) -> None:
+    path = store.add_picture(noise()).path
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:200])
+    elif damage == "other pixels":
+        noise(1).save(path)
+    else:
+        path.write_bytes(b"no picture")
+    with pytest.raises(StorageError, match="damaged"):
+        store.load_picture(path.stem)
+
+
+def test_a_picture_whose_file_is_gone_is_not_found_and_can_be_added_again(store: Store) -> None:
+    record = store.add_picture(noise())
+    record.path.unlink()
+    with pytest.raises(NotFoundError):
+        store.load_picture(record.id)
+    assert store.add_picture(noise()) == record
+    assert store.load_picture(record.id).size == (17, 9)
+
+
+def test_a_trace_comes_back_and_is_stored_once(store: Store, settings: Settings) -> None:
+    identity = store.save_trace(small_trace())
+    assert store.save_trace(small_trace()) == identity
+    assert [path.stem for path in files_in(settings.traces_dir)] == [identity]
+    loaded = store.load_trace(identity)
+    assert loaded.tokens == ("a", "b", "<|im_end|>")
+    assert np.array_equal(loaded.attention, small_trace().attention)  # 1/8 is exact in float16
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text("old")
+    with pytest.raises(KeyError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise KeyError
+    assert path.read_text() == "old"
+    assert files_in(tmp_path) == [path]
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.EROFS, ReadOnlyStoreError), (errno.ENOSPC, StorageError)]
+)
+def test_a_disk_that_refuses_is_told_and_leaves_nothing(
+    store: Store,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    kind: type[StorageError],
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    for save in (lambda: store.add_picture(noise()), lambda: store.save_trace(small_trace())):
+        with pytest.raises(kind) as caught:
+            save()
+        assert type(caught.value) is kind
+    assert files_in(settings.pictures_dir) + files_in(settings.traces_dir) == []

@@ -1,0 +1,58 @@
+"""The model is asked about an item of the work list, and its answer is corrected there, in the real app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from sayo_app.core.scenes.questions import make_question
+from sayo_app.settings import Settings
+from storage.store import Store
+from tests.ui.driving import App, drag
+from tests.ui.worklist.working import CARDS, LAYER, TITLE, boxes, field, work_list
+
+VIEWER = "#corrections-viewer"
+
+
+@pytest.fixture
+def app(data_dir: Path) -> Iterator[App]:
+    app = App(data_dir)
+    yield app
+    app.stop()
+
+
+@pytest.mark.browser
+def test_the_model_answers_an_item_and_the_answer_is_corrected(
+    data_dir: Path, app: App, open_page: Callable[..., Page]
+) -> None:
+    scene, asked = make_question(3, "identity")
+    with Store(Settings(data_dir=data_dir)) as store:
+        picture_id = store.add_picture(scene.picture).id
+        store.add_item(picture_id=picture_id, question=asked.question)
+    page = work_list(open_page, app.start())
+    expect(page.locator(CARDS)).to_have_count(1)
+    field(page, "corrections-author").fill("Ada")
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    expect(page.locator(TITLE)).to_contain_text(asked.question)
+    drag(page, LAYER, (20, 30), (120, 130))
+    page.keyboard.press("m")
+    # The answer streams in below the box that was drawn before it.
+    expect(page.locator(f"{VIEWER} [data-testid=token-0]")).to_be_enabled()
+    expect(page.locator("#corrections-ask")).to_be_visible()
+    assert boxes(page) == [[20, 30, 120, 130]]
+    page.keyboard.press("t")
+    page.keyboard.type("kite")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(CARDS)).to_contain_text("Right answer: kite")
+
+    with Store(Settings(data_dir=data_dir)) as store:
+        (record,) = store.list_corrections()
+        assert record.trace_id is not None and record.answer_shown
+        assert store.load_trace(record.trace_id).text == record.answer_shown
+        assert (record.model, record.corrected_answer, record.annotator) == ("bundled", "kite", "Ada")
+        assert [region.box_xyxy for region in record.regions] == [(20, 30, 120, 130)]
+        assert not store.list_drafts("Ada")

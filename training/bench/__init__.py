@@ -1,0 +1,1 @@
+"""The loop against the one of TRL on the same work."""

@@ -1,0 +1,1 @@
+"""Corrections as samples, and samples as batches of prompts."""

@@ -1,0 +1,1 @@
+"""The algorithm: rollouts, rewards, advantages, losses, and the loop over them."""

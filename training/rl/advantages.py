@@ -1,0 +1,92 @@
+"""What each completion is worth, and what each of its tokens gets of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sayo_app.mllm.models.loading import LoadedModel
+from storage.base.records import RunConfig
+from training.data.batches import Batch
+from training.rl.attention_targets import Looks, looks_of, token_scores
+from training.rl.judging import Judged, judge_completions
+from training.rl.losses import group_advantages, is_exact, leave_one_out_advantages, token_advantages
+from training.rl.rewards import CHOICES, total_reward
+from training.rl.rollout import Completions
+from training.rl.scoring import Scores, divergence
+
+
+@dataclass(frozen=True, eq=False)
+class Worth:
+    """What completions are worth, and the figures of each for the log."""
+
+    judged: list[Judged]
+    looks: Looks
+    advantages: Float[Tensor, "row token"]
+
+
+@torch.no_grad()
+def worth_of(
+    loaded: LoadedModel,
+    config: RunConfig,
+    batch: Batch,
+    completions: Completions,
+    scores: Scores,
+    blind_logits: Float[Tensor, "row token vocabulary"] | None = None,
+) -> Worth:
+    """Reward each completion by what the policy's forward saw, and compare it with its group.
+
+    Args:
+        blind_logits: of the policy shown grey pictures, where tokens are picked by their sensitivity.
+    """
+    weights, rows = scores.entropies, scores.rows.detach()
+    if blind_logits is not None:
+        weights = weights * divergence(scores.logits.detach(), blind_logits)
+    looks = looks_of(loaded, batch, completions, weights, drawing=config.attention_rows == "drawing")
+    judged = judge_completions(batch, completions, rows, looks)
+    return Worth(judged, looks, advantages_of(config, judged, rows, looks, completions.ids.shape[1]))
+
+
+def attention_counts(config: RunConfig, judged: Sequence[Judged]) -> Bool[Tensor, " row"]:
+    """True for completions whose attention is rewarded: all, or all but wrong answers where gated."""
+    return torch.tensor([not (config.gated and one.answer == 0) for one in judged])
+
+
+def rewards_of(config: RunConfig, judged: Sequence[Judged]) -> list[float]:
+    """The whole reward of each completion."""
+    weight, gated = config.attention_weight, config.gated
+    return [total_reward(config.reward, one.parts, weight, gated) for one in judged]
+
+
+def advantages_of(
+    config: RunConfig,
+    judged: Sequence[Judged],
+    rows: Float[Tensor, "row query image"],
+    looks: Looks,
+    tokens: int,
+) -> Float[Tensor, "row token"]:
+    """The advantage of each token of completions that stand group by group.
+
+    With credit by answer, all tokens of a completion get what it is worth against its group. With credit by
+    token, that is so for answer and format; the attention of each token's own row is compared with all
+    tokens of the group, and the token that has no row gets nothing of it.
+    """
+    by_token = config.credit == "token" and "attention" in CHOICES[config.reward]
+    weight = 0.0 if by_token else config.attention_weight
+    rewards = [total_reward(config.reward, one.parts, weight, config.gated) for one in judged]
+    grouped = torch.tensor(rewards, dtype=rows.dtype).view(-1, config.num_generations)
+    compared = leave_one_out_advantages(grouped) if is_exact(config) else group_advantages(grouped)
+    advantages = compared.reshape(-1, 1).expand(-1, tokens).to(rows)
+    if not by_token:
+        return advantages
+    scores, known = token_scores(rows.detach(), looks)
+    known = known & attention_counts(config, judged).to(known.device)[:, None]
+    shape = (-1, config.num_generations, known.shape[1])
+    own = token_advantages(scores.reshape(shape), known.reshape(shape)).reshape(known.shape)
+    # Without a row: the first token where rows are those that tokens were drawn from, else the last.
+    beside = (1, 0) if looks.drawing else (0, 1)
+    return advantages + config.attention_weight * torch.nn.functional.pad(own, beside)

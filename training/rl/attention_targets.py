@@ -1,0 +1,236 @@
+"""Where completions look, against where they should: the attention reward as one differentiable function.
+
+A sample has parts: the steps that have regions of their own, or the whole answer. Each part p of a
+completion has rows of attention T_p that are read, and cells of the picture to look at (R) or away from (W).
+
+    L(cells, T) = tanh(log((mean of A over T and cells + 1e-8) / (mean of A over T and image + 1e-8)))
+    s_p = L(R, T_p) where there is only a region to look at (SAYO, arXiv 2602.08241)
+        = -L(W, T_p) where there is only one to look away from
+        = (L(R, T_p) - L(W, T_p)) / 2 where there are both
+    reward = sum_p |T_p| s_p / sum_p |T_p|
+
+T_p is the top 30 % of the part's tokens by weight, at least one; the weight is the entropy, or entropy times
+visual sensitivity. The last token of a completion is never the query of a row and never read, nor is padding.
+
+As published, the row of a token is the one whose query it is. That token was drawn from the output of the
+row before it; with `drawing` that row stands for the token. The first token has none: the prompt drew it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from sayo_app.core.attention.metrics import EPSILON, TOP_SHARE
+from sayo_app.core.attention.steps import split_steps
+from sayo_app.core.geometry.grid import ImageGrid
+from sayo_app.core.geometry.region import Region, region_mask
+from sayo_app.mllm.answering.chat import TokenText
+from sayo_app.mllm.models.loading import LoadedModel
+from training.data.batches import Batch
+from training.rl.rollout import Completions
+
+# tanh's lower end: a completion without a row to read must not be worth more than one that looks away.
+NOTHING_READ = -1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some tokens of one completion, and the cells that they should look at or away from.
+
+    Attributes:
+        tokens: True at the part's tokens; the last token of the completion is no candidate.
+        look, away: None where no such region was drawn.
+    """
+
+    tokens: Bool[np.ndarray, " token"]
+    look: Bool[np.ndarray, " image"] | None
+    away: Bool[np.ndarray, " image"] | None
+
+
+def parts_of(regions: Sequence[Region], grid: ImageGrid, pieces: Sequence[str]) -> list[Part]:
+    """The parts of a completion; empty where the sample has no region.
+
+    A region without a step holds for every token, and where no region has a step there is one part: the
+    published reward. A step's region is joined by those of the whole answer. A step that the completion
+    does not have is no part.
+
+    Args:
+        pieces: the completion's tokens as text, without padding.
+    """
+    stepped = sorted({region.step for region in regions if region.step is not None})
+    steps = split_steps(pieces) if stepped else ()
+    parts, left = [], np.ones(len(pieces), dtype=bool)
+    for number in stepped:
+        if number >= len(steps):
+            continue
+        tokens = np.zeros(len(pieces), dtype=bool)
+        tokens[steps[number].start : steps[number].stop] = True
+        left &= ~tokens
+        chosen = [region for region in regions if region.step in (None, number)]
+        parts.append(_part(tokens, chosen, grid))
+    whole = [region for region in regions if region.step is None]
+    return [*parts, _part(left, whole, grid)] if whole else parts
+
+
+def _part(tokens: Bool[np.ndarray, " token"], regions: Sequence[Region], grid: ImageGrid) -> Part:
+    look = [region for region in regions if region.look]
+    away = [replace(region, look=True) for region in regions if not region.look]
+    return Part(
+        tokens,
+        look=region_mask(look, grid) if look else None,
+        away=region_mask(away, grid) if away else None,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """The parts of a batch of completions as masks; rows have as many parts as the longest, empty ones last.
+
+    Attributes:
+        read: T_p, without the completion's last token.
+        candidates: all tokens of the part that have a row.
+        look, away: the part's cells; nowhere True where it has no such region.
+        image: the cells of each completion's picture.
+        drawing: row i is read for token i + 1, which was drawn from it, and not for token i.
+    """
+
+    read: Bool[Tensor, "row part query"]
+    candidates: Bool[Tensor, "row part query"]
+    look: Bool[Tensor, "row part image"]
+    away: Bool[Tensor, "row part image"]
+    image: Bool[Tensor, "row image"]
+    drawing: bool = False
+
+    @property
+    def wanted(self) -> Bool[Tensor, " row"]:
+        """True for completions of samples that have a region at all."""
+        return self.image.any(dim=1) & (self.look | self.away).any(dim=2).any(dim=1)
+
+    @property
+    def scored(self) -> Bool[Tensor, "row part"]:
+        """Parts with something to read and something to read it against."""
+        return self.read.any(dim=2) & (self.look | self.away).any(dim=2)
+
+
+def looks_of(
+    loaded: LoadedModel,
+    batch: Batch,
+    completions: Completions,
+    weights: Float[Tensor, "row token"],
+    *,
+    drawing: bool = False,
+) -> Looks:
+    """The parts of a batch of completions; each part reads its tokens of the greatest weight."""
+    prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
+    lengths = completions.mask.sum(dim=1).tolist()
+    parts = []
+    for prompt, ids, length in zip(prompts, completions.ids.tolist(), lengths, strict=True):
+        stepped = any(region.step is not None for region in prompt.sample.regions)
+        # Cutting an answer into steps takes its text token by token: only where a step has a region.
+        pieces = token_pieces(loaded, ids[:length]) if stepped else [""] * length
+        parts.append(parts_of(prompt.sample.regions, prompt.grid, pieces))
+    known = weights.float().cpu().numpy()
+    trimmed = [row[:length] for row, length in zip(known, lengths, strict=True)]
+    counts = [prompt.grid.n_tokens for prompt in prompts]
+    return make_looks(parts, trimmed, counts, batch.input_ids.device, drawing=drawing)
+
+
+def token_pieces(loaded: LoadedModel, ids: Sequence[int]) -> tuple[str, ...]:
+    """The text of each token, such that together they are the text of all."""
+    pieces = TokenText(loaded)
+    for token in ids:
+        pieces.add(token)
+    pieces.finish()
+    return pieces.tokens
+
+
+def make_looks(
+    parts: Sequence[Sequence[Part]],
+    weights: Sequence[Float[np.ndarray, " _"]],
+    counts: Sequence[int],
+    device: torch.device | str = "cpu",
+    *,
+    drawing: bool = False,
+) -> Looks:
+    """Choose the tokens that are read, and lay all parts out as masks.
+
+    Args:
+        parts: of each completion.
+        weights: of each completion's tokens, without padding: the T_p of a part are its heaviest.
+        counts: how many image tokens each completion's picture has.
+        drawing: read the row that a token was drawn from, not the one that it asks.
+    """
+    rows, most = len(parts), max(1, *map(len, parts))
+    queries = max(len(weight) for weight in weights) - 1
+    width = max(counts)
+    read, candidates = (np.zeros((rows, most, queries), dtype=bool) for _ in range(2))
+    look, away = (np.zeros((rows, most, width), dtype=bool) for _ in range(2))
+    for row, (mine, weight, count) in enumerate(zip(parts, weights, counts, strict=True)):
+        for place, part in enumerate(mine):
+            asked = np.flatnonzero(part.tokens[1:]) if drawing else np.flatnonzero(part.tokens[:-1])
+            candidates[row, place, asked] = True
+            read[row, place, asked[heaviest(weight[asked + drawing])]] = True
+            if part.look is not None:
+                look[row, place, :count] = part.look
+            if part.away is not None:
+                away[row, place, :count] = part.away
+    image = np.arange(width)[None] < np.asarray(counts)[:, None]
+    masks = {"read": read, "candidates": candidates, "look": look, "away": away, "image": image}
+    return Looks(**{name: torch.from_numpy(mask).to(device) for name, mask in masks.items()}, drawing=drawing)
+
+
+def heaviest(weights: Float[np.ndarray, " token"], share: float = TOP_SHARE) -> Int[np.ndarray, " picked"]:
+    """Positions of the int(share * tokens) heaviest, at least one if there is any; of equals the earlier."""
+    count = min(max(1, int(share * len(weights))), len(weights))
+    return np.argsort(-weights, kind="stable")[:count]
+
+
+def attention_reward(rows: Float[Tensor, "row query image"], looks: Looks) -> Float[Tensor, " row"]:
+    """The reward of each completion, see the head of this module; differentiable through `rows`.
+
+    0 for a completion of a sample without a region (`looks.wanted` tells), `NOTHING_READ` where there is a
+    region and no row to read.
+    """
+    read = looks.read.to(rows)
+    sizes = read.sum(dim=2)
+    mean_rows = torch.einsum("rqn,rpq->rpn", rows, read) / sizes.clamp(min=1)[:, :, None]
+    scores = _agreement(mean_rows[:, :, None], looks)[:, :, 0]
+    weights = sizes * looks.scored
+    total = weights.sum(dim=1)
+    reward = (weights * scores).sum(dim=1) / total.clamp(min=1)
+    return torch.where(total > 0, reward, torch.where(looks.wanted, NOTHING_READ, 0.0).to(reward))
+
+
+def token_scores(
+    rows: Float[Tensor, "row query image"], looks: Looks
+) -> tuple[Float[Tensor, "row query"], Bool[Tensor, "row query"]]:
+    """s_p of each single token of a part, T = {that token}, and True where there is one.
+
+    Every token of a part has a score, not only those that the reward reads.
+    """
+    each = rows[:, None].expand(-1, looks.look.shape[1], -1, -1)
+    known = looks.candidates & looks.scored[:, :, None]
+    scores = torch.where(known, _agreement(each, looks), 0.0)
+    return scores.sum(dim=1), known.any(dim=1)
+
+
+def _agreement(looked: Float[Tensor, "row part read image"], looks: Looks) -> Float[Tensor, "row part read"]:
+    """s_p of rows, or means of rows: L(R), -L(W), or half their difference; 0 without R and W."""
+
+    def mean(cells: Bool[Tensor, "row _ image"]) -> Float[Tensor, "row part read"]:
+        inside = torch.einsum("rpqn,rpn->rpq", looked, cells.to(looked).expand_as(looked[:, :, 0]))
+        return inside / cells.sum(dim=2).clamp(min=1)[:, :, None]
+
+    whole = mean(looks.image[:, None]) + EPSILON
+    score = torch.zeros_like(whole)
+    for cells, sign in ((looks.look, 1.0), (looks.away, -1.0)):
+        ratio = torch.tanh(torch.log((mean(cells) + EPSILON) / whole))
+        score = score + sign * ratio * cells.any(dim=2)[:, :, None]
+    drawn = looks.look.any(dim=2).long() + looks.away.any(dim=2).long()
+    return score / drawn.clamp(min=1)[:, :, None]

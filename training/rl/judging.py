@@ -1,0 +1,215 @@
+"""Held-out answers and looks: greedy completions, judged one by one, averaged into a table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sayo_app.core.attention.metrics import pointing_game, region_energy
+from sayo_app.core.scenes.questions import FAMILIES, HELD_OUT_SEED
+from sayo_app.mllm.answering.steer import Steering
+from sayo_app.mllm.machine import machine
+from sayo_app.mllm.models.loading import LoadedModel
+from training.data.batches import Batch, collate, encode, grey
+from training.data.samples import Sample, scene_sample
+from training.rl import steered_teacher
+from training.rl.attention_targets import Looks, attention_reward, looks_of
+from training.rl.rewards import PARTS, answer_reward, format_reward
+from training.rl.rollout import Completions, generate
+from training.rl.scoring import Scorer, reward_view
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One completion's figures; None where the sample lacks what they are measured against.
+
+    Attributes:
+        attention, answer, format: the three rewards.
+        energy: share of the attention on the picture that lies in the region, last full-attention
+            layer, all rows.
+        pointing: 1 where the strongest cell of that map is in the region, else 0.
+        length: in tokens, with the end token.
+        look: that map, one value an image token; None for an answer without rows.
+        drawing: the attention reward of the rows that the tokens were drawn from; known of `judge` only.
+    """
+
+    family: str
+    text: str
+    attention: float | None
+    answer: float | None
+    format: float | None
+    energy: float | None
+    pointing: float | None
+    length: int = 0
+    look: Float[np.ndarray, " image"] | None = None
+    drawing: float | None = None
+
+    @property
+    def parts(self) -> dict[str, float | None]:
+        """The rewards by the names in `rewards.PARTS`."""
+        return {name: getattr(self, name) for name in PARTS}
+
+
+def judge_completions(
+    batch: Batch, completions: Completions, rows: Float[Tensor, "row query image"], looks: Looks
+) -> list[Judged]:
+    """Figures of every completion of a batch, in the order of the rows.
+
+    Args:
+        rows: the attention to judge, and `looks` what it is judged against.
+    """
+    prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
+    attention = attention_reward(rows.detach(), looks).tolist()
+    wanted, lengths = looks.wanted.tolist(), completions.mask.sum(dim=1).tolist()
+    maps = rows.detach().float().cpu().numpy()
+    judged = []
+    for i, (prompt, text) in enumerate(zip(prompts, completions.texts, strict=True)):
+        energy = pointing = None
+        own = maps[i, : lengths[i] - 1, : prompt.grid.n_tokens]
+        look = own.mean(axis=0) if len(own) else None
+        if prompt.region_mask is not None:
+            energy = pointing = 0.0
+            if look is not None:
+                energy = float(region_energy(look, prompt.region_mask))
+                pointing = float(pointing_game(look, prompt.region_mask, prompt.grid))
+        answer = prompt.sample.answer
+        judged.append(
+            Judged(
+                family=prompt.sample.family,
+                text=text,
+                attention=attention[i] if wanted[i] else None,
+                answer=None if answer is None else answer_reward(text, answer),
+                format=format_reward(text),
+                energy=energy,
+                pointing=pointing,
+                length=lengths[i],
+                look=look,
+            )
+        )
+    return judged
+
+
+def judge(
+    loaded: LoadedModel,
+    samples: Sequence[Sample],
+    *,
+    max_new_tokens: int,
+    batch_size: int = 32,
+    steering: Steering | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> list[Judged]:
+    """Answer each sample greedily and judge the answers, in the order of the samples.
+
+    Args:
+        steering: a pull towards the regions while answering; rows are then those under it.
+        check: called between batches and tokens; may raise to stop.
+    """
+    scorer = Scorer(loaded.model, reward_view(loaded))
+    judged: list[Judged] = []
+    for start in range(0, len(samples), batch_size):
+        check()
+        prompts = [encode(loaded, sample) for sample in samples[start : start + batch_size]]
+        batch = collate(loaded, prompts)
+        pull = None if steering is None else steered_teacher.pull(loaded, batch, steering)
+        completions = generate(loaded, batch, max_new_tokens=max_new_tokens, steer=pull, check=check)
+        with torch.no_grad():
+            scores = scorer(batch, completions, steer=pull)
+        looks = looks_of(loaded, batch, completions, scores.entropies)
+        drawing = looks_of(loaded, batch, completions, scores.entropies, drawing=True)
+        rewards = attention_reward(scores.rows, drawing).tolist()
+        for one, reward in zip(
+            judge_completions(batch, completions, scores.rows, looks), rewards, strict=True
+        ):
+            judged.append(replace(one, drawing=None if one.attention is None else reward))
+    return judged
+
+
+def interleaved(parts: Sequence[Judged], processes: int) -> list[Judged]:
+    """What several processes judged, each every so manieth sample, end to end; in the samples' order."""
+    order = [i for first in range(processes) for i in range(first, len(parts), processes)]
+    return [one for _, one in sorted(zip(order, parts, strict=True), key=lambda pair: pair[0])]
+
+
+def summary(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Means over the completions that can be scored; None where none can."""
+    return {
+        "count": len(judged),
+        "accuracy": _mean(one.answer for one in judged),
+        "format": _mean(one.format for one in judged),
+        "sayo_reward": _mean(one.attention for one in judged),
+        "energy": _mean(one.energy for one in judged),
+        "pointing": _mean(one.pointing for one in judged),
+        "length": _mean(float(one.length) for one in judged),
+    }
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def evaluate_scenes(
+    loaded: LoadedModel, scenes: int, seed: int, max_new_tokens: int, batch_size: int = 32
+) -> dict[str, Any]:
+    """The table of the model card: held-out composed scenes, by family, and blind accuracy beside.
+
+    Args:
+        seed: added to `HELD_OUT_SEED`; the scenes are that seed and the `scenes - 1` after it.
+    """
+    started = time.monotonic()
+    samples = [scene_sample(HELD_OUT_SEED + seed + i) for i in range(scenes)]
+    # A batch runs until its longest answer ends, and a family's answers are of like length.
+    samples.sort(key=lambda sample: FAMILIES.index(sample.family))
+    seen = judge(loaded, samples, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    blind = judge(
+        loaded,
+        [replace(sample, open_picture=grey(sample)) for sample in samples],
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+    )
+    return {
+        "model": loaded.name,
+        "scenes": scenes,
+        "seed": seed,
+        "overall": _row(seen, blind),
+        "families": {
+            family: _row(
+                [one for one in seen if one.family == family],
+                [one for one in blind if one.family == family],
+            )
+            for family in FAMILIES
+            if any(one.family == family for one in seen)
+        },
+        "seconds": round(time.monotonic() - started, 1),
+        "machine": machine(loaded.device),
+        "versions": {name: version(name) for name in ("torch", "transformers", "peft", "numpy")},
+    }
+
+
+def _row(seen: Sequence[Judged], blind: Sequence[Judged]) -> dict[str, Any]:
+    return summary(seen) | {"blind_accuracy": _mean(one.answer for one in blind)}
+
+
+COLUMNS = ("accuracy", "blind_accuracy", "format", "sayo_reward", "energy", "pointing")
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result of `evaluate_scenes` for a person to read."""
+    lines = [f"{'family':<12}{'count':>7}" + "".join(f"{name:>16}" for name in COLUMNS)]
+    for family, row in [*result["families"].items(), ("overall", result["overall"])]:
+        figures = (row[name] for name in COLUMNS)
+        cells = "".join(f"{'-' if figure is None else format(figure, '.3f'):>16}" for figure in figures)
+        lines.append(f"{family:<12}{row['count']:>7}{cells}")
+    device, threads = result["machine"]["device"], result["machine"]["threads"]
+    lines.append(
+        f"{result['model']}, seed {result['seed']}, {result['seconds']} s on {device} ({threads} threads)"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,291 @@
+"""Region-attention reinforcement learning (SAYO, arXiv 2602.08241) on stored corrections, with LoRA.
+
+Departures from the paper's code: attention columns are found by the real image-token positions of each
+left-padded row; the tokens read are never padding; the layer and the image token come from the model;
+the prompt is encoded once a group and its cache shared; the update's own forward gives log-probabilities,
+entropies and attention together, so that scoring costs no pass of its own; a right answer may be rewarded
+beside the look; the exact objective has the attention's own gradient beside the published term.
+
+    accelerate launch -m training train --run ID      # several GPUs; or plainly: python -m training train
+
+A step, for as many prompts at once as fit:
+    1. sample a group of completions for each prompt from the policy
+    2. ask the reference (adapter off, or the previous adapter) for their log-probabilities
+    3. one forward of the policy: log-probabilities, entropies, attention rows
+    4. reward each completion by what that forward saw; advantage = reward against its group
+    5. add the gradient of policy loss + KL to the reference
+       - the attention reward of the same rows, where the objective is exact
+Then clip the gradient and step AdamW on the adapter. Each rollout is used for one step, so the policy that
+is updated is the one that sampled: the probability ratio is 1 and carries the gradient only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+from jaxtyping import Float
+from torch import Tensor
+
+from sayo_app.errors import TrainingError
+from sayo_app.mllm.answering.steer import Steering
+from sayo_app.mllm.models.loading import LoadedModel
+from storage.base.records import RunConfig
+from training.data.batches import Batch, blanked, collate, encode, pad_id
+from training.data.samples import Sample
+from training.rl import steered_teacher
+from training.rl.advantages import attention_counts, worth_of
+from training.rl.judging import Judged, interleaved, judge, summary
+from training.rl.losses import Loss, objective_loss
+from training.rl.reporting import Clock, check_bounds, mean_figures, step_figures
+from training.rl.rollout import Completions, generate, group_uniforms, one_by_one
+from training.rl.train_state import Trainee, keep, make_trainee, resume
+from training.state.checkpoint import Progressed
+from training.state.early_stopping import Best
+from training.state.policy import Policy
+from training.state.progress_log import Cancelled, Progress, StopSignal
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The held-out evaluation before the first step, and that of the adapter as it is in the end.
+
+    Attributes:
+        step: steps that the adapter has had: all, or those up to the best where it went back to that.
+    """
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    step: int
+
+
+@dataclass(frozen=True, eq=False)
+class Experience:
+    """A rollout, and what others than the policy make of it.
+
+    Attributes:
+        teacher_logits: of the reference told where to look; None where nothing is distilled.
+        blind_logits: of the policy shown grey pictures; None where tokens are not picked by sensitivity.
+    """
+
+    batch: Batch
+    completions: Completions
+    reference_log_probs: Float[Tensor, "row token"] | None
+    teacher_logits: Float[Tensor, "row token vocabulary"] | None
+    blind_logits: Float[Tensor, "row token vocabulary"] | None
+
+
+def train(
+    loaded: LoadedModel,
+    config: RunConfig,
+    training: Sequence[Sample],
+    held_out: Sequence[Sample],
+    *,
+    folder: Path,
+    progress: Progress,
+    base_adapter: Path | None = None,
+    found: Steering | None = None,
+    stop: StopSignal | None = None,
+    watch: Callable[[int, list[Judged]], None] = lambda step, judged: None,
+) -> tuple[Policy, Outcome]:
+    """Train an adapter on the training samples; go on from the folder's checkpoint if there is one.
+
+    Args:
+        base_adapter: the adapter to start from and be held to; None starts from the bare model.
+        found: the layers and heads where steering helps this model, where they are known.
+        watch: told the steps done and all held-out answers, in their order, at each evaluation.
+
+    Raises:
+        Cancelled: after a checkpoint of the last finished step.
+        TrainingError: settings that cannot work, or a collapse; the last good checkpoint is kept.
+    """
+    trainee, stop = make_trainee(loaded, config, base_adapter, found), stop or StopSignal()
+    # Several processes stop together between steps: one that left alone would leave the others waiting.
+    check = stop.check if trainee.accelerator.num_processes == 1 else lambda: None
+
+    evaluation = partial(evaluated, trainee, held_out, progress, watch, check)
+    resumed = resume(trainee, folder)
+    before = resumed.before if resumed else evaluation("before", 0)
+    done, best = (resumed.step, resumed.best) if resumed else (0, Best.first(trainee.policy, before))
+    best = best if config.patience else None
+    clock = Clock(config.steps - done)
+    try:
+        while done < config.steps and not (best and best.waited >= config.patience):
+            if any(gather_object([stop.asked])):
+                raise Cancelled
+            samples = trainee.mine(step_samples(training, config, done))
+            judged, losses = take_step(trainee, samples, progress, check)
+            done += 1
+            figures = mean_figures(gather_object([step_figures(config, judged, losses)]))
+            told = figures | clock.tick() | {"parts_s": trainee.spent.take()}
+            progress.write("step", step=done, steps=config.steps, **told)
+            check_bounds(figures, before, config.max_kl)
+            if config.eval_every and done % config.eval_every == 0 and done < config.steps:
+                during = evaluation("during", done)
+                best = best and best.note(trainee.policy, during, done)
+                keep(trainee, folder, Progressed(done, before, best))
+            elif clock.keep_due():
+                keep(trainee, folder, Progressed(done, before, best))
+        after = evaluation("after", done)
+        if best and best.note(trainee.policy, after, done).step < done:
+            done = best.restore(trainee.policy)
+            after = evaluation("after", done)
+        return trainee.policy, Outcome(before, after, done)
+    except Cancelled:
+        keep(trainee, folder, Progressed(done, before, best))
+        raise
+
+
+def evaluated(
+    trainee: Trainee,
+    held_out: Sequence[Sample],
+    progress: Progress,
+    watch: Callable[[int, list[Judged]], None],
+    check: Callable[[], None],
+    when: str,
+    step: int,
+) -> dict[str, Any]:
+    """Means over the held-out answers, written into the progress and told to `watch`."""
+    judged = judge_together(trainee, held_out, check)
+    result = summary(judged)
+    watch(step, judged)
+    progress.write("evaluation", when=when, step=step, split="held_out", **result)
+    return result
+
+
+def judge_together(trainee: Trainee, samples: Sequence[Sample], check: Callable[[], None]) -> list[Judged]:
+    """Answers to all samples, in their order, each process giving its share."""
+    tokens = trainee.config.max_new_tokens
+    mine = judge(trainee.loaded, trainee.mine(samples), max_new_tokens=tokens, check=check)
+    return interleaved(gather_object(mine), trainee.accelerator.num_processes)
+
+
+def step_samples(training: Sequence[Sample], config: RunConfig, step: int) -> list[tuple[int, Sample]]:
+    """The step's samples, each with its place in the endless stream of shuffled passes over the set."""
+    places = range(step * config.prompts_per_step, (step + 1) * config.prompts_per_step)
+    chosen = []
+    for place in places:
+        passes, index = divmod(place, len(training))
+        shuffle = torch.Generator().manual_seed(config.seed * 1_000_003 + passes)
+        order = torch.randperm(len(training), generator=shuffle)
+        chosen.append((place, training[int(order[index])]))
+    return chosen
+
+
+def take_step(
+    trainee: Trainee,
+    samples: Sequence[tuple[int, Sample]],
+    progress: Progress,
+    check: Callable[[], None],
+) -> tuple[list[Judged], list[Loss]]:
+    """One optimiser step on the samples, in smaller parts whenever memory runs out."""
+    while True:
+        judged: list[Judged] = []
+        losses: list[Loss] = []
+        trainee.optimiser.zero_grad()
+        try:
+            for part in trainee.at_once.parts(samples):
+                figures, loss = learn(trainee, collect(trainee, part, check), len(part) / len(samples))
+                judged, losses = judged + figures, [*losses, loss]
+        except (RuntimeError, MemoryError) as error:
+            trainee.at_once.halve(error, progress)
+            continue
+        update(trainee)
+        return judged, losses
+
+
+def collect(trainee: Trainee, samples: Sequence[tuple[int, Sample]], check: Callable[[], None]) -> Experience:
+    """Sample a group for each prompt, and ask the reference, and who else is asked, about it."""
+    loaded, config, scorer = trainee.loaded, trainee.config, trainee.scorer
+    reference = told = blind = None
+    with trainee.spent("rollout"):
+        batch = collate(loaded, [encode(loaded, sample) for _, sample in samples])
+        completions = roll_out(trainee, batch, [place for place, _ in samples], check)
+    with trainee.spent("reference"), torch.no_grad():
+        if config.tokens == "sensitivity":
+            blind = scorer(blanked(loaded, batch), completions).logits
+        with trainee.policy.reference():
+            if config.beta:
+                reference = scorer(batch, completions, config.temperature).log_probs
+            if config.distil and trainee.steering:
+                pull = steered_teacher.pull(loaded, batch, trainee.steering)
+                told = scorer(batch, completions, steer=pull).logits
+    check()
+    return Experience(batch, completions, reference, told, blind)
+
+
+def roll_out(trainee: Trainee, batch: Batch, places: Sequence[int], check: Callable[[], None]) -> Completions:
+    """A group for each prompt; part of it with the attention pulled towards the region, if asked for."""
+    loaded, config = trainee.loaded, trainee.config
+
+    def sample(count: int, *seed: int, **options: Any) -> Completions:
+        seeds = [(config.seed, place, *seed) for place in places]
+        return generate(
+            loaded,
+            batch,
+            max_new_tokens=config.max_new_tokens,
+            num_generations=count,
+            uniforms=group_uniforms(seeds, count, config.max_new_tokens),
+            temperature=config.temperature,
+            top_p=config.top_p,
+            check=check,
+            **options,
+        )
+
+    completions = sample(config.num_generations)
+    steered = round(config.steered_share * config.num_generations)
+    if steered and trainee.steering:
+        pulled = sample(steered, 1, steer=steered_teacher.pull(loaded, batch, trainee.steering))
+        completions = steered_teacher.mixed(completions, pulled, pad_id(loaded))
+    return completions
+
+
+def learn(trainee: Trainee, experience: Experience, share: float) -> tuple[list[Judged], Loss]:
+    """Score a rollout, reward it, and add the gradient of its loss: one forward for all.
+
+    Args:
+        share: of the step's prompts that these are.
+    """
+    config, batch, completions = trainee.config, experience.batch, experience.completions
+    with trainee.spent("update"):
+        forward = batch, completions
+        if config.gradient_checkpointing:
+            forward = one_by_one(trainee.loaded, batch, completions)
+        scores = trainee.wrapped(*forward, config.temperature)
+    with trainee.spent("scoring"):
+        worth = worth_of(trainee.loaded, config, batch, completions, scores, experience.blind_logits)
+    with trainee.spent("update"):
+        loss = objective_loss(
+            scores.log_probs,
+            scores.rows,
+            looks=worth.looks,
+            counted=attention_counts(config, worth.judged).to(scores.rows.device),
+            old_log_probs=scores.log_probs.detach(),
+            reference_log_probs=experience.reference_log_probs,
+            advantages=worth.advantages,
+            completion_mask=completions.mask,
+            config=config,
+        )
+        if experience.teacher_logits is not None:
+            apart = steered_teacher.distance(experience.teacher_logits, scores.logits, completions.mask)
+            loss = Loss(loss.total + config.distil * apart, loss.kl)
+        trainee.accelerator.backward(loss.total * share)
+    return worth.judged, Loss(loss.total.detach(), loss.kl)
+
+
+def update(trainee: Trainee) -> None:
+    """One AdamW step on the gradient that has come together, clipped to `max_grad_norm`."""
+    with trainee.spent("update"):
+        norm = trainee.accelerator.clip_grad_norm_(trainee.policy.trainable, trainee.config.max_grad_norm)
+        if not torch.isfinite(norm):
+            raise TrainingError(
+                expected="a finite gradient",
+                got=f"a gradient of norm {float(norm)}",
+                remedy="The last good checkpoint is kept. Start again with a lower learning rate.",
+            )
+        trainee.optimiser.step()

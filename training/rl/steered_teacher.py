@@ -1,0 +1,91 @@
+"""The policy told where to look: its attention pulled towards the region while it answers.
+
+What it answers then can stand in the group (the answer reward picks what looking right gives), or be
+distilled into the policy that is not told. The pull is the one found for the model (`mllm.steer`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sayo_app.errors import TrainingError
+from sayo_app.mllm.answering.steer import Steering
+from sayo_app.mllm.attention.bias import SteerRequest
+from sayo_app.mllm.models.loading import LoadedModel
+from storage.base.records import RunConfig
+from training.data.batches import Batch
+from training.rl.rollout import Completions
+
+
+def needed(config: RunConfig, found: Steering | None) -> Steering | None:
+    """The steering that a run's settings call for; None where they call for none.
+
+    Raises:
+        TrainingError: they do and nothing was found for this model.
+    """
+    if not config.steered_share and not config.distil:
+        return None
+    if found is None:
+        raise TrainingError(
+            expected="layers and heads found for this model, to steer it",
+            got="none",
+            remedy="Find them with `python -m sayo_app.mllm.steer_table`, or train without steering.",
+        )
+    return found
+
+
+def pull(loaded: LoadedModel, batch: Batch, steering: Steering) -> SteerRequest:
+    """Towards each prompt's region; a prompt without one is left as it is."""
+    columns = torch.zeros_like(batch.image_columns)
+    for row, prompt in enumerate(batch.prompts):
+        if prompt.region_mask is not None:
+            columns[row, batch.image_columns[row]] = torch.from_numpy(prompt.region_mask).to(columns.device)
+    # Text after the last picture: no image token at or behind it.
+    behind = batch.image_columns.flip(1).cumsum(dim=1).flip(1) == 0
+    return SteerRequest(columns, steering.heads, steering.strength, behind if steering.prompt else None)
+
+
+def mixed(plain: Completions, steered: Completions, pad: int) -> Completions:
+    """Groups whose last completions are steered ones: as many a group as `steered` has."""
+    groups = len(plain.ids) // plain.num_generations
+    kept = plain.num_generations - steered.num_generations
+    width = max(plain.ids.shape[1], steered.ids.shape[1])
+
+    def joined(first: Tensor, second: Tensor, fill: int | bool) -> Tensor:
+        grown = [
+            torch.nn.functional.pad(part, (0, width - part.shape[1]), value=fill).view(groups, -1, width)
+            for part in (first, second)
+        ]
+        return torch.cat([grown[0][:, :kept], grown[1]], dim=1).flatten(0, 1)
+
+    texts: list[str] = []
+    for group in range(groups):
+        first, second = group * plain.num_generations, group * steered.num_generations
+        texts += plain.texts[first : first + kept]
+        texts += steered.texts[second : second + steered.num_generations]
+    mask = joined(plain.mask, steered.mask, False)
+    # The longest plain completion may be one that is not kept: no column is padding alone.
+    longest = int(mask.sum(dim=1).max())
+    return replace(
+        plain,
+        ids=joined(plain.ids, steered.ids, pad)[:, :longest],
+        mask=mask[:, :longest],
+        texts=tuple(texts),
+    )
+
+
+def distance(
+    teacher_logits: Float[Tensor, "row token vocabulary"],
+    logits: Float[Tensor, "row token vocabulary"],
+    mask: Bool[Tensor, "row token"],
+) -> Float[Tensor, ""]:
+    """mean over rows of mean over tokens of KL(teacher || policy), row by row to save memory."""
+    rows = []
+    for wanted, given, kept in zip(teacher_logits, logits, mask, strict=True):
+        log_q, log_p = wanted[kept].log_softmax(dim=-1), given[kept].log_softmax(dim=-1)
+        rows.append((log_q.exp() * (log_q - log_p)).sum(dim=-1).mean())
+    return torch.stack(rows).mean()

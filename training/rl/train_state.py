@@ -1,0 +1,86 @@
+"""The policy with what trains it: set up, kept, gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from sayo_app.errors import TrainingError
+from sayo_app.mllm.answering.steer import Steering
+from sayo_app.mllm.models.loading import LoadedModel
+from storage.base.records import RunConfig
+from training.rl import steered_teacher
+from training.rl.reporting import Spent
+from training.rl.scoring import Scorer, make_reading
+from training.state.checkpoint import Progressed, load_checkpoint, save_checkpoint
+from training.state.memory import PromptsAtOnce
+from training.state.policy import Policy, make_policy
+
+
+@dataclass(frozen=True, eq=False)
+class Trainee:
+    """The policy with what trains it.
+
+    Attributes:
+        scorer: the policy's scoring forward, for passes without gradient.
+        wrapped: the same as accelerate has wrapped it, for the update.
+        steering: how the policy is told where to look, where the run's settings call for it.
+        at_once: how many prompts go through it together.
+        spent: where the seconds of the step under way have gone.
+    """
+
+    loaded: LoadedModel
+    config: RunConfig
+    policy: Policy
+    scorer: Scorer
+    accelerator: Accelerator
+    wrapped: torch.nn.Module
+    optimiser: torch.optim.Optimizer
+    steering: Steering | None
+    at_once: PromptsAtOnce
+    spent: Spent
+
+    def mine(self, samples: Sequence[Any]) -> Sequence[Any]:
+        """This process's share of the samples."""
+        return samples[self.accelerator.process_index :: self.accelerator.num_processes]
+
+
+def make_trainee(
+    loaded: LoadedModel, config: RunConfig, base_adapter: Path | None, found: Steering | None = None
+) -> Trainee:
+    """A seeded adapter on the model, AdamW on the adapter alone, both wrapped by accelerate."""
+    accelerator = Accelerator(cpu=loaded.device.type == "cpu")
+    processes = accelerator.num_processes
+    if config.prompts_per_step % processes:
+        raise TrainingError(
+            expected=f"prompts a step to be a multiple of the {processes} processes",
+            got=str(config.prompts_per_step),
+            remedy="Change prompts_per_step, or start another number of processes.",
+        )
+    torch.manual_seed(config.seed)
+    reading, steering = (
+        make_reading(loaded, config.attention_layers, found),
+        steered_teacher.needed(config, found),
+    )
+    policy = make_policy(loaded, config, base_adapter)
+    optimiser = torch.optim.AdamW(policy.trainable, config.learning_rate, weight_decay=config.weight_decay)
+    scorer = Scorer(policy.model, reading, checkpointed=config.gradient_checkpointing)
+    wrapped, optimiser = accelerator.prepare(scorer, optimiser)
+    at_once, spent = PromptsAtOnce(loaded, config, processes), Spent(loaded.device)
+    return Trainee(loaded, config, policy, scorer, accelerator, wrapped, optimiser, steering, at_once, spent)
+
+
+def resume(trainee: Trainee, folder: Path) -> Progressed | None:
+    """Go on from the folder's checkpoint; None where there is none."""
+    return load_checkpoint(folder, trainee.policy, trainee.optimiser, trainee.config.to_dict())
+
+
+def keep(trainee: Trainee, folder: Path, done: Progressed) -> None:
+    """Write the folder's checkpoint, by the first process alone."""
+    if trainee.accelerator.is_main_process:
+        save_checkpoint(folder, trainee.policy, trainee.optimiser, trainee.config.to_dict(), done)

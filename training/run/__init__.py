@@ -1,0 +1,1 @@
+"""A stored run from its queue to its adapter."""

@@ -1,0 +1,1 @@
+"""Which retraining helps: arms, seeds, table, plot."""
