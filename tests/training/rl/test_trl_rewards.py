@@ -22,7 +22,7 @@ from training.rl.scoring import Scorer, reward_view
 from training.rl.trl_rewards import AnswerReward, FormatReward, RegionAttentionReward, trl_row
 
 RIGHT = "The dog is at the left. <answer>red</answer>"
-README = (REPOSITORY_DIR / "README.md").read_text()
+README = (REPOSITORY_DIR / "training" / "README.md").read_text(encoding="utf-8")
 EXAMPLE = next(block for block in re.findall(r"```python\n(.+?)```", README, re.DOTALL) if "trl" in block)
 
 

@@ -18,7 +18,11 @@ from tests.training.conftest import make_sample
 
 RECIPES = REPOSITORY_DIR / "training" / "recipes"
 LAUNCH = re.compile(r"accelerate (launch --config_file (\S+) -m training train --config (\S+))")
-SAID_IN = [REPOSITORY_DIR / "README.md", RECIPES / "bundled.yaml", RECIPES / "sayo_qwen3_vl_8b.yaml"]
+SAID_IN = [
+    REPOSITORY_DIR / "training" / "README.md",
+    RECIPES / "bundled.yaml",
+    RECIPES / "sayo_qwen3_vl_8b.yaml",
+]
 
 
 @pytest.mark.parametrize("path", SAID_IN, ids=lambda path: path.name)
