@@ -118,7 +118,7 @@ def opened(open_page: Callable[..., Page], serve_page: ServePage) -> Iterator[Ca
     """Serves a demo and opens it, with its answer shown."""
     from playwright.sync_api import expect
 
-    from tests.ui import demo
+    from tests.ui.demo import demo
 
     stack = []
 

@@ -21,7 +21,7 @@ def cards(elem_id: str, value: dict[str, Any], *, strip: bool = False) -> gr.HTM
         value=value,
         html_template=f'<div class="sc {"sc-strip" if strip else "sc-grid"}"></div>',
         js_on_load='sayo.cards({ element, props, trigger, watch }, "pick");',
-        head=scripts("regions.js", "cards.js"),
+        head=scripts("regions/editor.js", "worklist/cards.js"),
         apply_default_css=False,
         elem_id=elem_id,
     )

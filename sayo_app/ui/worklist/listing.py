@@ -120,7 +120,7 @@ def lay_out() -> Listing:
     gr.HTML(
         html_template='<details class="work-keys"></details>',
         js_on_load="sayo.workKeySheet(element);",
-        head=scripts("regions.js", "worklist.js"),
+        head=scripts("regions/editor.js", "worklist/keys.js"),
         apply_default_css=False,
         elem_id="corrections-keys",
     )

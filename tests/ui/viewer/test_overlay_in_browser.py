@@ -54,7 +54,7 @@ def test_files_show_what_the_page_shows(browser: Browser, grid: ImageGrid, stren
     Image.fromarray(pixels).save(buffer, "PNG")
     page = browser.new_page(viewport={"width": 240, "height": 160})
     page.set_content(PAGE)
-    page.add_script_tag(content=(UI_DIR / "overlay.js").read_text("utf-8"))
+    page.add_script_tag(content=(UI_DIR / "viewer/overlay.js").read_text("utf-8"))
     page.evaluate(
         PAINT,
         {

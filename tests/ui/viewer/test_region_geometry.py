@@ -50,7 +50,7 @@ def region_of(shape: tuple[str, Any]) -> Region:
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     page = context.new_page()
-    page.add_script_tag(content=(ASSETS_DIR / "ui" / "regions_geometry.js").read_text("utf-8"))
+    page.add_script_tag(content=(ASSETS_DIR / "ui" / "regions/geometry.js").read_text("utf-8"))
     yield page
     context.close()
 

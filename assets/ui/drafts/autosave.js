@@ -1,5 +1,5 @@
 /* What is drawn and typed is kept as a draft with every edit, offered again later, and never written over unseen.
- * The browser keeps each edit at once (viewer_kept.js), the server a moment later; then the browser forgets it. */
+ * The browser keeps each edit at once (drafts/kept.js), the server a moment later; then the browser forgets it. */
 (() => {
   const sayo = (window.sayo ??= {});
   const { el, kept } = sayo;

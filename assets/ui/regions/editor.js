@@ -2,7 +2,7 @@
  *
  * All coordinates are whole pixels of the original picture: the layer lies exactly over the shown picture, so a
  * pointer position scales by picture width / layer width, whatever the zoom. What a drag does is up to the tool
- * (regions_tools.js); how it looks, to regions_draw.js. Regions are never changed in place, so that the history
+ * (regions/tools.js); how it looks, to regions/draw.js. Regions are never changed in place, so that the history
  * can keep them.
  *
  * hooks: changed(committed) after every change of regions or selection; spot(x, y) after a click where no region

@@ -1,4 +1,4 @@
-/* Keys of the work list. None of its letters is one of the region editor's (viewer_keys.js), so each means one thing
+/* Keys of the work list. None of its letters is one of the region editor's (viewer/keys.js), so each means one thing
  * wherever the focus is; in a text field they need Alt, as the field wants them.
  */
 (() => {
