@@ -191,7 +191,7 @@ def figures(base: Bool[np.ndarray, " scene"], steered: Bool[np.ndarray, " scene"
 
 
 def scores_of_heads(loaded: LoadedModel, count: int) -> dict[str, Float[np.ndarray, "layer head"]]:
-    """Two ways to rank heads, on scenes of their own: what they look at, and what pulling them does."""
+    """Two ways to rank heads, on scenes of their own: what they look at, and what biasing them does."""
     cases = [_head_case(loaded, *pair) for pair in scenes(FINDING_SEED, count)]
     return {"tracking": find_heads(loaded, cases), "effect": head_effects(loaded, cases)}
 
@@ -268,7 +268,7 @@ def table(loaded: LoadedModel, size: Size) -> tuple[dict[str, Any], Found]:
     last, third = measure(loaded, fresh, [chosen, *_controls(tried, chosen)])
     result = {
         "model": loaded.name,
-        "question": "greedy answers, pulled towards the boxes of the asked objects",
+        "question": "greedy answers, steered towards the boxes of the asked objects",
         "finding": {"first_seed": FINDING_SEED, "scenes": size.finding}
         | {name: values.astype(float).round(3).tolist() for name, values in scores.items()},
         "layers": loaded.attention_layers,
@@ -298,7 +298,7 @@ def _best(tried: Sequence[Setting], found: Sequence[Figures]) -> list[Setting]:
 
 
 def _controls(tried: Sequence[Setting], chosen: Setting) -> list[Setting]:
-    """All heads and random ones, of all layers, pulled as the chosen ones are."""
+    """All heads and random ones, of all layers, steered as the chosen ones are."""
     alike = [
         setting
         for setting in tried

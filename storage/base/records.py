@@ -189,8 +189,8 @@ class RunConfig:
         credit: how attention becomes advantages: `answer` gives a completion's reward to all its tokens,
             `token` gives each token what its own row is worth.
         gated: attention counts only in right answers.
-        steered_share: part of a group that is sampled with the attention pulled towards the region.
-        distil: weight of the distance to the policy whose attention is pulled towards the region.
+        steered_share: part of a group that is sampled with the attention biased towards the region.
+        distil: weight of the distance to the policy whose attention is biased towards the region.
         patience: evaluations during the run that may pass without a better one before it stops and goes
             back to the best; 0 never stops early.
         max_kl: nats a token, beyond which the policy counts as collapsed and the run stops; 0 is no bound.

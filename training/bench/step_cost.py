@@ -34,7 +34,7 @@ from storage.base.records import RunConfig
 from training.data.samples import Sample, scene_sample
 from training.rl.loop import take_step
 from training.rl.reporting import PARTS
-from training.rl.train_state import make_trainee
+from training.rl.train_state import make_train_state
 from training.state.progress_log import Progress
 
 log = logging.getLogger(__name__)
@@ -136,14 +136,14 @@ def run_config(options: argparse.Namespace) -> RunConfig:
 
 def ours(loaded: LoadedModel, config: RunConfig, samples: Sequence[Sample]) -> list[dict[str, float]]:
     """Steps of our loop over the samples, in their order."""
-    trainee = make_trainee(loaded, config, None)
+    state = make_train_state(loaded, config, None)
     steps = []
     for start in range(0, len(samples), config.prompts_per_step):
         part = list(enumerate(samples))[start : start + config.prompts_per_step]
         began = time.perf_counter(), time.process_time()
-        judged, _ = take_step(trainee, part, Progress(None), lambda: None)
+        judged, _ = take_step(state, part, Progress(None), lambda: None)
         tokens = sum(one.length for one in judged) / len(judged)
-        steps.append(figures(began, trainee.spent.take(), tokens))
+        steps.append(figures(began, state.spent.take(), tokens))
     return steps
 
 

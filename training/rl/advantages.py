@@ -12,7 +12,7 @@ from torch import Tensor
 from sayo_app.mllm.models.loading import LoadedModel
 from storage.base.records import RunConfig
 from training.data.batches import Batch
-from training.rl.attention_targets import Looks, looks_of, token_scores
+from training.rl.attention_targets import AttentionTargets, targets_of, token_scores
 from training.rl.judging import Judged, judge_completions
 from training.rl.losses import group_advantages, is_exact, leave_one_out_advantages, token_advantages
 from training.rl.rewards import CHOICES, total_reward
@@ -21,23 +21,23 @@ from training.rl.scoring import Scores, divergence
 
 
 @dataclass(frozen=True, eq=False)
-class Worth:
+class CompletionCredit:
     """What completions are worth, and the figures of each for the log."""
 
     judged: list[Judged]
-    looks: Looks
+    targets: AttentionTargets
     advantages: Float[Tensor, "row token"]
 
 
 @torch.no_grad()
-def worth_of(
+def credit_of(
     loaded: LoadedModel,
     config: RunConfig,
     batch: Batch,
     completions: Completions,
     scores: Scores,
     blind_logits: Float[Tensor, "row token vocabulary"] | None = None,
-) -> Worth:
+) -> CompletionCredit:
     """Reward each completion by what the policy's forward saw, and compare it with its group.
 
     Args:
@@ -46,9 +46,11 @@ def worth_of(
     weights, rows = scores.entropies, scores.rows.detach()
     if blind_logits is not None:
         weights = weights * divergence(scores.logits.detach(), blind_logits)
-    looks = looks_of(loaded, batch, completions, weights, drawing=config.attention_rows == "drawing")
-    judged = judge_completions(batch, completions, rows, looks)
-    return Worth(judged, looks, advantages_of(config, judged, rows, looks, completions.ids.shape[1]))
+    targets = targets_of(loaded, batch, completions, weights, predicting=config.attention_rows == "drawing")
+    judged = judge_completions(batch, completions, rows, targets)
+    return CompletionCredit(
+        judged, targets, advantages_of(config, judged, rows, targets, completions.ids.shape[1])
+    )
 
 
 def attention_counts(config: RunConfig, judged: Sequence[Judged]) -> Bool[Tensor, " row"]:
@@ -66,7 +68,7 @@ def advantages_of(
     config: RunConfig,
     judged: Sequence[Judged],
     rows: Float[Tensor, "row query image"],
-    looks: Looks,
+    targets: AttentionTargets,
     tokens: int,
 ) -> Float[Tensor, "row token"]:
     """The advantage of each token of completions that stand group by group.
@@ -83,10 +85,10 @@ def advantages_of(
     advantages = compared.reshape(-1, 1).expand(-1, tokens).to(rows)
     if not by_token:
         return advantages
-    scores, known = token_scores(rows.detach(), looks)
+    scores, known = token_scores(rows.detach(), targets)
     known = known & attention_counts(config, judged).to(known.device)[:, None]
     shape = (-1, config.num_generations, known.shape[1])
     own = token_advantages(scores.reshape(shape), known.reshape(shape)).reshape(known.shape)
-    # Without a row: the first token where rows are those that tokens were drawn from, else the last.
-    beside = (1, 0) if looks.drawing else (0, 1)
+    # Without a row: the first token where rows are those that predict tokens, else the last.
+    beside = (1, 0) if targets.predicting else (0, 1)
     return advantages + config.attention_weight * torch.nn.functional.pad(own, beside)

@@ -12,8 +12,9 @@ completion has rows of attention T_p that are read, and cells of the picture to 
 T_p is the top 30 % of the part's tokens by weight, at least one; the weight is the entropy, or entropy times
 visual sensitivity. The last token of a completion is never the query of a row and never read, nor is padding.
 
-As published, the row of a token is the one whose query it is. That token was drawn from the output of the
-row before it; with `drawing` that row stands for the token. The first token has none: the prompt drew it.
+As published, the row of a token is the one whose query it is. What predicts the token is the output of the
+row before it; with `predicting` that row stands for the token. The first token has none: the
+prompt predicts it.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def _part(tokens: Bool[np.ndarray, " token"], regions: Sequence[Region], grid: I
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
+class AttentionTargets:
     """The parts of a batch of completions as masks; rows have as many parts as the longest, empty ones last.
 
     Attributes:
@@ -97,7 +98,7 @@ class Looks:
         candidates: all tokens of the part that have a row.
         look, away: the part's cells; nowhere True where it has no such region.
         image: the cells of each completion's picture.
-        drawing: row i is read for token i + 1, which was drawn from it, and not for token i.
+        predicting: row i is read for token i + 1, which it predicts, and not for token i.
     """
 
     read: Bool[Tensor, "row part query"]
@@ -105,7 +106,7 @@ class Looks:
     look: Bool[Tensor, "row part image"]
     away: Bool[Tensor, "row part image"]
     image: Bool[Tensor, "row image"]
-    drawing: bool = False
+    predicting: bool = False
 
     @property
     def wanted(self) -> Bool[Tensor, " row"]:
@@ -118,14 +119,14 @@ class Looks:
         return self.read.any(dim=2) & (self.look | self.away).any(dim=2)
 
 
-def looks_of(
+def targets_of(
     loaded: LoadedModel,
     batch: Batch,
     completions: Completions,
     weights: Float[Tensor, "row token"],
     *,
-    drawing: bool = False,
-) -> Looks:
+    predicting: bool = False,
+) -> AttentionTargets:
     """The parts of a batch of completions; each part reads its tokens of the greatest weight."""
     prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
     lengths = completions.mask.sum(dim=1).tolist()
@@ -138,7 +139,7 @@ def looks_of(
     known = weights.float().cpu().numpy()
     trimmed = [row[:length] for row, length in zip(known, lengths, strict=True)]
     counts = [prompt.grid.n_tokens for prompt in prompts]
-    return make_looks(parts, trimmed, counts, batch.input_ids.device, drawing=drawing)
+    return make_targets(parts, trimmed, counts, batch.input_ids.device, predicting=predicting)
 
 
 def token_pieces(loaded: LoadedModel, ids: Sequence[int]) -> tuple[str, ...]:
@@ -150,21 +151,21 @@ def token_pieces(loaded: LoadedModel, ids: Sequence[int]) -> tuple[str, ...]:
     return pieces.tokens
 
 
-def make_looks(
+def make_targets(
     parts: Sequence[Sequence[Part]],
     weights: Sequence[Float[np.ndarray, " _"]],
     counts: Sequence[int],
     device: torch.device | str = "cpu",
     *,
-    drawing: bool = False,
-) -> Looks:
+    predicting: bool = False,
+) -> AttentionTargets:
     """Choose the tokens that are read, and lay all parts out as masks.
 
     Args:
         parts: of each completion.
         weights: of each completion's tokens, without padding: the T_p of a part are its heaviest.
         counts: how many image tokens each completion's picture has.
-        drawing: read the row that a token was drawn from, not the one that it asks.
+        predicting: read the row that predicts a token, not the one that the token asks.
     """
     rows, most = len(parts), max(1, *map(len, parts))
     queries = max(len(weight) for weight in weights) - 1
@@ -173,16 +174,18 @@ def make_looks(
     look, away = (np.zeros((rows, most, width), dtype=bool) for _ in range(2))
     for row, (mine, weight, count) in enumerate(zip(parts, weights, counts, strict=True)):
         for place, part in enumerate(mine):
-            asked = np.flatnonzero(part.tokens[1:]) if drawing else np.flatnonzero(part.tokens[:-1])
+            asked = np.flatnonzero(part.tokens[1:]) if predicting else np.flatnonzero(part.tokens[:-1])
             candidates[row, place, asked] = True
-            read[row, place, asked[heaviest(weight[asked + drawing])]] = True
+            read[row, place, asked[heaviest(weight[asked + predicting])]] = True
             if part.look is not None:
                 look[row, place, :count] = part.look
             if part.away is not None:
                 away[row, place, :count] = part.away
     image = np.arange(width)[None] < np.asarray(counts)[:, None]
     masks = {"read": read, "candidates": candidates, "look": look, "away": away, "image": image}
-    return Looks(**{name: torch.from_numpy(mask).to(device) for name, mask in masks.items()}, drawing=drawing)
+    return AttentionTargets(
+        **{name: torch.from_numpy(mask).to(device) for name, mask in masks.items()}, predicting=predicting
+    )
 
 
 def heaviest(weights: Float[np.ndarray, " token"], share: float = TOP_SHARE) -> Int[np.ndarray, " picked"]:
@@ -191,46 +194,50 @@ def heaviest(weights: Float[np.ndarray, " token"], share: float = TOP_SHARE) -> 
     return np.argsort(-weights, kind="stable")[:count]
 
 
-def attention_reward(rows: Float[Tensor, "row query image"], looks: Looks) -> Float[Tensor, " row"]:
+def attention_reward(
+    rows: Float[Tensor, "row query image"], targets: AttentionTargets
+) -> Float[Tensor, " row"]:
     """The reward of each completion, see the head of this module; differentiable through `rows`.
 
-    0 for a completion of a sample without a region (`looks.wanted` tells), `NOTHING_READ` where there is a
+    0 for a completion of a sample without a region (`targets.wanted` tells), `NOTHING_READ` where there is a
     region and no row to read.
     """
-    read = looks.read.to(rows)
+    read = targets.read.to(rows)
     sizes = read.sum(dim=2)
     mean_rows = torch.einsum("rqn,rpq->rpn", rows, read) / sizes.clamp(min=1)[:, :, None]
-    scores = _agreement(mean_rows[:, :, None], looks)[:, :, 0]
-    weights = sizes * looks.scored
+    scores = _agreement(mean_rows[:, :, None], targets)[:, :, 0]
+    weights = sizes * targets.scored
     total = weights.sum(dim=1)
     reward = (weights * scores).sum(dim=1) / total.clamp(min=1)
-    return torch.where(total > 0, reward, torch.where(looks.wanted, NOTHING_READ, 0.0).to(reward))
+    return torch.where(total > 0, reward, torch.where(targets.wanted, NOTHING_READ, 0.0).to(reward))
 
 
 def token_scores(
-    rows: Float[Tensor, "row query image"], looks: Looks
+    rows: Float[Tensor, "row query image"], targets: AttentionTargets
 ) -> tuple[Float[Tensor, "row query"], Bool[Tensor, "row query"]]:
     """s_p of each single token of a part, T = {that token}, and True where there is one.
 
     Every token of a part has a score, not only those that the reward reads.
     """
-    each = rows[:, None].expand(-1, looks.look.shape[1], -1, -1)
-    known = looks.candidates & looks.scored[:, :, None]
-    scores = torch.where(known, _agreement(each, looks), 0.0)
+    each = rows[:, None].expand(-1, targets.look.shape[1], -1, -1)
+    known = targets.candidates & targets.scored[:, :, None]
+    scores = torch.where(known, _agreement(each, targets), 0.0)
     return scores.sum(dim=1), known.any(dim=1)
 
 
-def _agreement(looked: Float[Tensor, "row part read image"], looks: Looks) -> Float[Tensor, "row part read"]:
+def _agreement(
+    looked: Float[Tensor, "row part read image"], targets: AttentionTargets
+) -> Float[Tensor, "row part read"]:
     """s_p of rows, or means of rows: L(R), -L(W), or half their difference; 0 without R and W."""
 
     def mean(cells: Bool[Tensor, "row _ image"]) -> Float[Tensor, "row part read"]:
         inside = torch.einsum("rpqn,rpn->rpq", looked, cells.to(looked).expand_as(looked[:, :, 0]))
         return inside / cells.sum(dim=2).clamp(min=1)[:, :, None]
 
-    whole = mean(looks.image[:, None]) + EPSILON
+    whole = mean(targets.image[:, None]) + EPSILON
     score = torch.zeros_like(whole)
-    for cells, sign in ((looks.look, 1.0), (looks.away, -1.0)):
+    for cells, sign in ((targets.look, 1.0), (targets.away, -1.0)):
         ratio = torch.tanh(torch.log((mean(cells) + EPSILON) / whole))
         score = score + sign * ratio * cells.any(dim=2)[:, :, None]
-    drawn = looks.look.any(dim=2).long() + looks.away.any(dim=2).long()
+    drawn = targets.look.any(dim=2).long() + targets.away.any(dim=2).long()
     return score / drawn.clamp(min=1)[:, :, None]

@@ -1,4 +1,4 @@
-"""Held-out answers and looks: greedy completions, judged one by one, averaged into a table."""
+"""Held-out answers and their attention: greedy completions, judged one by one, averaged into a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import Batch, collate, encode, grey
 from training.data.samples import Sample, scene_sample
 from training.rl import steered_teacher
-from training.rl.attention_targets import Looks, attention_reward, looks_of
+from training.rl.attention_targets import AttentionTargets, attention_reward, targets_of
 from training.rl.rewards import PARTS, answer_reward, format_reward
 from training.rl.rollout import Completions, generate
 from training.rl.scoring import Scorer, reward_view
@@ -37,8 +37,8 @@ class Judged:
             layer, all rows.
         pointing: 1 where the strongest cell of that map is in the region, else 0.
         length: in tokens, with the end token.
-        look: that map, one value an image token; None for an answer without rows.
-        drawing: the attention reward of the rows that the tokens were drawn from; known of `judge` only.
+        attention_map: that map, one value an image token; None for an answer without rows.
+        predicting: the attention reward of the rows that predict the tokens; known of `judge` only.
     """
 
     family: str
@@ -49,8 +49,8 @@ class Judged:
     energy: float | None
     pointing: float | None
     length: int = 0
-    look: Float[np.ndarray, " image"] | None = None
-    drawing: float | None = None
+    attention_map: Float[np.ndarray, " image"] | None = None
+    predicting: float | None = None
 
     @property
     def parts(self) -> dict[str, float | None]:
@@ -59,27 +59,27 @@ class Judged:
 
 
 def judge_completions(
-    batch: Batch, completions: Completions, rows: Float[Tensor, "row query image"], looks: Looks
+    batch: Batch, completions: Completions, rows: Float[Tensor, "row query image"], targets: AttentionTargets
 ) -> list[Judged]:
     """Figures of every completion of a batch, in the order of the rows.
 
     Args:
-        rows: the attention to judge, and `looks` what it is judged against.
+        rows: the attention to judge, and `targets` what it is judged against.
     """
     prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
-    attention = attention_reward(rows.detach(), looks).tolist()
-    wanted, lengths = looks.wanted.tolist(), completions.mask.sum(dim=1).tolist()
+    attention = attention_reward(rows.detach(), targets).tolist()
+    wanted, lengths = targets.wanted.tolist(), completions.mask.sum(dim=1).tolist()
     maps = rows.detach().float().cpu().numpy()
     judged = []
     for i, (prompt, text) in enumerate(zip(prompts, completions.texts, strict=True)):
         energy = pointing = None
         own = maps[i, : lengths[i] - 1, : prompt.grid.n_tokens]
-        look = own.mean(axis=0) if len(own) else None
+        attention_map = own.mean(axis=0) if len(own) else None
         if prompt.region_mask is not None:
             energy = pointing = 0.0
-            if look is not None:
-                energy = float(region_energy(look, prompt.region_mask))
-                pointing = float(pointing_game(look, prompt.region_mask, prompt.grid))
+            if attention_map is not None:
+                energy = float(region_energy(attention_map, prompt.region_mask))
+                pointing = float(pointing_game(attention_map, prompt.region_mask, prompt.grid))
         answer = prompt.sample.answer
         judged.append(
             Judged(
@@ -91,7 +91,7 @@ def judge_completions(
                 energy=energy,
                 pointing=pointing,
                 length=lengths[i],
-                look=look,
+                attention_map=attention_map,
             )
         )
     return judged
@@ -109,7 +109,7 @@ def judge(
     """Answer each sample greedily and judge the answers, in the order of the samples.
 
     Args:
-        steering: a pull towards the regions while answering; rows are then those under it.
+        steering: bias attention towards the regions while answering; rows are then those under it.
         check: called between batches and tokens; may raise to stop.
     """
     scorer = Scorer(loaded.model, reward_view(loaded))
@@ -118,17 +118,17 @@ def judge(
         check()
         prompts = [encode(loaded, sample) for sample in samples[start : start + batch_size]]
         batch = collate(loaded, prompts)
-        pull = None if steering is None else steered_teacher.pull(loaded, batch, steering)
-        completions = generate(loaded, batch, max_new_tokens=max_new_tokens, steer=pull, check=check)
+        bias = None if steering is None else steered_teacher.region_bias(loaded, batch, steering)
+        completions = generate(loaded, batch, max_new_tokens=max_new_tokens, steer=bias, check=check)
         with torch.no_grad():
-            scores = scorer(batch, completions, steer=pull)
-        looks = looks_of(loaded, batch, completions, scores.entropies)
-        drawing = looks_of(loaded, batch, completions, scores.entropies, drawing=True)
-        rewards = attention_reward(scores.rows, drawing).tolist()
+            scores = scorer(batch, completions, steer=bias)
+        targets = targets_of(loaded, batch, completions, scores.entropies)
+        by_predicting = targets_of(loaded, batch, completions, scores.entropies, predicting=True)
+        rewards = attention_reward(scores.rows, by_predicting).tolist()
         for one, reward in zip(
-            judge_completions(batch, completions, scores.rows, looks), rewards, strict=True
+            judge_completions(batch, completions, scores.rows, targets), rewards, strict=True
         ):
-            judged.append(replace(one, drawing=None if one.attention is None else reward))
+            judged.append(replace(one, predicting=None if one.attention is None else reward))
     return judged
 
 

@@ -4,7 +4,7 @@ Departures from the paper's code: attention columns are found by the real image-
 left-padded row; the tokens read are never padding; the layer and the image token come from the model;
 the prompt is encoded once a group and its cache shared; the update's own forward gives log-probabilities,
 entropies and attention together, so that scoring costs no pass of its own; a right answer may be rewarded
-beside the look; the exact objective has the attention's own gradient beside the published term.
+beside the attention; the exact objective has the attention's own gradient beside the published term.
 
     accelerate launch -m training train --run ID      # several GPUs; or plainly: python -m training train
 
@@ -39,12 +39,12 @@ from storage.base.records import RunConfig
 from training.data.batches import Batch, blanked, collate, encode, pad_id
 from training.data.samples import Sample
 from training.rl import steered_teacher
-from training.rl.advantages import attention_counts, worth_of
+from training.rl.advantages import attention_counts, credit_of
 from training.rl.judging import Judged, interleaved, judge, summary
 from training.rl.losses import Loss, objective_loss
 from training.rl.reporting import Clock, check_bounds, mean_figures, step_figures
 from training.rl.rollout import Completions, generate, group_uniforms, one_by_one
-from training.rl.train_state import Trainee, keep, make_trainee, resume
+from training.rl.train_state import TrainState, keep, make_train_state, resume
 from training.state.checkpoint import Progressed
 from training.state.early_stopping import Best
 from training.state.policy import Policy
@@ -69,7 +69,7 @@ class Experience:
     """A rollout, and what others than the policy make of it.
 
     Attributes:
-        teacher_logits: of the reference told where to look; None where nothing is distilled.
+        teacher_logits: of the reference steered towards the regions; None where nothing is distilled.
         blind_logits: of the policy shown grey pictures; None where tokens are not picked by sensitivity.
     """
 
@@ -98,51 +98,51 @@ def train(
     Args:
         base_adapter: the adapter to start from and be held to; None starts from the bare model.
         found: the layers and heads where steering helps this model, where they are known.
-        watch: told the steps done and all held-out answers, in their order, at each evaluation.
+        watch: called with the steps done and all held-out answers, in their order, at each evaluation.
 
     Raises:
         Cancelled: after a checkpoint of the last finished step.
         TrainingError: settings that cannot work, or a collapse; the last good checkpoint is kept.
     """
-    trainee, stop = make_trainee(loaded, config, base_adapter, found), stop or StopSignal()
+    state, stop = make_train_state(loaded, config, base_adapter, found), stop or StopSignal()
     # Several processes stop together between steps: one that left alone would leave the others waiting.
-    check = stop.check if trainee.accelerator.num_processes == 1 else lambda: None
+    check = stop.check if state.accelerator.num_processes == 1 else lambda: None
 
-    evaluation = partial(evaluated, trainee, held_out, progress, watch, check)
-    resumed = resume(trainee, folder)
+    evaluation = partial(evaluated, state, held_out, progress, watch, check)
+    resumed = resume(state, folder)
     before = resumed.before if resumed else evaluation("before", 0)
-    done, best = (resumed.step, resumed.best) if resumed else (0, Best.first(trainee.policy, before))
+    done, best = (resumed.step, resumed.best) if resumed else (0, Best.first(state.policy, before))
     best = best if config.patience else None
     clock = Clock(config.steps - done)
     try:
         while done < config.steps and not (best and best.waited >= config.patience):
             if any(gather_object([stop.asked])):
                 raise Cancelled
-            samples = trainee.mine(step_samples(training, config, done))
-            judged, losses = take_step(trainee, samples, progress, check)
+            samples = state.mine(step_samples(training, config, done))
+            judged, losses = take_step(state, samples, progress, check)
             done += 1
             figures = mean_figures(gather_object([step_figures(config, judged, losses)]))
-            told = figures | clock.tick() | {"parts_s": trainee.spent.take()}
-            progress.write("step", step=done, steps=config.steps, **told)
+            event = figures | clock.tick() | {"parts_s": state.spent.take()}
+            progress.write("step", step=done, steps=config.steps, **event)
             check_bounds(figures, before, config.max_kl)
             if config.eval_every and done % config.eval_every == 0 and done < config.steps:
                 during = evaluation("during", done)
-                best = best and best.note(trainee.policy, during, done)
-                keep(trainee, folder, Progressed(done, before, best))
+                best = best and best.note(state.policy, during, done)
+                keep(state, folder, Progressed(done, before, best))
             elif clock.keep_due():
-                keep(trainee, folder, Progressed(done, before, best))
+                keep(state, folder, Progressed(done, before, best))
         after = evaluation("after", done)
-        if best and best.note(trainee.policy, after, done).step < done:
-            done = best.restore(trainee.policy)
+        if best and best.note(state.policy, after, done).step < done:
+            done = best.restore(state.policy)
             after = evaluation("after", done)
-        return trainee.policy, Outcome(before, after, done)
+        return state.policy, Outcome(before, after, done)
     except Cancelled:
-        keep(trainee, folder, Progressed(done, before, best))
+        keep(state, folder, Progressed(done, before, best))
         raise
 
 
 def evaluated(
-    trainee: Trainee,
+    state: TrainState,
     held_out: Sequence[Sample],
     progress: Progress,
     watch: Callable[[int, list[Judged]], None],
@@ -150,19 +150,19 @@ def evaluated(
     when: str,
     step: int,
 ) -> dict[str, Any]:
-    """Means over the held-out answers, written into the progress and told to `watch`."""
-    judged = judge_together(trainee, held_out, check)
+    """Means over the held-out answers, written into the progress and given to `watch`."""
+    judged = judge_together(state, held_out, check)
     result = summary(judged)
     watch(step, judged)
     progress.write("evaluation", when=when, step=step, split="held_out", **result)
     return result
 
 
-def judge_together(trainee: Trainee, samples: Sequence[Sample], check: Callable[[], None]) -> list[Judged]:
+def judge_together(state: TrainState, samples: Sequence[Sample], check: Callable[[], None]) -> list[Judged]:
     """Answers to all samples, in their order, each process giving its share."""
-    tokens = trainee.config.max_new_tokens
-    mine = judge(trainee.loaded, trainee.mine(samples), max_new_tokens=tokens, check=check)
-    return interleaved(gather_object(mine), trainee.accelerator.num_processes)
+    tokens = state.config.max_new_tokens
+    mine = judge(state.loaded, state.mine(samples), max_new_tokens=tokens, check=check)
+    return interleaved(gather_object(mine), state.accelerator.num_processes)
 
 
 def step_samples(training: Sequence[Sample], config: RunConfig, step: int) -> list[tuple[int, Sample]]:
@@ -178,7 +178,7 @@ def step_samples(training: Sequence[Sample], config: RunConfig, step: int) -> li
 
 
 def take_step(
-    trainee: Trainee,
+    state: TrainState,
     samples: Sequence[tuple[int, Sample]],
     progress: Progress,
     check: Callable[[], None],
@@ -187,41 +187,45 @@ def take_step(
     while True:
         judged: list[Judged] = []
         losses: list[Loss] = []
-        trainee.optimiser.zero_grad()
+        state.optimiser.zero_grad()
         try:
-            for part in trainee.at_once.parts(samples):
-                figures, loss = learn(trainee, collect(trainee, part, check), len(part) / len(samples))
+            for part in state.at_once.parts(samples):
+                figures, loss = learn(state, collect(state, part, check), len(part) / len(samples))
                 judged, losses = judged + figures, [*losses, loss]
         except (RuntimeError, MemoryError) as error:
-            trainee.at_once.halve(error, progress)
+            state.at_once.halve(error, progress)
             continue
-        update(trainee)
+        update(state)
         return judged, losses
 
 
-def collect(trainee: Trainee, samples: Sequence[tuple[int, Sample]], check: Callable[[], None]) -> Experience:
+def collect(
+    state: TrainState, samples: Sequence[tuple[int, Sample]], check: Callable[[], None]
+) -> Experience:
     """Sample a group for each prompt, and ask the reference, and who else is asked, about it."""
-    loaded, config, scorer = trainee.loaded, trainee.config, trainee.scorer
-    reference = told = blind = None
-    with trainee.spent("rollout"):
+    loaded, config, scorer = state.loaded, state.config, state.scorer
+    reference = teacher = blind = None
+    with state.spent("rollout"):
         batch = collate(loaded, [encode(loaded, sample) for _, sample in samples])
-        completions = roll_out(trainee, batch, [place for place, _ in samples], check)
-    with trainee.spent("reference"), torch.no_grad():
+        completions = roll_out(state, batch, [place for place, _ in samples], check)
+    with state.spent("reference"), torch.no_grad():
         if config.tokens == "sensitivity":
             blind = scorer(blanked(loaded, batch), completions).logits
-        with trainee.policy.reference():
+        with state.policy.reference():
             if config.beta:
                 reference = scorer(batch, completions, config.temperature).log_probs
-            if config.distil and trainee.steering:
-                pull = steered_teacher.pull(loaded, batch, trainee.steering)
-                told = scorer(batch, completions, steer=pull).logits
+            if config.distil and state.steering:
+                bias = steered_teacher.region_bias(loaded, batch, state.steering)
+                teacher = scorer(batch, completions, steer=bias).logits
     check()
-    return Experience(batch, completions, reference, told, blind)
+    return Experience(batch, completions, reference, teacher, blind)
 
 
-def roll_out(trainee: Trainee, batch: Batch, places: Sequence[int], check: Callable[[], None]) -> Completions:
-    """A group for each prompt; part of it with the attention pulled towards the region, if asked for."""
-    loaded, config = trainee.loaded, trainee.config
+def roll_out(
+    state: TrainState, batch: Batch, places: Sequence[int], check: Callable[[], None]
+) -> Completions:
+    """A group for each prompt; part of it steered towards the region, if asked for."""
+    loaded, config = state.loaded, state.config
 
     def sample(count: int, *seed: int, **options: Any) -> Completions:
         seeds = [(config.seed, place, *seed) for place in places]
@@ -238,54 +242,54 @@ def roll_out(trainee: Trainee, batch: Batch, places: Sequence[int], check: Calla
         )
 
     completions = sample(config.num_generations)
-    steered = round(config.steered_share * config.num_generations)
-    if steered and trainee.steering:
-        pulled = sample(steered, 1, steer=steered_teacher.pull(loaded, batch, trainee.steering))
-        completions = steered_teacher.mixed(completions, pulled, pad_id(loaded))
+    count = round(config.steered_share * config.num_generations)
+    if count and state.steering:
+        steered = sample(count, 1, steer=steered_teacher.region_bias(loaded, batch, state.steering))
+        completions = steered_teacher.mixed(completions, steered, pad_id(loaded))
     return completions
 
 
-def learn(trainee: Trainee, experience: Experience, share: float) -> tuple[list[Judged], Loss]:
+def learn(state: TrainState, experience: Experience, share: float) -> tuple[list[Judged], Loss]:
     """Score a rollout, reward it, and add the gradient of its loss: one forward for all.
 
     Args:
         share: of the step's prompts that these are.
     """
-    config, batch, completions = trainee.config, experience.batch, experience.completions
-    with trainee.spent("update"):
+    config, batch, completions = state.config, experience.batch, experience.completions
+    with state.spent("update"):
         forward = batch, completions
         if config.gradient_checkpointing:
-            forward = one_by_one(trainee.loaded, batch, completions)
-        scores = trainee.wrapped(*forward, config.temperature)
-    with trainee.spent("scoring"):
-        worth = worth_of(trainee.loaded, config, batch, completions, scores, experience.blind_logits)
-    with trainee.spent("update"):
+            forward = one_by_one(state.loaded, batch, completions)
+        scores = state.wrapped(*forward, config.temperature)
+    with state.spent("scoring"):
+        credit = credit_of(state.loaded, config, batch, completions, scores, experience.blind_logits)
+    with state.spent("update"):
         loss = objective_loss(
             scores.log_probs,
             scores.rows,
-            looks=worth.looks,
-            counted=attention_counts(config, worth.judged).to(scores.rows.device),
+            targets=credit.targets,
+            counted=attention_counts(config, credit.judged).to(scores.rows.device),
             old_log_probs=scores.log_probs.detach(),
             reference_log_probs=experience.reference_log_probs,
-            advantages=worth.advantages,
+            advantages=credit.advantages,
             completion_mask=completions.mask,
             config=config,
         )
         if experience.teacher_logits is not None:
             apart = steered_teacher.distance(experience.teacher_logits, scores.logits, completions.mask)
             loss = Loss(loss.total + config.distil * apart, loss.kl)
-        trainee.accelerator.backward(loss.total * share)
-    return worth.judged, Loss(loss.total.detach(), loss.kl)
+        state.accelerator.backward(loss.total * share)
+    return credit.judged, Loss(loss.total.detach(), loss.kl)
 
 
-def update(trainee: Trainee) -> None:
+def update(state: TrainState) -> None:
     """One AdamW step on the gradient that has come together, clipped to `max_grad_norm`."""
-    with trainee.spent("update"):
-        norm = trainee.accelerator.clip_grad_norm_(trainee.policy.trainable, trainee.config.max_grad_norm)
+    with state.spent("update"):
+        norm = state.accelerator.clip_grad_norm_(state.policy.trainable, state.config.max_grad_norm)
         if not torch.isfinite(norm):
             raise TrainingError(
                 expected="a finite gradient",
                 got=f"a gradient of norm {float(norm)}",
                 remedy="The last good checkpoint is kept. Start again with a lower learning rate.",
             )
-        trainee.optimiser.step()
+        state.optimiser.step()

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from storage.base.records import RunConfig
-from training.rl.attention_targets import Looks, attention_reward
+from training.rl.attention_targets import AttentionTargets, attention_reward
 
 EXACT = ("sayo-exact", "sayo-exact+answer")
 # Keeps a group of nearly equal rewards from being blown up to unit variance.
@@ -95,7 +95,7 @@ def objective_loss(
     log_probs: Float[Tensor, "row token"],
     rows: Float[Tensor, "row query image"],
     *,
-    looks: Looks,
+    targets: AttentionTargets,
     counted: Bool[Tensor, " row"],
     old_log_probs: Float[Tensor, "row token"],
     reference_log_probs: Float[Tensor, "row token"] | None,
@@ -121,7 +121,7 @@ def objective_loss(
     )
     if not is_exact(config):
         return loss
-    gain = (counted.to(rows) * attention_reward(rows, looks)).mean()
+    gain = (counted.to(rows) * attention_reward(rows, targets)).mean()
     return Loss(loss.total - config.attention_weight * gain, loss.kl)
 
 

@@ -1,7 +1,7 @@
 """What a completion is rewarded for: looking at the region, the right answer, the format.
 
-Plain functions for one completion; the look's is `looks.attention_reward`. As reward functions of
-`trl.GRPOTrainer` they are in `trl_rewards`.
+Plain functions for one completion; that of attention is `attention_targets.attention_reward`. As reward
+functions of `trl.GRPOTrainer` they are in `trl_rewards`.
 """
 
 from __future__ import annotations

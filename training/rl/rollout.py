@@ -163,7 +163,7 @@ def generate(
     Image tokens are never drawn: the next forward would look for their picture and fail.
 
     Args:
-        steer: a pull on attention while completing; its columns and queries are the batch's.
+        steer: a bias on attention while completing; its columns and queries are the batch's.
         check: called before every token; may raise to stop.
     """
     model, device = loaded.model, batch.input_ids.device

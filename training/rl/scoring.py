@@ -110,7 +110,7 @@ class Scorer(nn.Module):
         temperature: float = 1.0,
         steer: SteerRequest | None = None,
     ) -> Scores:
-        """Args: steer: a pull on attention; log-probabilities and rows are those under it.
+        """Args: steer: a bias on attention; log-probabilities and rows are those under it.
 
         A checkpointed policy that is to have a gradient cannot run on a cache, which would be filled twice:
         it wants a row of the batch for each completion, see `one_by_one`.

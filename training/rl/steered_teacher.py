@@ -1,7 +1,8 @@
-"""The policy told where to look: its attention pulled towards the region while it answers.
+"""The steered policy: its attention biased towards the region while it answers.
 
 What it answers then can stand in the group (the answer reward picks what looking right gives), or be
-distilled into the policy that is not told. The pull is the one found for the model (`mllm.steer`).
+distilled into the policy that is not steered. The steering is the one found for the model
+(`mllm.answering.steer`).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def needed(config: RunConfig, found: Steering | None) -> Steering | None:
     return found
 
 
-def pull(loaded: LoadedModel, batch: Batch, steering: Steering) -> SteerRequest:
+def region_bias(loaded: LoadedModel, batch: Batch, steering: Steering) -> SteerRequest:
     """Towards each prompt's region; a prompt without one is left as it is."""
     columns = torch.zeros_like(batch.image_columns)
     for row, prompt in enumerate(batch.prompts):

@@ -23,13 +23,13 @@ from training.state.policy import Policy, make_policy
 
 
 @dataclass(frozen=True, eq=False)
-class Trainee:
+class TrainState:
     """The policy with what trains it.
 
     Attributes:
         scorer: the policy's scoring forward, for passes without gradient.
         wrapped: the same as accelerate has wrapped it, for the update.
-        steering: how the policy is told where to look, where the run's settings call for it.
+        steering: how the policy is steered towards regions, where the run's settings call for it.
         at_once: how many prompts go through it together.
         spent: where the seconds of the step under way have gone.
     """
@@ -50,9 +50,9 @@ class Trainee:
         return samples[self.accelerator.process_index :: self.accelerator.num_processes]
 
 
-def make_trainee(
+def make_train_state(
     loaded: LoadedModel, config: RunConfig, base_adapter: Path | None, found: Steering | None = None
-) -> Trainee:
+) -> TrainState:
     """A seeded adapter on the model, AdamW on the adapter alone, both wrapped by accelerate."""
     accelerator = Accelerator(cpu=loaded.device.type == "cpu")
     processes = accelerator.num_processes
@@ -72,15 +72,17 @@ def make_trainee(
     scorer = Scorer(policy.model, reading, checkpointed=config.gradient_checkpointing)
     wrapped, optimiser = accelerator.prepare(scorer, optimiser)
     at_once, spent = PromptsAtOnce(loaded, config, processes), Spent(loaded.device)
-    return Trainee(loaded, config, policy, scorer, accelerator, wrapped, optimiser, steering, at_once, spent)
+    return TrainState(
+        loaded, config, policy, scorer, accelerator, wrapped, optimiser, steering, at_once, spent
+    )
 
 
-def resume(trainee: Trainee, folder: Path) -> Progressed | None:
+def resume(state: TrainState, folder: Path) -> Progressed | None:
     """Go on from the folder's checkpoint; None where there is none."""
-    return load_checkpoint(folder, trainee.policy, trainee.optimiser, trainee.config.to_dict())
+    return load_checkpoint(folder, state.policy, state.optimiser, state.config.to_dict())
 
 
-def keep(trainee: Trainee, folder: Path, done: Progressed) -> None:
+def keep(state: TrainState, folder: Path, done: Progressed) -> None:
     """Write the folder's checkpoint, by the first process alone."""
-    if trainee.accelerator.is_main_process:
-        save_checkpoint(folder, trainee.policy, trainee.optimiser, trainee.config.to_dict(), done)
+    if state.accelerator.is_main_process:
+        save_checkpoint(folder, state.policy, state.optimiser, state.config.to_dict(), done)

@@ -36,7 +36,7 @@ from sayo_app.mllm.answering.prompt import question_text
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import collate, encode_chat, pad_id
 from training.data.samples import Sample
-from training.rl.attention_targets import attention_reward, looks_of
+from training.rl.attention_targets import attention_reward, targets_of
 from training.rl.rewards import answer_reward, format_reward
 from training.rl.rollout import Completions
 from training.rl.scoring import Reading, Scorer, reward_view
@@ -62,7 +62,7 @@ def suppressed_tokens(loaded: LoadedModel) -> list[int]:
 
 
 class RegionAttentionReward:
-    """`looks.attention_reward` of completions; None where a row has no region."""
+    """`attention_targets.attention_reward` of completions; None where a row has no region."""
 
     __name__ = "attention"
 
@@ -118,8 +118,8 @@ class RegionAttentionReward:
         batch = collate(loaded, [encode_chat(loaded, sample, prompts[first]) for sample, first in asked])
         completions = _padded(loaded, completion_ids, group)
         scores = self._scorer(batch, completions)
-        looks = looks_of(loaded, batch, completions, scores.entropies)
-        rewards, wanted = attention_reward(scores.rows, looks).tolist(), looks.wanted.tolist()
+        targets = targets_of(loaded, batch, completions, scores.entropies)
+        rewards, wanted = attention_reward(scores.rows, targets).tolist(), targets.wanted.tolist()
         return [reward if has else None for reward, has in zip(rewards, wanted, strict=True)]
 
 

@@ -59,11 +59,11 @@ class HeldOut:
         return judge_change(before, after)
 
     def _draw(self, path: Path, sample: Sample, judged: Judged) -> bool:
-        if judged.look is None:
+        if judged.attention_map is None:
             return False
         try:
             grid = encode(self._loaded, sample).grid
-            write_png(path, view([sample.open_picture()], (grid,), judged.look, side=PICTURE_SIDE))
+            write_png(path, view([sample.open_picture()], (grid,), judged.attention_map, side=PICTURE_SIDE))
         except SayoError as error:
             # A picture for people to look at is not worth a run.
             log.warning("%s", error)

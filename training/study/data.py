@@ -22,8 +22,8 @@ UNTOUCHED = ("attribute", "count", "comparison")
 # Beyond the scenes of pretraining, of evaluation and of the page's generated corrections.
 FIRST_SEED = 4 * HELD_OUT_SEED
 SEEDS_A_STUDY, PART = 10_000_000, 1_000_000
-# Pulls to choose from: the last layer, a middle one, the upper three.
-PULLS = (
+# Steerings to choose from: the last layer, a middle one, the upper three.
+STEERINGS = (
     Steering({4: None}, 4.0),
     Steering({2: None}, 2.0),
     Steering({3: None, 4: None}, 2.0),
@@ -124,13 +124,15 @@ def answered_right(
     return [sample for sample, one in zip(samples, judged, strict=True) if one.answer == 1][:count]
 
 
-def find_pull(loaded: LoadedModel, train: Sequence[Sample], max_new_tokens: int, batch_size: int) -> Steering:
-    """The pull under which most of the training corrections turn right; of equals the first."""
+def find_steering(
+    loaded: LoadedModel, train: Sequence[Sample], max_new_tokens: int, batch_size: int
+) -> Steering:
+    """The steering under which most of the training corrections turn right; of equals the first."""
     layers = set(loaded.attention_layers)
-    usable = [pull for pull in PULLS if set(pull.heads) <= layers] or [Steering({max(layers): None}, 2.0)]
+    usable = [one for one in STEERINGS if set(one.heads) <= layers] or [Steering({max(layers): None}, 2.0)]
 
-    def right(pull: Steering) -> float:
-        judged = judge(loaded, train, max_new_tokens=max_new_tokens, batch_size=batch_size, steering=pull)
+    def right(steering: Steering) -> float:
+        judged = judge(loaded, train, max_new_tokens=max_new_tokens, batch_size=batch_size, steering=steering)
         return sum(one.answer or 0.0 for one in judged)
 
     return max(usable, key=right)

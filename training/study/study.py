@@ -35,107 +35,25 @@ from training.state.checkpoint import FILE_NAME
 from training.state.early_stopping import Best
 from training.state.policy import Policy
 from training.state.progress_log import Cancelled, Progress, StopSignal
+from training.study.arms import ARMS, Arm
 from training.study.data import (
     StudyData,
     answered_right,
     find_mistakes,
-    find_pull,
+    find_steering,
     stepped,
     study_data,
 )
-from training.study.table import arm_of, rows
+from training.study.results import FORMER_ARMS, append_result, arm_of, read_results, record_key
+from training.study.table import rows
 
 BATCH = 64
 # Enough for the distance to the base model, which varies little between pictures.
 KL_SAMPLES = 64
-# Arms that are told the region while they answer.
-TOLD = ("steered", "averted")
+# Arms that are steered towards or away from the region while they answer.
+STEERED = ("steered", "attention_blocked")
 CURVE = (8, 32, 128, 512)
-FIGURES = ("answer", "attention", "drawing", "energy", "pointing")
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to use the corrections.
-
-    Attributes:
-        kind: `base`, `steered` and `averted` train nothing, `supervised` imitates, `reward` is the loop.
-        changes: to the run's configuration.
-        stepped: with a region for each reasoning step.
-        confirmed: on as many right answers, confirmed by a person, as on corrections.
-        last_only: averted in the last layer alone.
-    """
-
-    kind: str
-    says: str
-    changes: dict[str, Any] = field(default_factory=dict)
-    stepped: bool = False
-    confirmed: bool = False
-    last_only: bool = False
-
-
-EXACT = {"reward": "sayo-exact+answer"}
-DRAWING = {"attention_rows": "drawing"}
-MIDDLING = {"learning_rate": 2e-4, "beta": 0.02}
-GENTLE = {"learning_rate": 1e-4, "beta": 0.05}
-ARMS: dict[str, Arm] = {
-    "base": Arm("base", "no training"),
-    "steering": Arm("steered", "told the region when it answers: the ceiling"),
-    "averted": Arm("averted", "kept from the region in all layers: do answers hang on looking there?"),
-    "averted, last layer": Arm(
-        "averted", "kept from it in the last layer, which the reward reads", last_only=True
-    ),
-    "supervised": Arm("supervised", "fine-tuned on the corrected answers"),
-    "supervised, gentle": Arm("supervised", "the same, a fifth of the rate", {"learning_rate": 1e-4}),
-    "answer": Arm("reward", "GRPO, right answers only", {"reward": "answer"}),
-    "answer, gentle": Arm("reward", "the same, a fifth of the rate, more KL", {"reward": "answer"} | GENTLE),
-    "sayo": Arm("reward", "attention, as published", {"reward": "sayo"}),
-    "sayo+answer": Arm("reward", "attention, as published, and answers", {"reward": "sayo+answer"}),
-    "sayo-exact": Arm("reward", "attention, exact gradient", {"reward": "sayo-exact"}),
-    "sayo-exact+answer": Arm("reward", "attention, exact gradient, and answers", EXACT),
-    "drawing": Arm("reward", "the same, reading the rows that tokens were drawn from", EXACT | DRAWING),
-    "drawing, middling": Arm(
-        "reward", "the same, two fifths of the rate, more KL", EXACT | DRAWING | MIDDLING
-    ),
-    "drawing, steps": Arm(
-        "reward", "the same, a region for each step", EXACT | DRAWING | MIDDLING, stepped=True
-    ),
-    "found": Arm("reward", "(i) reads the layers that steering finds", EXACT | {"attention_layers": "found"}),
-    "steered-rollouts": Arm(
-        "reward", "(ii) half of a group told the region", {"reward": "answer", "steered_share": 0.5}
-    ),
-    "distil": Arm(
-        "reward",
-        "(iii) distils the told policy, no answers",
-        {"reward": "sayo", "attention_weight": 0.0, "distil": 1.0},
-    ),
-    "distil, gentle": Arm(
-        "reward",
-        "the same, a fifth of the rate, more KL",
-        {"reward": "sayo", "attention_weight": 0.0, "distil": 1.0} | GENTLE,
-    ),
-    "steps": Arm("reward", "(iv) a region for each step", EXACT, stepped=True),
-    "light": Arm(
-        "reward", "(v) a tenth of the attention, early stop", EXACT | {"attention_weight": 0.1, "patience": 2}
-    ),
-}
-
-
-ARMS |= {
-    "gentle": Arm("reward", "exact and answers, a fifth of the rate, more KL", EXACT | GENTLE),
-    "confirmed": Arm("reward", "exact and answers, right answers confirmed too", EXACT, confirmed=True),
-    "confirmed, answer": Arm(
-        "reward", "answers only, the same", {"reward": "answer", "beta": 0.02}, confirmed=True
-    ),
-    "confirmed, steps": Arm(
-        "reward",
-        "drawing rows, a region for each step, right answers confirmed too",
-        EXACT | DRAWING | {"beta": 0.02},
-        stepped=True,
-        confirmed=True,
-    ),
-    "confirmed, gentle": Arm("reward", "the two together", EXACT | GENTLE, confirmed=True),
-}
+FIGURES = ("answer", "attention", "predicting", "energy", "pointing")
 
 
 class Budget(StopSignal):
@@ -178,6 +96,11 @@ class Plan:
         default_factory=lambda: RunConfig(learning_rate=5e-4, beta=0.001, eval_every=10, max_kl=0.0)
     )
 
+    @property
+    def spent(self) -> str:
+        """What an arm's training may cost, in words."""
+        return f"{self.steps} steps" if self.steps else f"{self.seconds:g} s"
+
 
 def study_report(options: argparse.Namespace) -> dict[str, Any]:
     """Carry out what the command line asks for; table, learning curve, machine and command."""
@@ -208,28 +131,31 @@ def run_study(
     settings: Settings, plan: Plan, arms: Sequence[str], seeds: int, results: Path
 ) -> list[dict[str, Any]]:
     """Every arm and seed that is not in the results yet; returns all of them, arm by arm."""
+    arms = [FORMER_ARMS.get(name, name) for name in arms]
     for seed in range(seeds):
         data, mistakes = None, _mistakes(settings, plan, seed, results)
         for name in arms:
-            key = _key(plan, name, seed)
-            if any(one["key"] == key for one in _read(results)):
+            key = record_key(name, seed, plan.corrections, plan.spent)
+            if any(one["key"] == key for one in read_results(results)):
                 continue
             data = data or study_data(mistakes, seed, plan.held_out, plan.others)
-            _append(results, {"key": key, **measure(settings, plan, ARMS[name], seed, data)})
-    found = {one["key"]: one for one in _read(results)}
-    return [found[_key(plan, name, seed)] for name in arms for seed in range(seeds)]
+            append_result(results, {"key": key, **measure(settings, plan, ARMS[name], seed, data)})
+    found = {one["key"]: one for one in read_results(results)}
+    return [
+        found[record_key(name, seed, plan.corrections, plan.spent)] for name in arms for seed in range(seeds)
+    ]
 
 
 def measure(settings: Settings, plan: Plan, arm: Arm, seed: int, data: StudyData) -> dict[str, Any]:
     """Train one arm on a freshly loaded model and judge it: a figure for each picture."""
     loaded, config = load_model(settings), replace(plan.config, seed=seed, **arm.changes)
     tokens = config.max_new_tokens
-    pull = None
+    steering = None
     if arm.kind == "steered" or config.steered_share or config.distil or config.attention_layers == "found":
-        pull = find_pull(loaded, data.train, tokens, BATCH)
-    if arm.kind == "averted":
+        steering = find_steering(loaded, data.train, tokens, BATCH)
+    if arm.kind == "attention_blocked":
         layers = loaded.attention_layers[-1:] if arm.last_only else loaded.attention_layers
-        pull = Steering(dict.fromkeys(layers), -MAX_STRENGTH, prompt=not arm.last_only)
+        steering = Steering(dict.fromkeys(layers), -MAX_STRENGTH, prompt=not arm.last_only)
     began, steps = time.process_time(), 0
     if arm.kind == "supervised":
         budget = Budget(plan.seconds, plan.steps)
@@ -238,12 +164,12 @@ def measure(settings: Settings, plan: Plan, arm: Arm, seed: int, data: StudyData
         samples = stepped(data.train) if arm.stepped else data.train
         if arm.confirmed:
             samples = samples + answered_right(loaded, data.confirmed, len(samples), tokens, BATCH)
-        steps = _reinforce(loaded, plan, config, samples, data.validation, pull)
+        steps = _reinforce(loaded, plan, config, samples, data.validation, steering)
     seconds = time.process_time() - began
 
     def judged(samples: Sequence[Sample]) -> dict[str, list[float]]:
-        told = pull if arm.kind in TOLD else None
-        found = judge(loaded, samples, max_new_tokens=tokens, batch_size=BATCH, steering=told)
+        used = steering if arm.kind in STEERED else None
+        found = judge(loaded, samples, max_new_tokens=tokens, batch_size=BATCH, steering=used)
         return {
             name: [round(float(v), 4) for one in found if (v := getattr(one, name)) is not None]
             for name in FIGURES
@@ -253,12 +179,12 @@ def measure(settings: Settings, plan: Plan, arm: Arm, seed: int, data: StudyData
         "seed": seed,
         "steps": steps,
         "seconds": round(seconds, 1),
-        "pull": None if pull is None else pull.to_dict(),
+        "steering": None if steering is None else steering.to_dict(),
         "held_out": judged(data.held_out),
         "untouched": judged(data.untouched),
         "train": judged(data.train),
         "kl": _distance(loaded, data.held_out[:: max(1, len(data.held_out) // KL_SAMPLES)], tokens)
-        if arm.kind not in TOLD
+        if arm.kind not in STEERED
         else None,
     }
 
@@ -269,7 +195,7 @@ def _reinforce(
     config: RunConfig,
     samples: Sequence[Sample],
     validation: Sequence[Sample],
-    pull: Steering | None,
+    steering: Steering | None,
 ) -> int:
     """Run the loop until the budget is spent; returns the steps taken."""
     steps = plan.steps or 100_000
@@ -282,7 +208,7 @@ def _reinforce(
         options: dict[str, Any] = {
             "folder": folder,
             "progress": Progress(events),
-            "found": pull,
+            "found": steering,
             "stop": budget,
         }
         try:
@@ -313,27 +239,10 @@ def _distance(loaded: LoadedModel, samples: Sequence[Sample], max_new_tokens: in
 def _mistakes(settings: Settings, plan: Plan, seed: int, results: Path) -> list[dict[str, Any]]:
     """The corrections of a seed, looked for once."""
     key = f"corrections seed {seed}"
-    known = [one["mistakes"] for one in _read(results) if one["key"] == key]
+    known = [one["mistakes"] for one in read_results(results) if one["key"] == key]
     if known and len(known[-1]) >= plan.corrections:
         return known[-1][: plan.corrections]
     tokens = plan.config.max_new_tokens
     mistakes = find_mistakes(load_model(settings), seed, plan.corrections, tokens, BATCH)
-    _append(results, {"key": key, "mistakes": mistakes})
+    append_result(results, {"key": key, "mistakes": mistakes})
     return mistakes
-
-
-def _key(plan: Plan, arm: str, seed: int) -> str:
-    spent = f"{plan.steps} steps" if plan.steps else f"{plan.seconds:g} s"
-    return f"{arm} seed {seed} corrections {plan.corrections} {spent}"
-
-
-def _read(results: Path) -> list[dict[str, Any]]:
-    if not results.exists():
-        return []
-    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-
-
-def _append(results: Path, record: dict[str, Any]) -> None:
-    results.parent.mkdir(parents=True, exist_ok=True)
-    with results.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")

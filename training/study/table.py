@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from training.study.results import arm_of
+
 # Columns: name, part of the result, figure.
 COLUMNS = (
     ("held-out answers", "held_out", "answer"),
     ("train answers", "train", "answer"),
     ("SAYO reward", "held_out", "attention"),
-    ("drawing rows", "held_out", "drawing"),
+    ("predicting rows", "held_out", "predicting"),
     ("energy in region", "held_out", "energy"),
     ("pointing", "held_out", "pointing"),
     ("untouched answers", "untouched", "answer"),
@@ -30,10 +32,6 @@ def rows(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     arms = list(dict.fromkeys(arm_of(one) for one in results))
     return [_row(arm, results) for arm in arms]
-
-
-def arm_of(result: dict[str, Any]) -> str:
-    return str(result["key"]).partition(" seed ")[0]
 
 
 def _row(arm: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:

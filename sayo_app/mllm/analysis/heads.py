@@ -1,4 +1,4 @@
-"""Find the heads that look at what is being described, and those that help when they are pulled there."""
+"""Find the heads that look at what is being described, and those that help when biased towards it."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ def find_heads(
 def head_effects(
     loaded: LoadedModel, cases: Iterable[HeadCase], check: Callable[[], None] = lambda: None
 ) -> Float[np.ndarray, "layer head"]:
-    """How much a right answer gains when a head is pulled towards the region, to first order.
+    """How much a right answer gains when a head is biased towards the region, to first order.
 
     score = mean over cases of d log p(completion) / d b at b = 0, where b is added to the attention scores
     of the head's region keys for every token of the completion: what `SteerRequest` adds. In nats a nat; a
-    head whose pull does harm is below 0. One forward and one backward a case give all heads.
+    head whose bias does harm is below 0. One forward and one backward a case give all heads.
 
     Args:
         cases: right answers with a `region_mask`; cases without are passed over.
@@ -158,18 +158,18 @@ class _Sums(CaptureRequest):
         return super().reduce(layer, weights) @ self._regions
 
 
-class _Pull(SteerRequest):
-    """A pull of each head on its own, which a gradient can be taken by."""
+class _HeadBias(SteerRequest):
+    """A bias of each head on its own, which a gradient can be taken by."""
 
-    def __init__(self, columns: Bool[Tensor, "1 key"], pulls: Mapping[int, Float[Tensor, " head"]]) -> None:
-        super().__init__(columns, dict.fromkeys(pulls), strength=1.0)
-        self._pulls = pulls
+    def __init__(self, columns: Bool[Tensor, "1 key"], biases: Mapping[int, Float[Tensor, " head"]]) -> None:
+        super().__init__(columns, dict.fromkeys(biases), strength=1.0)
+        self._biases = biases
 
     def bias(
         self, layer: int, rows: slice, query: Float[Tensor, "batch head query dim"], n_keys: int
     ) -> Float[Tensor, "batch head row key"]:
-        pull = self._pulls[layer].to(query.dtype)[:, None, None]
-        return super().bias(layer, rows, query, n_keys) * pull
+        own = self._biases[layer].to(query.dtype)[:, None, None]
+        return super().bias(layer, rows, query, n_keys) * own
 
 
 def _effect(
@@ -179,7 +179,7 @@ def _effect(
     columns = loaded.image_columns(inputs["input_ids"])
     columns[columns.clone()] = torch.from_numpy(region_mask).to(columns.device)
     n_heads = int(loaded.config.get_text_config(decoder=True).num_attention_heads)
-    pulls = {
+    biases = {
         layer: torch.zeros(n_heads, device=loaded.device, requires_grad=True)
         for layer in loaded.attention_layers
     }
@@ -190,10 +190,10 @@ def _effect(
     mask = torch.nn.functional.pad(inputs["attention_mask"], (0, fed.shape[1]), value=1)
     with torch.enable_grad(), changing_states():
         logits = feed(
-            loaded, fed, mask, position, cache, keep=fed.shape[1], sayo_steer=_Pull(columns, pulls)
+            loaded, fed, mask, position, cache, keep=fed.shape[1], sayo_steer=_HeadBias(columns, biases)
         )[0]
         gain = -torch.nn.functional.cross_entropy(logits, wanted, reduction="sum")
-        slopes = torch.autograd.grad(gain, list(pulls.values()))
+        slopes = torch.autograd.grad(gain, list(biases.values()))
     return torch.stack(slopes).float().cpu().numpy()
 
 

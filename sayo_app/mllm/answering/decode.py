@@ -62,7 +62,7 @@ def decode(
         inputs: from `build_inputs`, or a left-padded batch of the same keys.
         capture: a request with `decoding=True`. After n tokens it holds n - 1 rows: row i has token i as
             the query, and the last token is never fed.
-        steer: pulls the attention of every forward, the prompt's included where it says so.
+        steer: biases the attention of every forward, the prompt's included where it says so.
         prefilled: what `prefill` gave for these inputs, where it is known; its cache grows.
 
     Gradients are off within a step and untouched between steps, where the caller runs.

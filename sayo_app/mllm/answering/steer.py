@@ -1,4 +1,4 @@
-"""What if it had looked here? Chosen heads are pulled towards a region while the model answers.
+"""What if it had looked here? Chosen heads are biased towards a region while the model answers.
 
 Biasing all heads destroys generation; a selected tenth or fewer steers it. Which heads those are is found
 per model (`heads.find_heads`), measured (`python -m sayo_app.mllm.steer_table`) and kept with the model.
@@ -32,12 +32,12 @@ FILE = "steering.json"
 
 @dataclass(frozen=True)
 class Steering:
-    """Which heads to pull towards a region, and how hard.
+    """Which heads to bias towards a region, and how much.
 
     Attributes:
         heads: by decoder layer, ascending; None stands for all heads of the layer.
         strength: what is added to the attention scores of the region's keys, in nats.
-        prompt: pull the prompt's text after the picture as well, not the answer's tokens alone.
+        prompt: bias the prompt's text after the picture as well, not the answer's tokens alone.
 
     Raises:
         InputError: no layer, a head twice or below 0, or a strength that is not finite or too large.

@@ -1,4 +1,4 @@
-"""A pull on attention, added to scores before the softmax."""
+"""A bias on attention, added to scores before the softmax."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor, nn
 
 
 class SteerRequest:
-    """A pull on attention: `strength` is added to the scores of chosen keys before the softmax.
+    """A bias on attention: `strength` is added to the scores of chosen keys before the softmax.
 
     score'[h, q, k] = score[h, q, k] + strength, for the layer's chosen heads h, steered queries q and
     chosen keys k: their weight relative to any other key grows e^strength-fold.
 
     Args:
-        columns: True at the keys to pull towards, by position in the prompt; a batch row without any is
+        columns: True at the keys to steer towards, by position in the prompt; a batch row without any is
             left as it is. Repeated for a batch that is a multiple, as in `CaptureRequest`.
         heads: the heads of each steered layer; None stands for all of them.
-        strength: in nats; negative pushes away, 0 does nothing at all.
+        strength: in nats; negative steers away, 0 does nothing at all.
         queries: True at the prompt positions that are steered too. All after the prompt always are.
     """
 
@@ -59,8 +59,8 @@ class SteerRequest:
         chosen = torch.zeros(heads, dtype=query.dtype, device=query.device)
         asked = self.heads[layer]
         chosen[slice(None) if asked is None else asked] = self.strength
-        pulled = steered[:, None, :, None] & columns[:, None, None, :]
-        return chosen[None, :, None, None] * pulled
+        biased = steered[:, None, :, None] & columns[:, None, None, :]
+        return chosen[None, :, None, None] * biased
 
 
 def repeated(rows: Tensor, times: int) -> Tensor:

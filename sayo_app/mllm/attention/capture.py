@@ -9,8 +9,8 @@ gradient checkpointing runs the forward a second time, from another thread, and 
 
 Row i of a query position is what *that* token looked at while the next one was being predicted.
 
-`sayo_steer=SteerRequest(...)`, beside it or alone, pulls the attention of chosen heads towards chosen keys;
-rows that are read with it are those after the pull.
+`sayo_steer=SteerRequest(...)`, beside it or alone, biases the attention of chosen heads towards chosen keys;
+rows that are read with it are those with the bias.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What if it had looked here? The same question again, with attention pulled towards the drawn boxes."""
+"""What if it had looked here? The same question again, with attention biased towards the drawn boxes."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _lay_out() -> _Parts:
 
 
 def _choices(studio: Studio, session: Session) -> tuple[Any, ...]:
-    """What can be pulled in this model: the found heads first, where somebody has looked for them."""
+    """What can be steered in this model: the found heads first, where somebody has looked for them."""
     found = rerun.found_for(studio)
     answered = session.answers.get(session.current)
     layers = [] if answered is None else [(f"layer {it + 1}", it) for it in answered.trace.layers]
@@ -174,7 +174,7 @@ def _again(studio: Studio, session: Session, state: PageState, plan: rerun.Plan)
 
 
 def outcome(before: AttentionTrace, after: AttentionTrace, masks: list[np.ndarray]) -> str:
-    """What the pull changed, in a sentence."""
+    """What the steering changed, in a sentence."""
     mask = np.concatenate(masks)
     said = [answer_text(trace.text) or trace.text for trace in (before, after)]
     shares = []

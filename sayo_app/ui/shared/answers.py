@@ -31,7 +31,7 @@ class Answered:
         model: that gave it, as in `Settings.model`.
         adapter_id: the adapter that gave it; None is the base model.
         recorded: why only its recording is here, and not the model that gave it; None if the model is.
-        steered: it was given with attention pulled towards a region, so running the model again without
+        steered: it was given with attention biased towards a region, so running the model again without
             that would show another look.
         revises: the stored correction that it is shown with; None for one that was just given.
         maps: token maps of the views that were shown so far, by name of the view.

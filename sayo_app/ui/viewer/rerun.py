@@ -1,4 +1,4 @@
-"""What the model is run again for: maps of a finished answer, every head, an answer pulled to a region."""
+"""What the model is run again for: maps of a finished answer, every head, an answer steered to a region."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def head_maps(studio: Studio, answered: Answered, tokens: slice) -> Float[np.nda
 
 @dataclass(frozen=True)
 class Plan:
-    """How an answer is to be pulled towards a region.
+    """How an answer is to be steered towards a region.
 
     Attributes:
         heads: "found" for those kept with the model, "looking" for the tenth that looked most at the region
             in the first answer, "layers" for all heads of `layers`.
         strength: what is added to the attention scores of the region, in nats.
-        prompt: pull the words of the question too, not only those of the answer.
+        prompt: bias the words of the question too, not only those of the answer.
     """
 
     heads: str
@@ -103,7 +103,7 @@ def steering_of(studio: Studio, answered: Answered, mask: Bool[np.ndarray, " ima
 def steered(
     studio: Studio, answered: Answered, masks: Sequence[Bool[np.ndarray, " _"]], plan: Plan
 ) -> tuple[Steering, Iterator[Chunk]]:
-    """(the steering, the answer to the same question with attention pulled towards a region).
+    """(the steering, the answer to the same question with attention biased towards a region).
 
     Args:
         masks: one a picture: True for the image tokens of the region.

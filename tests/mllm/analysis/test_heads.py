@@ -47,7 +47,7 @@ def test_scores_are_those_of_eager_attention(loaded: LoadedModel, eager: Any, pi
 
 
 def test_heads_are_scored_in_every_family(any_loaded: LoadedModel, picture: Image.Image) -> None:
-    """One row of scores a layer that has maps, by attention and by what pulling a head does."""
+    """One row of scores a layer that has maps, by attention and by what biasing a head does."""
     inputs = build_inputs(any_loaded, [picture], QUESTION)
     mask = np.arange(any_loaded.image_grids(inputs, [picture.size])[0][0].n_tokens) < 5
     case = HeadCase([picture], QUESTION, COMPLETION, {0: mask}, mask)
@@ -70,7 +70,7 @@ def test_cases_are_averaged_and_empty_ones_left_out(loaded: LoadedModel, picture
         find_heads(loaded, [empty])
 
 
-def test_effects_are_what_a_small_pull_does(loaded: LoadedModel, picture: Image.Image) -> None:
+def test_effects_are_what_a_small_bias_does(loaded: LoadedModel, picture: Image.Image) -> None:
     """The gradient of one head after another against a difference quotient with `SteerRequest` itself."""
     region = np.arange(24) < 8
     case = HeadCase([picture], QUESTION, COMPLETION, {}, region)

@@ -36,7 +36,7 @@ def traced(loaded: LoadedModel, picture: Image.Image, **kwargs: Any) -> Attentio
 
 
 def test_a_steered_answer_looks_at_the_region(loaded: LoadedModel, picture: Image.Image) -> None:
-    """All heads pulled hard: every row, the prompt's own last text included, is in the region."""
+    """All heads biased much: every row, the prompt's own last text included, is in the region."""
     plain = traced(loaded, picture)
     for prompt in (False, True):
         steering = Steering({0: None, 1: None, 2: None}, 12.0, prompt)

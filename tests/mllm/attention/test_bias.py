@@ -52,7 +52,7 @@ def test_by_hand() -> None:
 def test_equals_eager_with_the_same_additive_mask(
     loaded: LoadedModel, eager: Any, batch: BatchFeature, heads: tuple[int, ...] | None
 ) -> None:
-    """All layers, left padding, grouped queries, prompt queries too; rows read are those after the pull."""
+    """All layers, left padding, grouped queries, prompt queries too; rows read are those with the bias."""
     columns, queries = region_of(loaded, batch), after_the_picture(loaded, batch)
     steer = SteerRequest(columns, dict.fromkeys(ALL, heads), 3.0, queries)
     capture = CaptureRequest(ALL, loaded.image_columns(batch["input_ids"]), per_head=True)
@@ -63,8 +63,8 @@ def test_equals_eager_with_the_same_additive_mask(
     kept = torch.ones(length, length).tril().bool() & padding
     chosen = torch.zeros(4)
     chosen[list(heads or range(4))] = 3.0
-    pull = chosen[None, :, None, None] * (queries[:, None, :, None] & columns[:, None, None, :])
-    additive = torch.where(kept, pull, torch.finfo(torch.float32).min)
+    bias = chosen[None, :, None, None] * (queries[:, None, :, None] & columns[:, None, None, :])
+    additive = torch.where(kept, bias, torch.finfo(torch.float32).min)
     handles = [
         layer.self_attn.register_forward_pre_hook(
             lambda _module, args, kwargs: (args, kwargs | {"attention_mask": additive}), with_kwargs=True
@@ -86,13 +86,13 @@ def test_equals_eager_with_the_same_additive_mask(
 
 @torch.no_grad()
 def test_decode_steps_equal_the_teacher_forced_forward(loaded: LoadedModel, batch: BatchFeature) -> None:
-    """One query a forward on a cache, and all of them in one forward: the same pull, the same rows."""
+    """One query a forward on a cache, and all of them in one forward: the same bias, the same rows."""
     columns = region_of(loaded, batch)
     tail = torch.randint(10, 300, (3, 4), generator=torch.Generator().manual_seed(1))
     position_ids, after = loaded.family.positions(loaded.model, batch)
-    pull = SteerRequest(columns, {0: None, 2: (1,)}, 2.0)
+    bias = SteerRequest(columns, {0: None, 2: (1,)}, 2.0)
     results = []
-    for widths, steer in (([4], pull), ([1, 1, 1, 1], pull), ([4], None)):
+    for widths, steer in (([4], bias), ([1, 1, 1, 1], bias), ([4], None)):
         cache: DynamicCache = loaded.model(**batch, position_ids=position_ids).past_key_values
         parts, start = [], 0
         for width in widths:
@@ -126,14 +126,14 @@ def test_what_is_not_steered_stays(loaded: LoadedModel, batch: BatchFeature) -> 
     assert torch.equal(still, loaded.model(**batch).logits)
     later = loaded.model(**batch, sayo_steer=SteerRequest(columns, {0: None}, 5.0)).logits
     assert torch.equal(later, loaded.model(**batch).logits), "without `queries` the prompt is left alone"
-    pulled = CaptureRequest(ALL, image, per_head=True)
+    biased = CaptureRequest(ALL, image, per_head=True)
     steer = SteerRequest(columns, {0: (2,)}, 8.0, queries)
-    moved = loaded.model(**batch, sayo_capture=pulled, sayo_steer=steer).logits
+    moved = loaded.model(**batch, sayo_capture=biased, sayo_steer=steer).logits
     others = [0, 1, 3]
-    assert torch.equal(pulled.head_rows[0][:, others], plain.head_rows[0][:, others])
+    assert torch.equal(biased.head_rows[0][:, others], plain.head_rows[0][:, others])
     for row in range(3):
         there = queries[row]
-        got, before = pulled.head_rows[0][row, 2], plain.head_rows[0][row, 2]
+        got, before = biased.head_rows[0][row, 2], plain.head_rows[0][row, 2]
         assert torch.equal(got[~there], before[~there])
         # e^8 times the weight: nearly all of it is in the four cells.
         assert (got[there][:, :4].sum(dim=1) > 0.95).all() and (before[there][:, :4].sum(dim=1) < 0.9).any()

@@ -10,13 +10,13 @@ import torch
 
 from storage.base.records import RunConfig
 from training.rl.advantages import advantages_of, attention_counts
-from training.rl.attention_targets import Part, make_looks
+from training.rl.attention_targets import Part, make_targets
 from training.rl.judging import Judged
 
 CONFIG = RunConfig(reward="sayo+answer", num_generations=2)
 # Two completions of three tokens, so of two rows, on a picture of two cells; the left one is the region.
 ROWS = torch.tensor([[[3.0, 1.0], [1.0, 3.0]], [[3.0, 1.0], [3.0, 1.0]]])
-LOOKS = make_looks(
+TARGETS = make_targets(
     [[Part(np.array([True, True, True]), np.array([True, False]), None)]] * 2,
     [np.array([1.0, 0.5, 0.1], dtype=np.float32)] * 2,
     [2, 2],
@@ -31,7 +31,7 @@ PAIR = [judged(0.4, 1.0), judged(0.8, 0.0)]
 
 
 def advantages(config: RunConfig, pair: list[Judged] = PAIR) -> list[list[float]]:
-    return advantages_of(config, pair, ROWS, LOOKS, 3).tolist()
+    return advantages_of(config, pair, ROWS, TARGETS, 3).tolist()
 
 
 def test_by_answer_all_tokens_get_what_the_completion_is_worth():
@@ -55,10 +55,10 @@ def test_by_token_each_row_is_compared_with_the_group():
     assert found == [pytest.approx([own[0], own[1], 0.0]), pytest.approx([own[2], own[3], 0.0])]
 
 
-def test_a_row_that_a_token_was_drawn_from_is_worth_something_to_that_token():
+def test_the_row_that_predicts_a_token_is_worth_something_to_that_token():
     config = replace(CONFIG, reward="sayo", credit="token", attention_weight=2.0)
-    before = advantages_of(config, PAIR, ROWS, replace(LOOKS, drawing=True), 3)
-    torch.testing.assert_close(before, advantages_of(config, PAIR, ROWS, LOOKS, 3).roll(1, dims=1))
+    before = advantages_of(config, PAIR, ROWS, replace(TARGETS, predicting=True), 3)
+    torch.testing.assert_close(before, advantages_of(config, PAIR, ROWS, TARGETS, 3).roll(1, dims=1))
 
 
 def test_by_token_and_gated_a_wrong_answers_rows_do_not_count():

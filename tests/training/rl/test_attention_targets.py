@@ -18,7 +18,7 @@ from training.rl.attention_targets import (
     Part,
     attention_reward,
     heaviest,
-    make_looks,
+    make_targets,
     parts_of,
     token_scores,
 )
@@ -39,8 +39,8 @@ def part(tokens: list[int], look=None, away=None, of: int = 4) -> Part:
 
 
 def reward(parts: list[Part], weights: list[float], rows: torch.Tensor = ROWS) -> float:
-    looks = make_looks([parts], [np.array(weights, dtype=np.float32)], [4])
-    return float(attention_reward(rows, looks)[0])
+    targets = make_targets([parts], [np.array(weights, dtype=np.float32)], [4])
+    return float(attention_reward(rows, targets)[0])
 
 
 def golden(case: dict) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
@@ -54,8 +54,8 @@ def golden(case: dict) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
 def test_one_region_for_the_whole_answer_is_the_published_reward(case: dict):
     rows, entropies, region = golden(case)
     whole = Part(np.ones(len(entropies), dtype=bool), region, None)
-    looks = make_looks([[whole]], [entropies], [len(region)])
-    assert float(attention_reward(rows[None], looks)[0]) == pytest.approx(case["reward"], abs=1e-5)
+    targets = make_targets([[whole]], [entropies], [len(region)])
+    assert float(attention_reward(rows[None], targets)[0]) == pytest.approx(case["reward"], abs=1e-5)
     assert metrics.sayo_reward(rows.numpy(), entropies, region) == pytest.approx(case["reward"], abs=1e-5)
 
 
@@ -66,9 +66,9 @@ def test_completions_of_all_sizes_in_one_padded_batch_are_rewarded_as_alone():
     for i, (mine, _, _) in enumerate(known):
         rows[i, : mine.shape[0], : mine.shape[1]] = mine
     parts = [[Part(np.ones(len(e), dtype=bool), region, None)] for _, e, region in known]
-    looks = make_looks(parts, [e for _, e, _ in known], [len(region) for _, _, region in known])
+    targets = make_targets(parts, [e for _, e, _ in known], [len(region) for _, _, region in known])
     expected = torch.tensor([case["reward"] for case in CASES])
-    torch.testing.assert_close(attention_reward(rows, looks), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(attention_reward(rows, targets), expected, rtol=0, atol=1e-5)
 
 
 def test_the_heaviest_are_a_share_of_all_and_at_least_one():
@@ -78,20 +78,21 @@ def test_the_heaviest_are_a_share_of_all_and_at_least_one():
     assert heaviest(weights[:0]).tolist() == []
 
 
-def test_the_row_that_a_token_was_drawn_from():
-    """Token 2 weighs most; it was drawn from row 1, which looks right. Its own row looks evenly."""
+def test_the_row_that_predicts_a_token():
+    """Token 2 weighs most; it is predicted by row 1, which looks right. Its own row looks evenly."""
     weights = np.array([0.0, 1.0, 9.0, 0.0], dtype=np.float32)
     everywhere = [part([0, 1, 2, 3], look=RIGHT)]
-    own = make_looks([everywhere], [weights], [4])
-    drawing = make_looks([everywhere], [weights], [4], drawing=True)
-    assert own.read.tolist() == [[[False, False, True]]] and drawing.read.tolist() == [[[False, True, False]]]
+    own = make_targets([everywhere], [weights], [4])
+    predicting = make_targets([everywhere], [weights], [4], predicting=True)
+    assert own.read.tolist() == [[[False, False, True]]]
+    assert predicting.read.tolist() == [[[False, True, False]]]
     assert float(attention_reward(ROWS, own)[0]) == pytest.approx(0.0, abs=1e-6)
-    assert float(attention_reward(ROWS, drawing)[0]) == pytest.approx(tanh_log(5 / 2))
-    # The first token was drawn from the prompt's last row, which is none of the completion's.
-    first = make_looks([[part([0, 2], look=RIGHT)]], [weights[::-1].copy()], [4], drawing=True)
+    assert float(attention_reward(ROWS, predicting)[0]) == pytest.approx(tanh_log(5 / 2))
+    # The first token is predicted by the prompt's last row, which is none of the completion's.
+    first = make_targets([[part([0, 2], look=RIGHT)]], [weights[::-1].copy()], [4], predicting=True)
     assert first.candidates.tolist() == [[[False, True, False]]]
     # The last token has such a row, though none of its own.
-    last = make_looks([[part([3], look=RIGHT)]], [weights], [4], drawing=True)
+    last = make_targets([[part([3], look=RIGHT)]], [weights], [4], predicting=True)
     assert last.read.tolist() == [[[False, False, True]]]
 
 
@@ -111,11 +112,11 @@ def test_a_steps_region_scores_its_own_tokens_and_parts_weigh_by_tokens_read():
     rows = torch.cat([ROWS[:, :2], torch.ones(1, 5, 4), ROWS[:, 1:2]], dim=1)
     weights = np.array([9.0, 8.0, 1, 1, 1, 1, 1, 0.5, 0.1], dtype=np.float32)
     parts = [part([0, 1, 2, 3, 4, 5, 6], look=LEFT, of=9), part([7, 8], look=RIGHT, of=9)]
-    looks = make_looks([parts], [weights], [4])
-    assert looks.read[0].nonzero().tolist() == [[0, 0], [0, 1], [1, 7]]
+    targets = make_targets([parts], [weights], [4])
+    assert targets.read[0].nonzero().tolist() == [[0, 0], [0, 1], [1, 7]]
     # Part one: left holds 5 of 16, the mean is 4. Part two: right holds 5 of 8, the mean is 2.
     expected = (2 * tanh_log(5 / 4) + 1 * tanh_log(5 / 2)) / 3
-    assert float(attention_reward(rows, looks)[0]) == pytest.approx(expected)
+    assert float(attention_reward(rows, targets)[0]) == pytest.approx(expected)
 
 
 PIECES = ("One", ".", " Two", ".", " <answer>", "x", "</answer>", "<|im_end|>")
@@ -148,15 +149,15 @@ def test_a_region_to_look_away_from_is_no_region_to_look_at():
 
 
 def test_nothing_to_read_is_worth_the_lowest_and_no_region_nothing():
-    looks = make_looks([[part([0], LEFT, of=1)], []], [np.ones(1, dtype=np.float32)] * 2, [4, 4])
-    assert attention_reward(torch.zeros(2, 0, 4), looks).tolist() == [NOTHING_READ, 0.0]
-    assert looks.wanted.tolist() == [True, False]
+    targets = make_targets([[part([0], LEFT, of=1)], []], [np.ones(1, dtype=np.float32)] * 2, [4, 4])
+    assert attention_reward(torch.zeros(2, 0, 4), targets).tolist() == [NOTHING_READ, 0.0]
+    assert targets.wanted.tolist() == [True, False]
 
 
 def test_a_tokens_own_score_is_the_reward_of_that_token_alone():
     parts = [part([0, 3], look=LEFT), part([1, 2, 3], LEFT, RIGHT)]
-    looks = make_looks([parts], [np.ones(4, dtype=np.float32)], [4])
-    scores, known = token_scores(ROWS, looks)
+    targets = make_targets([parts], [np.ones(4, dtype=np.float32)], [4])
+    scores, known = token_scores(ROWS, targets)
     assert known.tolist() == [[True, True, True]]
     second = (tanh_log(1 / 2) - tanh_log(5 / 2)) / 2
     assert scores[0].tolist() == pytest.approx([tanh_log(4 / 2), second, 0.0], abs=1e-6)
@@ -166,12 +167,12 @@ def test_the_gradient_is_that_of_finite_differences():
     torch.manual_seed(0)
     rows = torch.rand(2, 3, 4, dtype=torch.float64, requires_grad=True)
     parts = [[part([0, 1], LEFT, RIGHT), part([2, 3], RIGHT)], [part([0, 1, 2, 3], away=LEFT)]]
-    looks = make_looks(parts, [np.arange(4, dtype=np.float32)] * 2, [4, 4])
-    assert torch.autograd.gradcheck(lambda r: attention_reward(r, looks), (rows,))
+    targets = make_targets(parts, [np.arange(4, dtype=np.float32)] * 2, [4, 4])
+    assert torch.autograd.gradcheck(lambda r: attention_reward(r, targets), (rows,))
 
 
 def test_rows_without_any_attention_on_the_picture_have_a_finite_gradient():
     rows = torch.zeros(1, 3, 4, requires_grad=True)
-    looks = make_looks([[part([0, 1, 2, 3], LEFT, RIGHT)]], [np.ones(4, dtype=np.float32)], [4])
-    attention_reward(rows, looks).sum().backward()
+    targets = make_targets([[part([0, 1, 2, 3], LEFT, RIGHT)]], [np.ones(4, dtype=np.float32)], [4])
+    attention_reward(rows, targets).sum().backward()
     assert math.isfinite(float(rows.grad.abs().max()))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from storage.base.records import RunConfig
 from training.rl.advantages import advantages_of, attention_counts, rewards_of
-from training.rl.attention_targets import Looks, Part, attention_reward, make_looks
+from training.rl.attention_targets import AttentionTargets, Part, attention_reward, make_targets
 from training.rl.judging import Judged
 from training.rl.losses import objective_loss
 
@@ -41,23 +41,23 @@ def forward(theta: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return log_p.gather(2, ids[:, :, None])[:, :, 0], entropies, rows
 
 
-def looks_of(config: RunConfig, ids: Tensor, entropies: Tensor) -> Looks:
+def targets_of(config: RunConfig, ids: Tensor, entropies: Tensor) -> AttentionTargets:
     """Completions that begin with token 0 are to look away from two cells, all others at one."""
     parts = [[AWAY if first == 0 else REGION] for first in ids[:, 0].tolist()]
     weights = list(entropies.detach().float().numpy())
-    return make_looks(parts, weights, [CELLS] * len(ids), drawing=config.attention_rows == "drawing")
+    return make_targets(parts, weights, [CELLS] * len(ids), predicting=config.attention_rows == "drawing")
 
 
-def judge(config: RunConfig, theta: Tensor, ids: Tensor) -> tuple[list[Judged], Looks, Tensor]:
+def judge(config: RunConfig, theta: Tensor, ids: Tensor) -> tuple[list[Judged], AttentionTargets, Tensor]:
     """An answer is right if it ends with token 1."""
     _, entropies, rows = forward(theta, ids)
-    looks = looks_of(config, ids, entropies)
-    attention = attention_reward(rows, looks).tolist()
+    targets = targets_of(config, ids, entropies)
+    attention = attention_reward(rows, targets).tolist()
     judged = [
         Judged("", "", attention=r, answer=float(last == 1), format=1.0, energy=None, pointing=None)
         for r, last in zip(attention, ids[:, -1].tolist(), strict=True)
     ]
-    return judged, looks, rows.detach()
+    return judged, targets, rows.detach()
 
 
 def expected_reward(config: RunConfig, theta: Tensor) -> float:
@@ -77,17 +77,17 @@ def truth(config: RunConfig, step: float = 1e-5) -> Tensor:
 
 def estimate(config: RunConfig, ids: Tensor) -> Tensor:
     """Minus the gradient that an update goes down on, for the groups in `ids`."""
-    judged, looks, rows = judge(config, THETA, ids)
+    judged, targets, rows = judge(config, THETA, ids)
     theta = THETA.clone().requires_grad_()
     log_probs, _, live_rows = forward(theta, ids)
     loss = objective_loss(
         log_probs,
         live_rows,
-        looks=looks,
+        targets=targets,
         counted=attention_counts(config, judged),
         old_log_probs=log_probs.detach(),
         reference_log_probs=None,
-        advantages=advantages_of(config, judged, rows, looks, LENGTH),
+        advantages=advantages_of(config, judged, rows, targets, LENGTH),
         completion_mask=torch.ones_like(ids, dtype=torch.bool),
         config=config,
     )

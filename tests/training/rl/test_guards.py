@@ -43,10 +43,10 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing_else(
     whole, halved = make_run("whole"), make_run("halved")
     expected, _ = whole.train(samples, config)
 
-    def collect(trainee: Any, part: Any, check: Any) -> Any:
+    def collect(state: Any, part: Any, check: Any) -> Any:
         if len(part) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(trainee, part, check)
+        return real(state, part, check)
 
     real = loop.collect
     monkeypatch.setattr(loop, "collect", collect)

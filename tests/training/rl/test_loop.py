@@ -17,12 +17,12 @@ from sayo_app.settings import Settings
 from storage.base.records import RunConfig
 from training.data.samples import Sample
 from training.rl import loop, losses
-from training.rl.advantages import worth_of
+from training.rl.advantages import credit_of
 from training.rl.attention_targets import attention_reward
 from training.rl.loop import Experience, Outcome, collect, learn, step_samples, train, update
 from training.rl.reporting import PARTS
 from training.rl.scoring import Scores
-from training.rl.train_state import Trainee, make_trainee
+from training.rl.train_state import TrainState, make_train_state
 from training.state.policy import POLICY, Policy, make_policy
 from training.state.progress_log import Cancelled, Progress, StopSignal
 
@@ -76,9 +76,9 @@ def adapter_weights(policy: Policy) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in policy.model.named_parameters() if POLICY in name}
 
 
-def scores_of(trainee: Trainee, experience: Experience) -> Scores:
+def scores_of(state: TrainState, experience: Experience) -> Scores:
     with torch.no_grad():
-        return trainee.scorer(experience.batch, experience.completions)
+        return state.scorer(experience.batch, experience.completions)
 
 
 def untimed(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -201,25 +201,24 @@ def test_a_run_goes_on_from_a_previous_adapter_and_is_held_to_it(
 
 def test_an_update_makes_the_better_of_a_group_likelier(make_run, samples: list[Sample]):
     """The sign of everything at once: sum of advantage times change in log-probability is above 0."""
-    trainee = make_trainee(make_run().loaded, CONFIG, None)
-    experience = collect(trainee, step_samples(samples, CONFIG, 0), lambda: None)
+    state = make_train_state(make_run().loaded, CONFIG, None)
+    experience = collect(state, step_samples(samples, CONFIG, 0), lambda: None)
     batch, completions = experience.batch, experience.completions
-    before = scores_of(trainee, experience)
-    worth = worth_of(trainee.loaded, CONFIG, batch, completions, before)
-    learn(trainee, experience, 1.0)
-    update(trainee)
-    after = scores_of(trainee, experience)
+    before = scores_of(state, experience)
+    credit = credit_of(state.loaded, CONFIG, batch, completions, before)
+    learn(state, experience, 1.0)
+    update(state)
+    after = scores_of(state, experience)
     change = ((after.log_probs - before.log_probs) * completions.mask).sum(dim=1)
-    assert float((change * worth.advantages[:, 0]).sum()) > 0.01
+    assert float((change * credit.advantages[:, 0]).sum()) > 0.01
 
 
 def test_a_group_does_not_depend_on_the_other_prompts_of_the_step(make_run, samples: list[Sample]):
     """So that one process with four prompts and two with two each do the same."""
-    trainee = make_trainee(make_run().loaded, CONFIG, None)
+    state = make_train_state(make_run().loaded, CONFIG, None)
     chosen = step_samples(samples, replace(CONFIG, prompts_per_step=4), 0)
     whole, first, second = (
-        learn(trainee, collect(trainee, part, lambda: None), 1.0)[0]
-        for part in (chosen, chosen[:2], chosen[2:])
+        learn(state, collect(state, part, lambda: None), 1.0)[0] for part in (chosen, chosen[:2], chosen[2:])
     )
     assert [one.text for one in whole] == [one.text for one in first + second]
     expected = [one.attention for one in first + second]
@@ -237,7 +236,7 @@ def test_every_pass_shows_each_sample_once_in_another_order(samples: list[Sample
 def test_a_gradient_that_is_not_finite_ends_the_run_with_a_remedy(
     make_run, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(losses, "attention_reward", lambda rows, looks: rows.sum(dim=(1, 2)) * torch.nan)
+    monkeypatch.setattr(losses, "attention_reward", lambda rows, targets: rows.sum(dim=(1, 2)) * torch.nan)
     with pytest.raises(TrainingError, match="a lower learning rate"):
         make_run().train(samples, replace(CONFIG, reward="sayo-exact"))
 
@@ -253,21 +252,21 @@ def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(make_run, sa
 
 
 @pytest.mark.parametrize(("reward", "moved"), [("sayo-exact", True), ("sayo", False)])
-def test_only_the_exact_form_pulls_attention_where_all_completions_are_worth_the_same(
+def test_only_the_exact_form_moves_attention_where_all_completions_are_worth_the_same(
     make_run, samples: list[Sample], reward: str, moved: bool, monkeypatch: pytest.MonkeyPatch
 ):
     config = replace(CONFIG, reward=reward, beta=0.0, learning_rate=1e-2)
-    trainee = make_trainee(make_run().loaded, config, None)
-    experience = collect(trainee, step_samples(samples, config, 0), lambda: None)
+    state = make_train_state(make_run().loaded, config, None)
+    experience = collect(state, step_samples(samples, config, 0), lambda: None)
     batch, completions = experience.batch, experience.completions
-    worth = worth_of(trainee.loaded, config, batch, completions, scores_of(trainee, experience))
-    alike = replace(worth, advantages=torch.zeros_like(worth.advantages))
-    monkeypatch.setattr(loop, "worth_of", lambda *_: alike)
+    credit = credit_of(state.loaded, config, batch, completions, scores_of(state, experience))
+    alike = replace(credit, advantages=torch.zeros_like(credit.advantages))
+    monkeypatch.setattr(loop, "credit_of", lambda *_: alike)
     for _ in range(3):
-        trainee.optimiser.zero_grad()
-        learn(trainee, experience, 1.0)
-        update(trainee)
-    rows = scores_of(trainee, experience).rows
-    gained = attention_reward(rows, alike.looks).mean() - sum(one.attention for one in alike.judged) / 6
+        state.optimiser.zero_grad()
+        learn(state, experience, 1.0)
+        update(state)
+    rows = scores_of(state, experience).rows
+    gained = attention_reward(rows, alike.targets).mean() - sum(one.attention for one in alike.judged) / 6
     assert (float(gained) > 0.02) == moved
     assert moved or float(gained) == pytest.approx(0, abs=1e-5)

@@ -16,7 +16,7 @@ from sayo_app.mllm.attention.capture import CaptureRequest
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import MEAN_GREY, Batch, Prompt, blanked, collate, encode
 from training.data.samples import Sample
-from training.rl.attention_targets import looks_of
+from training.rl.attention_targets import targets_of
 from training.rl.judging import Judged, judge_completions
 from training.rl.rollout import Completions, generate, group_uniforms, one_by_one
 from training.rl.scoring import Reading, Scorer, Scores, divergence, entropy, make_reading, reward_view
@@ -24,8 +24,8 @@ from training.rl.scoring import Reading, Scorer, Scores, divergence, entropy, ma
 
 def judged(loaded: LoadedModel, batch: Batch, completions: Completions) -> list[Judged]:
     scores = Scorer(loaded.model, reward_view(loaded))(batch, completions)
-    looks = looks_of(loaded, batch, completions, scores.entropies)
-    return judge_completions(batch, completions, scores.rows, looks)
+    targets = targets_of(loaded, batch, completions, scores.entropies)
+    return judge_completions(batch, completions, scores.rows, targets)
 
 
 def rollout(loaded: LoadedModel, samples: list[Sample], tokens: int = 14) -> tuple[Batch, Completions]:

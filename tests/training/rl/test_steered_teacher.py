@@ -1,4 +1,4 @@
-"""The policy told where to look: whom it pulls, what stands in a group, and how far the policy is from it."""
+"""The steered policy: whom it is steered by, what stands in a group, and how far the policy is from it."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from training.rl import steered_teacher
 from training.rl.loop import collect, learn, step_samples, update
 from training.rl.rollout import Completions, generate
 from training.rl.scoring import Reading, Scorer
-from training.rl.train_state import make_trainee
+from training.rl.train_state import make_train_state
 
 FOUND = Steering({1: None, 2: (0, 3)}, 3.0)
 CONFIG = RunConfig(num_generations=3, prompts_per_step=2, max_new_tokens=6, lora_rank=2, learning_rate=1e-2)
 
 
-def test_the_pull_is_towards_each_prompts_own_region(loaded: LoadedModel, samples: list[Sample]):
+def test_the_bias_is_towards_each_prompts_own_region(loaded: LoadedModel, samples: list[Sample]):
     bare = replace(samples[1], regions=())
     batch = collate(loaded, [encode(loaded, sample) for sample in (samples[0], bare, samples[2])])
     completions = generate(loaded, batch, max_new_tokens=5)
     scorer = Scorer(loaded.model, Reading((2,)))
     with torch.no_grad():
         plain = scorer(batch, completions).rows
-        pulled = scorer(batch, completions, steer=steered_teacher.pull(loaded, batch, FOUND)).rows
+        steered = scorer(batch, completions, steer=steered_teacher.region_bias(loaded, batch, FOUND)).rows
     for row, prompt in enumerate(batch.prompts):
         inside = [
             rows[row, :, : prompt.grid.n_tokens][:, prompt.region_mask].sum()
-            for rows in (plain, pulled)
+            for rows in (plain, steered)
             if prompt.region_mask is not None
         ]
         assert not inside or inside[1] > 1.2 * inside[0]
-    torch.testing.assert_close(pulled[1], plain[1])
+    torch.testing.assert_close(steered[1], plain[1])
 
 
 def test_a_mixed_group_ends_in_its_steered_completions():
@@ -58,34 +58,32 @@ def test_a_mixed_group_ends_in_its_steered_completions():
 
 def test_distance_by_hand():
     # KL((1/2, 1/2) || (1/4, 3/4)) = log(2)/2 + log(2/3)/2 = log(4/3) / 2; the second token is padding.
-    told = torch.zeros(1, 2, 2)
+    teacher = torch.zeros(1, 2, 2)
     given = torch.log(torch.tensor([[[0.25, 0.75], [1.0, 1e-9]]]))
     mask = torch.tensor([[True, False]])
     expected = torch.log(torch.tensor(4 / 3)) / 2
-    torch.testing.assert_close(steered_teacher.distance(told, given, mask), expected)
+    torch.testing.assert_close(steered_teacher.distance(teacher, given, mask), expected)
 
 
-def test_distilling_brings_the_policy_nearer_to_the_one_that_is_told(
-    loaded: LoadedModel, samples: list[Sample]
-):
+def test_distilling_brings_the_policy_nearer_to_the_steered_one(loaded: LoadedModel, samples: list[Sample]):
     config = replace(CONFIG, reward="answer", distil=1.0, steered_share=0.34)
-    trainee = make_trainee(loaded, config, None, FOUND)
-    experience = collect(trainee, step_samples(samples, config, 0), lambda: None)
+    state = make_train_state(loaded, config, None, FOUND)
+    experience = collect(state, step_samples(samples, config, 0), lambda: None)
 
     def apart() -> float:
         with torch.no_grad():
-            logits = trainee.scorer(experience.batch, experience.completions).logits
+            logits = state.scorer(experience.batch, experience.completions).logits
         return float(steered_teacher.distance(experience.teacher_logits, logits, experience.completions.mask))
 
     before = apart()
     for _ in range(5):
-        trainee.optimiser.zero_grad()
-        learn(trainee, experience, 1.0)
-        update(trainee)
+        state.optimiser.zero_grad()
+        learn(state, experience, 1.0)
+        update(state)
     assert apart() < 0.9 * before
 
 
 def test_a_model_whose_heads_nobody_found_cannot_be_steered(loaded: LoadedModel):
     with pytest.raises(TrainingError, match="steer_table"):
-        make_trainee(loaded, replace(CONFIG, distil=1.0), None)
+        make_train_state(loaded, replace(CONFIG, distil=1.0), None)
     assert steered_teacher.needed(CONFIG, FOUND) is None

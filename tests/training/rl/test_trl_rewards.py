@@ -16,7 +16,7 @@ from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.settings import REPOSITORY_DIR
 from training.data.batches import collate, encode
 from training.data.samples import Sample, scene_sample
-from training.rl.attention_targets import attention_reward, looks_of
+from training.rl.attention_targets import attention_reward, targets_of
 from training.rl.rollout import Completions, generate, group_uniforms
 from training.rl.scoring import Scorer, reward_view
 from training.rl.trl_rewards import AnswerReward, FormatReward, RegionAttentionReward, trl_row
@@ -33,7 +33,7 @@ def _alone(loaded: LoadedModel, sample: Sample, ids: list[int]) -> float:
     completions = Completions(row, torch.ones_like(row, dtype=torch.bool), ("",), 1)
     with torch.no_grad():
         scores = Scorer(loaded.model, reward_view(loaded)).eval()(batch, completions)
-    return float(attention_reward(scores.rows, looks_of(loaded, batch, completions, scores.entropies))[0])
+    return float(attention_reward(scores.rows, targets_of(loaded, batch, completions, scores.entropies))[0])
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")

@@ -29,7 +29,7 @@ from tests.training.conftest import make_sample
 from training.__main__ import EXIT_CANCELLED, main
 from training.rl import loop
 from training.rl.judging import Judged
-from training.rl.train_state import Trainee
+from training.rl.train_state import TrainState
 from training.run import job
 from training.run.job import run_job
 from training.state.progress_log import Cancelled, StopSignal
@@ -186,8 +186,8 @@ def test_an_early_stop_is_judged_by_the_adapter_that_is_kept(
     """Right after step 1, wrong after step 2: it goes back, and the verdict is of what it went back to."""
     right, known = iter([0.0, 1.0, 0.0]), {}
 
-    def judged(trainee: Trainee, samples: Sequence[Any], check: Any) -> list[Judged]:
-        weights = float(sum(value.double().abs().sum() for value in trainee.policy.trainable).detach())
+    def judged(state: TrainState, samples: Sequence[Any], check: Any) -> list[Judged]:
+        weights = float(sum(value.double().abs().sum() for value in state.policy.trainable).detach())
         answer = known[weights] if weights in known else known.setdefault(weights, next(right))
         figures = {"attention": None, "energy": None, "pointing": None, "format": 1.0, "length": 4}
         return [Judged("", "", answer=answer, **figures) for _ in samples]

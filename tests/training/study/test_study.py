@@ -15,8 +15,10 @@ from storage.base.records import RunConfig
 from training.data.samples import Sample
 from training.rl import sft
 from training.study import study
+from training.study.arms import ARMS
 from training.study.data import TRAINED, UNTOUCHED, stepped, study_data, study_sample
-from training.study.study import ARMS, Budget, Plan, run_study
+from training.study.results import FORMER_ARMS, append_result, arm_of
+from training.study.study import Budget, Plan, run_study
 from training.study.table import interval, rows, text
 
 PLAN = Plan(
@@ -37,7 +39,8 @@ def settings(tiny_model_dir: Path) -> Settings:
 def test_every_kind_of_arm_is_measured_once_and_a_stopped_study_goes_on(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    arms = ["base", "steering", "supervised", "sayo-exact+answer", "light", "averted", "averted, last layer"]
+    arms = ["base", "steering", "supervised", "sayo-exact+answer", "light"]
+    arms += ["attention-blocked", "attention-blocked, last layer"]
     results = tmp_path / "study.jsonl"
     first = run_study(settings, PLAN, arms[:2], 1, results)
     whole = run_study(settings, PLAN, arms, 1, results)
@@ -47,10 +50,26 @@ def test_every_kind_of_arm_is_measured_once_and_a_stopped_study_goes_on(
     assert whole[3]["kl"] >= 0 == whole[0]["kl"]
     # Kept from the region in every layer, nothing of the attention is left in it.
     assert max(whole[5]["held_out"]["energy"]) < 1e-4 < min(whole[0]["held_out"]["energy"])
-    assert [len(one["pull"]["heads"]) for one in whole[5:]] == [3, 1]
+    assert [len(one["steering"]["heads"]) for one in whole[5:]] == [3, 1]
     monkeypatch.setattr(study, "measure", lambda *arguments: pytest.fail("measured again"))
     assert run_study(settings, PLAN, arms, 1, results) == whole
     assert [row["arm"] for row in rows(whole)] == arms
+
+
+def test_results_under_former_names_are_not_measured_again(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    results = tmp_path / "study.jsonl"
+    kept = result("averted, last layer", 0, [1.0]) | {"pull": {"strength": -20.0}}
+    kept["held_out"] = kept["held_out"] | {"drawing": [0.25]}
+    append_result(results, {"key": "corrections seed 0", "mistakes": [{}, {}]})
+    append_result(results, kept)
+    monkeypatch.setattr(study, "measure", lambda *arguments: pytest.fail("measured again"))
+    for name in ("averted, last layer", "attention-blocked, last layer"):
+        (found,) = run_study(settings, PLAN, [name], 1, results)
+        assert arm_of(found) == "attention-blocked, last layer" and found["steering"] == {"strength": -20.0}
+        assert rows([found])[0]["predicting rows"]["mean"] == 0.25
+    assert set(FORMER_ARMS.values()) < set(ARMS) and not set(FORMER_ARMS) & set(ARMS)
 
 
 def test_no_picture_is_in_two_parts():

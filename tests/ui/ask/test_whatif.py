@@ -1,4 +1,4 @@
-"""What the what-if panel pulls, and what is believed of the page."""
+"""What the what-if panel steers, and what is believed of the page."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_plans_name_heads(studio: Studio, answered: Answered) -> None:
     assert found == Steering({1: (0, 3)}, 1.0)
 
 
-def test_a_steered_answer_looks_where_it_is_pulled(studio: Studio, answered: Answered) -> None:
+def test_a_steered_answer_looks_where_it_is_steered(studio: Studio, answered: Answered) -> None:
     mask = mask_of(answered)
     _, chunks = rerun.steered(studio, answered, [mask], rerun.Plan("layers", (0, 1, 2), 8.0, False))
     *_, last = chunks
