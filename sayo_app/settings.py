@@ -1,4 +1,4 @@
-"""One frozen Settings: every knob of the app, from flags or `SAYO_*` environment variables."""
+"""One frozen Settings: every option of the app, from flags or `SAYO_*` environment variables."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from sayo_app.core.scenes.questions import HELD_OUT_SEED
 from sayo_app.jobs.control import reconcile, start_run
 from sayo_app.jobs.progress import read_progress
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
-from storage.base.records import RunConfig
 from storage.generated import add_generated_corrections
 from storage.store import Store
 

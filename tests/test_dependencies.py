@@ -16,10 +16,12 @@ import pytest
 
 from sayo_app.settings import REPOSITORY_DIR
 
-EVERYBODYS = {"settings", "errors"}
+EVERYBODYS = {"settings", "errors", "options", "run_config"}
 MAY_IMPORT: dict[str, set[str]] = {
     "sayo_app": set(),
     "settings": {"errors"},
+    "options": {"errors"},
+    "run_config": {"errors", "options", "settings"},
     "errors": set(),
     "core": set(),
     "mllm": {"core"},

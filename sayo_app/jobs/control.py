@@ -13,9 +13,10 @@ from typing import NamedTuple
 from sayo_app.errors import JobError, RunActiveError, TooFewCorrectionsError
 from sayo_app.jobs import processes
 from sayo_app.jobs.progress import log_tail
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.base.models import now
-from storage.base.records import RunConfig, RunRecord
+from storage.base.records import RunRecord
 from storage.runs.run_store import this_host
 from storage.store import Store
 

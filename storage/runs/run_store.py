@@ -19,11 +19,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sayo_app.errors import JobError, RunActiveError
+from sayo_app.run_config import RunConfig
 from storage.base.database import Database
 from storage.base.file_errors import file_error, replacing
 from storage.base.models import Adapter, Run, now
 from storage.base.pictures import not_found
-from storage.base.records import ACTIVE_RUN_STATES, FINAL_RUN_STATES, RUN_STATES, RunConfig, RunRecord
+from storage.base.records import ACTIVE_RUN_STATES, FINAL_RUN_STATES, RUN_STATES, RunRecord
 
 UPDATABLE = (
     "state",

@@ -14,8 +14,9 @@ from PIL import Image
 
 from sayo_app.jobs import MIN_CORRECTED_PICTURES, start_run
 from sayo_app.jobs.control import Command
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
-from storage.base.records import RunConfig, RunRecord
+from storage.base.records import RunRecord
 from storage.store import Store
 
 SLEEPER = "import time; print('training', flush=True); time.sleep(600)"

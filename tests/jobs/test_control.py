@@ -28,9 +28,10 @@ from sayo_app.jobs import (
     start_run,
     training_command,
 )
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.base.models import now
-from storage.base.records import RunConfig, RunRecord
+from storage.base.records import RunRecord
 from storage.store import Store
 from tests.jobs.conftest import SLEEPER, correct_pictures, script, wait_until
 
@@ -62,7 +63,7 @@ APP = f"""
 import sys
 from sayo_app.jobs import start_run
 from sayo_app.settings import Settings
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from storage.store import Store
 
 settings = Settings.from_environment()

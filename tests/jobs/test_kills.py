@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from sayo_app.jobs import keep_queue, reconcile, training_command
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
-from storage.base.records import RunConfig, RunRecord
+from storage.base.records import RunRecord
 from storage.store import Store
 from tests.jobs.conftest import script, wait_until
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from sayo_app.jobs import log_tail, read_progress, remaining_seconds, without_redone
-from storage.base.records import RunConfig, RunRecord
+from sayo_app.run_config import RunConfig
+from storage.base.records import RunRecord
 from storage.store import Store
 
 

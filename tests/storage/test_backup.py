@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from sayo_app.errors import StorageError
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from storage.__main__ import main
 from storage.backup import backup, restore
-from storage.base.records import CorrectionRecord, RunConfig
+from storage.base.records import CorrectionRecord
 from storage.store import Store
 from storage.work.work_records import WorkQuery
 from tests.storage.base.test_pictures import small_trace

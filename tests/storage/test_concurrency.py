@@ -12,8 +12,8 @@ from PIL import Image
 
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import ConflictError
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
-from storage.base.records import RunConfig
 from storage.store import Store
 from storage.work.work_records import WorkQuery
 

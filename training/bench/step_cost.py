@@ -29,8 +29,8 @@ import numpy as np
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.machine import machine, peak_bytes, start_peak, versions
 from sayo_app.mllm.models.loading import LoadedModel, load_model
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import BUNDLED, Settings
-from storage.base.records import RunConfig
 from training.data.samples import Sample, scene_sample
 from training.rl.loop import take_step
 from training.rl.reporting import PARTS

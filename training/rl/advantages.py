@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sayo_app.mllm.models.loading import LoadedModel
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from training.data.batches import Batch
 from training.rl.attention_targets import AttentionTargets, targets_of, token_scores
 from training.rl.judging import Judged, judge_completions

@@ -35,7 +35,7 @@ from torch import Tensor
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from training.data.batches import Batch, blanked, collate, encode, pad_id
 from training.data.samples import Sample
 from training.rl import steered_teacher

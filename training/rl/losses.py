@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from training.rl.attention_targets import AttentionTargets, attention_reward
 
 EXACT = ("sayo-exact", "sayo-exact+answer")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from sayo_app.errors import TrainingError
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from training.rl.advantages import rewards_of
 from training.rl.judging import Judged, summary
 from training.rl.losses import Loss

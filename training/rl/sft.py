@@ -17,7 +17,7 @@ from torch import Tensor
 from sayo_app.core.attention.steps import ANSWER, answer_text
 from sayo_app.mllm.answering.decode import end_token_ids
 from sayo_app.mllm.models.loading import LoadedModel
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from training.data.batches import collate, encode, pad_id
 from training.data.samples import Sample
 from training.rl.rollout import Completions

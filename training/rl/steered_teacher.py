@@ -17,7 +17,7 @@ from sayo_app.errors import TrainingError
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.attention.bias import SteerRequest
 from sayo_app.mllm.models.loading import LoadedModel
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from training.data.batches import Batch
 from training.rl.rollout import Completions
 

@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from training.rl import steered_teacher
 from training.rl.reporting import Spent
 from training.rl.scoring import Scorer, make_reading

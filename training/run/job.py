@@ -21,8 +21,9 @@ from sayo_app.errors import RunActiveError
 from sayo_app.mllm.answering.steer import found_steering
 from sayo_app.mllm.models.adapters import save_adapter
 from sayo_app.mllm.models.loading import load_model
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
-from storage.base.records import AdapterRecord, RunConfig
+from storage.base.records import AdapterRecord
 from storage.store import Store
 from training.data.samples import load_samples, read_samples, split_by_picture
 from training.rl.loop import Outcome, train

@@ -17,8 +17,8 @@ import yaml
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import SettingsError
 from sayo_app.mllm.machine import machine, versions
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import REPOSITORY_DIR
-from storage.base.records import RunConfig
 from training.data.samples import Sample
 
 CODE_FOLDERS = ("sayo_app", "storage", "training")

@@ -11,7 +11,7 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from torch.optim import Optimizer
 
 from sayo_app.errors import TrainingError
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from training.state.early_stopping import Best
 from training.state.policy import POLICY, Policy
 

@@ -9,7 +9,7 @@ import torch
 
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.models.loading import LoadedModel
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from training.state.progress_log import Progress
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from torch import nn
 from sayo_app.mllm.models.adapters import attach, load_adapter, lora_config, switch
 from sayo_app.mllm.models.families import base_model
 from sayo_app.mllm.models.loading import LoadedModel
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 
 POLICY = "policy"
 REFERENCE = "reference"

@@ -21,8 +21,8 @@ import torch
 from sayo_app.mllm.answering.steer import MAX_STRENGTH, Steering
 from sayo_app.mllm.machine import machine
 from sayo_app.mllm.models.loading import LoadedModel, load_model
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
-from storage.base.records import RunConfig
 from training.data.batches import collate, encode
 from training.data.samples import Sample
 from training.rl import steered_teacher
@@ -148,7 +148,7 @@ def run_study(
 
 def measure(settings: Settings, plan: Plan, arm: Arm, seed: int, data: StudyData) -> dict[str, Any]:
     """Train one arm on a freshly loaded model and judge it: a figure for each picture."""
-    loaded, config = load_model(settings), replace(plan.config, seed=seed, **arm.changes)
+    loaded, config = load_model(settings), plan.config.replace(seed=seed, **arm.changes)
     tokens = config.max_new_tokens
     steering = None
     if arm.kind == "steered" or config.steered_share or config.distil or config.attention_layers == "found":
@@ -201,7 +201,7 @@ def _reinforce(
     steps = plan.steps or 100_000
     # Evaluations are part of an arm's time only where it stops by them.
     watched, every = (validation, config.eval_every) if config.patience else ([], 0)
-    config = replace(config, steps=steps, eval_every=every)
+    config = config.replace(steps=steps, eval_every=every)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         events, budget = folder / "progress.jsonl", Budget(plan.seconds, plan.steps)

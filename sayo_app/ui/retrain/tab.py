@@ -14,11 +14,12 @@ import gradio as gr
 from sayo_app.core.scenes.questions import HELD_OUT_SEED
 from sayo_app.errors import JobError
 from sayo_app.jobs.control import cancel_run, check_enough, resume_run, start_run
+from sayo_app.run_config import RunConfig
 from sayo_app.ui.retrain import config_form
 from sayo_app.ui.retrain.run_view import LATEST, enough_text, run_choices, run_view, shown_run
 from sayo_app.ui.shared.handlers import PRIVATE, guarded, quiet, say, typed
 from sayo_app.ui.shared.studio import BASE_ID, BASE_LABEL, MODEL_QUEUE, Studio
-from storage.base.records import RunConfig, RunRecord
+from storage.base.records import RunRecord
 from storage.generated import add_generated_corrections
 
 _MOST_GENERATED = 48
@@ -61,21 +62,21 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, timer: gr.Timer) -> No
     few = _lay_out_few()
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
-            knobs = config_form.lay_out(defaults)
+            fields = config_form.lay_out(defaults)
             start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
         with gr.Column(scale=2, min_width=320):
             watched = _lay_out_run()
-    _wire_few(studio, few, knobs["base_adapter_id"], changed, tab)
+    _wire_few(studio, few, fields["base_adapter_id"], changed, tab)
     _wire_run(studio, watched, changed, timer)
 
     @guarded
     def on_start(*values: Any) -> Any:
-        config = config_form.config_of(defaults, dict(zip(knobs, values, strict=True)))
+        config = config_form.config_of(defaults, dict(zip(fields, values, strict=True)))
         run = start_run(studio.store, studio.settings, config)
         say(f"Run {run.id} {'waits in the queue' if run.state == 'queued' else 'started'}.")
         return gr.Dropdown(value=LATEST if run.state == "running" else run.id)
 
-    start.click(on_start, list(knobs.values()), watched.chosen, **PRIVATE)
+    start.click(on_start, list(fields.values()), watched.chosen, **PRIVATE)
 
 
 def _lay_out_few() -> _Few:

@@ -17,8 +17,9 @@ import pytest
 from PIL import Image
 
 from sayo_app.errors import ReadOnlyStoreError, SettingsError, StorageError, StoreVersionError
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
-from storage.base.records import CorrectionRecord, RunConfig
+from storage.base.records import CorrectionRecord
 from storage.store import Store
 
 FIRST_SCHEMA = Path(__file__).parent.parent / "first_schema.sql"

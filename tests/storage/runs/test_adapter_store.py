@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sayo_app.errors import AdapterError, NotFoundError
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
-from storage.base.records import RunConfig
 from storage.store import Store
 
 

@@ -11,9 +11,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
 from sayo_app.errors import JobError, NotFoundError, ReadOnlyStoreError, RunActiveError
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from storage.base.models import Base, now
-from storage.base.records import RunConfig
 from storage.store import Store
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from training.rl.advantages import advantages_of, attention_counts
 from training.rl.attention_targets import Part, make_targets
 from training.rl.judging import Judged
@@ -41,12 +41,12 @@ def test_by_answer_all_tokens_get_what_the_completion_is_worth():
 
 
 def test_the_exact_form_compares_with_the_others_and_does_not_scale():
-    found = advantages(replace(CONFIG, reward="sayo-exact+answer"))
+    found = advantages(CONFIG.replace(reward="sayo-exact+answer"))
     assert found == [pytest.approx([0.6] * 3), pytest.approx([-0.6] * 3)]
 
 
 def test_by_token_each_row_is_compared_with_the_group():
-    config = replace(CONFIG, reward="sayo", credit="token", attention_weight=2.0)
+    config = CONFIG.replace(reward="sayo", credit="token", attention_weight=2.0)
     good, bad = ((ratio**2 - 1) / (ratio**2 + 1) for ratio in (3 / 2, 1 / 2))
     scores = np.array([good, bad, good, good])
     own = 2 * (scores - scores.mean()) / (scores.std(ddof=1) + 1e-4)
@@ -56,13 +56,13 @@ def test_by_token_each_row_is_compared_with_the_group():
 
 
 def test_the_row_that_predicts_a_token_is_worth_something_to_that_token():
-    config = replace(CONFIG, reward="sayo", credit="token", attention_weight=2.0)
+    config = CONFIG.replace(reward="sayo", credit="token", attention_weight=2.0)
     before = advantages_of(config, PAIR, ROWS, replace(TARGETS, predicting=True), 3)
     torch.testing.assert_close(before, advantages_of(config, PAIR, ROWS, TARGETS, 3).roll(1, dims=1))
 
 
 def test_by_token_and_gated_a_wrong_answers_rows_do_not_count():
-    found = advantages(replace(CONFIG, reward="sayo", credit="token", gated=True))
+    found = advantages(CONFIG.replace(reward="sayo", credit="token", gated=True))
     good, bad = ((ratio**2 - 1) / (ratio**2 + 1) for ratio in (3 / 2, 1 / 2))
     spread = (good - bad) / np.sqrt(2) + 1e-4
     half = (good - bad) / 2 / spread
@@ -71,5 +71,5 @@ def test_by_token_and_gated_a_wrong_answers_rows_do_not_count():
 
 def test_only_a_wrong_answer_closes_the_gate():
     pair = [judged(0.4, 1.0), judged(0.4, 0.0), judged(0.4, None)]
-    assert attention_counts(replace(CONFIG, gated=True), pair).tolist() == [True, False, True]
+    assert attention_counts(CONFIG.replace(gated=True), pair).tolist() == [True, False, True]
     assert attention_counts(CONFIG, pair).tolist() == [True, True, True]

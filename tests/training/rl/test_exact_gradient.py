@@ -7,7 +7,6 @@ truth is the finite-difference gradient of the sum over completions of probabili
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -15,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from training.rl.advantages import advantages_of, attention_counts, rewards_of
 from training.rl.attention_targets import AttentionTargets, Part, attention_reward, make_targets
 from training.rl.judging import Judged
@@ -112,7 +111,7 @@ def expectation(config: RunConfig) -> Tensor:
 @pytest.mark.parametrize("gated", [False, True])
 @pytest.mark.parametrize("rows", ["token", "drawing"])
 def test_the_expected_update_is_the_gradient_of_the_expected_reward(reward: str, gated: bool, rows: str):
-    config = replace(EXACT, reward=reward, gated=gated, attention_rows=rows)
+    config = EXACT.replace(reward=reward, gated=gated, attention_rows=rows)
     torch.testing.assert_close(expectation(config), truth(config), rtol=1e-4, atol=1e-6)
 
 
@@ -130,7 +129,7 @@ def test_many_rollouts_converge_to_it():
 def test_the_published_form_is_another_direction():
     """It has no gradient at all for what only moves attention."""
     wanted = truth(EXACT)
-    published = expectation(replace(EXACT, reward="sayo+answer"))
+    published = expectation(EXACT.replace(reward="sayo+answer"))
     on_rows = slice(SIZES[0], None)
     assert float(wanted[on_rows].norm()) > 0.05
     assert float(published[on_rows].norm()) == 0
@@ -138,5 +137,5 @@ def test_the_published_form_is_another_direction():
 
 @pytest.mark.parametrize("changes", [{"reward": "sayo+answer"}, {"attention_weight": 0.0}])
 def test_the_score_function_term_alone_is_not_the_gradient(changes: dict):
-    other = expectation(replace(EXACT, **changes))
+    other = expectation(EXACT.replace(**changes))
     assert float((other - truth(EXACT)).norm()) > 0.2 * float(truth(EXACT).norm())

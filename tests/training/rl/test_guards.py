@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ def saved_step(folder: Path) -> int:
 def test_out_of_memory_halves_the_batch_and_changes_nothing_else(
     make_run, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ):
-    config = replace(CONFIG, steps=2, reward="sayo-exact", eval_every=0)
+    config = CONFIG.replace(steps=2, reward="sayo-exact", eval_every=0)
     whole, halved = make_run("whole"), make_run("halved")
     expected, _ = whole.train(samples, config)
 
@@ -66,7 +65,7 @@ def test_one_prompt_that_does_not_fit_ends_the_run_with_a_remedy(
 
     monkeypatch.setattr(loop, "collect", collect)
     with pytest.raises(TrainingError, match="gradient_checkpointing"):
-        make_run().train(samples, replace(CONFIG, prompts_per_step=1))
+        make_run().train(samples, CONFIG.replace(prompts_per_step=1))
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
@@ -119,13 +118,13 @@ def test_a_run_with_patience_stops_and_goes_back_to_its_best(
     scores = iter([0.5, 0.8, 0.6, 0.7, 0.6, 0.8])
     real = loop.summary
     monkeypatch.setattr(loop, "summary", lambda judged: real(judged) | {"accuracy": next(scores)})
-    config = replace(CONFIG, steps=20, eval_every=1, patience=2)
+    config = CONFIG.replace(steps=20, eval_every=1, patience=2)
     run, first = make_run(), make_run("first")
     policy, outcome = run.train(samples, config)
     assert len(run.events("step")) == 3
     assert outcome.after["accuracy"] == 0.8
     monkeypatch.setattr(loop, "summary", real)
-    wanted, _ = first.train(samples, replace(config, steps=1, patience=0))
+    wanted, _ = first.train(samples, config.replace(steps=1, patience=0))
     weights, expected = adapter_weights(policy), adapter_weights(wanted)
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
@@ -137,7 +136,7 @@ from pathlib import Path
 from tests.training.conftest import make_sample
 from tests.training.rl.test_loop import CONFIG, Run
 run = Run(Path(sys.argv[1]), Path(sys.argv[2]))
-run.train([make_sample(i) for i in range(6)], replace(CONFIG, reward="sayo-exact+answer", steps=400))
+run.train([make_sample(i) for i in range(6)], CONFIG.replace(reward="sayo-exact+answer", steps=400))
 """
 
 
@@ -160,7 +159,7 @@ def test_a_run_that_was_killed_goes_on_to_the_bit(make_run, samples: list[Sample
         process.communicate()
     # The settings of a checkpoint must be those of the run, whose length is known only now.
     state = torch.load(killed.folder / "checkpoint.pt", weights_only=True)
-    config = replace(CONFIG, reward="sayo-exact+answer", steps=state["step"] + 3)
+    config = CONFIG.replace(reward="sayo-exact+answer", steps=state["step"] + 3)
     torch.save(state | {"config": config.to_dict()}, killed.folder / "checkpoint.pt")
     policy, outcome = killed.train(samples, config)
     expected, expected_outcome = make_run("whole").train(samples, config)

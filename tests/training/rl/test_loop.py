@@ -13,8 +13,8 @@ import torch
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.models.adapters import save_adapter
 from sayo_app.mllm.models.loading import load_model
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
-from storage.base.records import RunConfig
 from training.data.samples import Sample
 from training.rl import loop, losses
 from training.rl.advantages import credit_of
@@ -91,7 +91,7 @@ def test_one_step_changes_every_adapter_weight_and_no_base_weight(
     """In every family."""
     run = Run(any_dir, tmp_path / "run")
     start = adapter_weights(make_policy(Run(any_dir, tmp_path / "other").loaded, CONFIG, None))
-    policy, _ = run.train(samples, replace(CONFIG, steps=1))
+    policy, _ = run.train(samples, CONFIG.replace(steps=1))
     after = adapter_weights(policy)
     # LoRA's B starts at zero: in the first step it takes all of the gradient.
     b_names = [name for name in after if "lora_B" in name]
@@ -114,7 +114,7 @@ def test_only_the_language_models_linear_layers_are_trained(make_run):
 def test_the_same_seed_gives_the_same_run_and_another_does_not(make_run, samples: list[Sample]):
     runs = [make_run("a"), make_run("b"), make_run("c")]
     outcomes = [
-        run.train(samples, replace(CONFIG, steps=2, seed=seed))
+        run.train(samples, CONFIG.replace(steps=2, seed=seed))
         for run, seed in zip(runs, (0, 0, 1), strict=True)
     ]
     weights = [adapter_weights(policy) for policy, _ in outcomes]
@@ -146,7 +146,7 @@ def test_events_tell_the_run_from_before_to_after(make_run, samples: list[Sample
 def test_the_first_step_is_at_the_reference(make_run, samples: list[Sample]):
     """A fresh adapter changes nothing: KL 0, and the old log-probabilities are the reference's."""
     run = make_run()
-    run.train(samples, replace(CONFIG, steps=2))
+    run.train(samples, CONFIG.replace(steps=2))
     first, second = run.events("step")
     assert first["kl"] == pytest.approx(0, abs=1e-9)
     assert second["kl"] > 0
@@ -183,10 +183,10 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
 def test_a_run_goes_on_from_a_previous_adapter_and_is_held_to_it(
     make_run, samples: list[Sample], tmp_path: Path
 ):
-    policy, outcome = make_run("first").train(samples, replace(CONFIG, steps=3, learning_rate=1e-2))
+    policy, outcome = make_run("first").train(samples, CONFIG.replace(steps=3, learning_rate=1e-2))
     save_adapter(policy.model, POLICY, tmp_path / "adapter")
     second = make_run("second")
-    config = replace(CONFIG, steps=2, learning_rate=1e-2)
+    config = CONFIG.replace(steps=2, learning_rate=1e-2)
     continued, again = second.train(samples, config, base_adapter=tmp_path / "adapter")
     assert again.before == pytest.approx(outcome.after)
     kl = [event["kl"] for event in second.events("step")]
@@ -216,7 +216,7 @@ def test_an_update_makes_the_better_of_a_group_likelier(make_run, samples: list[
 def test_a_group_does_not_depend_on_the_other_prompts_of_the_step(make_run, samples: list[Sample]):
     """So that one process with four prompts and two with two each do the same."""
     state = make_train_state(make_run().loaded, CONFIG, None)
-    chosen = step_samples(samples, replace(CONFIG, prompts_per_step=4), 0)
+    chosen = step_samples(samples, CONFIG.replace(prompts_per_step=4), 0)
     whole, first, second = (
         learn(state, collect(state, part, lambda: None), 1.0)[0] for part in (chosen, chosen[:2], chosen[2:])
     )
@@ -226,7 +226,7 @@ def test_a_group_does_not_depend_on_the_other_prompts_of_the_step(make_run, samp
 
 
 def test_every_pass_shows_each_sample_once_in_another_order(samples: list[Sample]):
-    config = replace(CONFIG, prompts_per_step=4)
+    config = CONFIG.replace(prompts_per_step=4)
     stream = [sample.picture_id for step in range(3) for _, sample in step_samples(samples, config, step)]
     first, second = stream[:6], stream[6:]
     assert sorted(first) == sorted(second) == sorted(sample.picture_id for sample in samples)
@@ -238,14 +238,14 @@ def test_a_gradient_that_is_not_finite_ends_the_run_with_a_remedy(
 ):
     monkeypatch.setattr(losses, "attention_reward", lambda rows, targets: rows.sum(dim=(1, 2)) * torch.nan)
     with pytest.raises(TrainingError, match="a lower learning rate"):
-        make_run().train(samples, replace(CONFIG, reward="sayo-exact"))
+        make_run().train(samples, CONFIG.replace(reward="sayo-exact"))
 
 
 def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(make_run, samples: list[Sample]):
-    config, run = replace(CONFIG, steps=3), make_run()
+    config, run = CONFIG.replace(steps=3), make_run()
     run.train(samples, config)
     with pytest.raises(TrainingError, match="learning_rate"):
-        make_run().train(samples, replace(config, learning_rate=1e-5))
+        make_run().train(samples, config.replace(learning_rate=1e-5))
     (run.folder / "checkpoint.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(TrainingError, match="readable checkpoint"):
         make_run().train(samples, config)
@@ -255,7 +255,7 @@ def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(make_run, sa
 def test_only_the_exact_form_moves_attention_where_all_completions_are_worth_the_same(
     make_run, samples: list[Sample], reward: str, moved: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    config = replace(CONFIG, reward=reward, beta=0.0, learning_rate=1e-2)
+    config = CONFIG.replace(reward=reward, beta=0.0, learning_rate=1e-2)
     state = make_train_state(make_run().loaded, config, None)
     experience = collect(state, step_samples(samples, config, 0), lambda: None)
     batch, completions = experience.batch, experience.completions

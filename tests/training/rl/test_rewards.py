@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sayo_app.errors import TrainingError
-from storage.base.records import REWARDS
+from sayo_app.run_config import REWARDS
 from training.rl import rewards
 
 RIGHT = "The dog is at the left. <answer>red</answer>"

@@ -10,7 +10,7 @@ import torch
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
 from training.data.batches import collate, encode
 from training.data.samples import Sample
 from training.rl import steered_teacher
@@ -66,7 +66,7 @@ def test_distance_by_hand():
 
 
 def test_distilling_brings_the_policy_nearer_to_the_steered_one(loaded: LoadedModel, samples: list[Sample]):
-    config = replace(CONFIG, reward="answer", distil=1.0, steered_share=0.34)
+    config = CONFIG.replace(reward="answer", distil=1.0, steered_share=0.34)
     state = make_train_state(loaded, config, None, FOUND)
     experience = collect(state, step_samples(samples, config, 0), lambda: None)
 
@@ -85,5 +85,5 @@ def test_distilling_brings_the_policy_nearer_to_the_steered_one(loaded: LoadedMo
 
 def test_a_model_whose_heads_nobody_found_cannot_be_steered(loaded: LoadedModel):
     with pytest.raises(TrainingError, match="steer_table"):
-        make_train_state(loaded, replace(CONFIG, distil=1.0), None)
+        make_train_state(loaded, CONFIG.replace(distil=1.0), None)
     assert steered_teacher.needed(CONFIG, FOUND) is None

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,8 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.errors import SayoError, TrainingError
 from sayo_app.mllm.models.adapters import active, load_adapter, switch
 from sayo_app.mllm.models.loading import load_model
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import REPOSITORY_DIR, Settings
-from storage.base.records import RunConfig
 from storage.store import Store
 from tests.training.conftest import make_sample
 from training.__main__ import EXIT_CANCELLED, main
@@ -95,7 +94,7 @@ def steps_of(path: Path) -> list[int]:
 
 
 def config_of(settings: Settings, **changes) -> RunConfig:
-    return replace(CONFIG, model=settings.model, **changes)
+    return CONFIG.replace(model=settings.model, **changes)
 
 
 def test_a_finished_run_leaves_an_adapter_that_can_be_switched_on(settings: Settings, store: Store):
@@ -138,7 +137,7 @@ def test_a_run_goes_on_from_a_stored_adapter(settings: Settings, store: Store):
 
 
 def test_a_run_that_fails_says_why(settings: Settings, store: Store):
-    run = store.create_run(replace(CONFIG, model="/no/such/model"))
+    run = store.create_run(CONFIG.replace(model="/no/such/model"))
     with pytest.raises(SayoError):
         run_job(settings, run.id, StopSignal())
     run = store.get_run(run.id)

@@ -13,8 +13,8 @@ from PIL import Image
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import SettingsError, TrainingError
 from sayo_app.mllm.models.loading import load_model
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import REPOSITORY_DIR, Settings
-from storage.base.records import RunConfig
 from storage.formats.common.rows import WriteOptions
 from storage.formats.exporter import export_file
 from storage.store import Store
@@ -38,7 +38,7 @@ def test_each_recipe_makes_a_step_on_a_tiny_model(
     path: Path, tiny_model_dir: Path, tmp_path: Path, samples: list[Sample]
 ) -> None:
 
-    config = replace(read_recipe(path), steps=1, prompts_per_step=1, eval_every=0, max_new_tokens=3)
+    config = read_recipe(path).replace(steps=1, prompts_per_step=1, eval_every=0, max_new_tokens=3)
     loaded = load_model(Settings(model=str(tiny_model_dir), device="cpu"))
     _, outcome = train(
         loaded, config, samples[:2], samples[2:3], folder=tmp_path, progress=Progress(tmp_path / "p.jsonl")

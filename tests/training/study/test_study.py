@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from sayo_app.mllm.models.loading import LoadedModel
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
-from storage.base.records import RunConfig
 from training.data.samples import Sample
 from training.rl import sft
 from training.study import study
@@ -110,7 +109,7 @@ def test_imitation_learns_the_block_after_the_reasoning_that_was_shown(
     ids, learnt = sft._lay_out(loaded, [("It is. ", "<answer>red</answer>"), ("", "<answer>3</answer>")])
     said = [loaded.tokenizer.decode(row[kept]) for row, kept in zip(ids, learnt, strict=True)]
     assert said == ["<answer>red</answer><|im_end|>", "<answer>3</answer><|im_end|>"]
-    config = replace(PLAN.config, learning_rate=1e-2, prompts_per_step=2)
+    config = PLAN.config.replace(learning_rate=1e-2, prompts_per_step=2)
     base = {name: value.clone() for name, value in loaded.model.state_dict().items()}
     shown = ["It is. <answer>blue</answer>"] * 2
     assert sft.imitate(loaded, config, samples[:2], shown, lambda done: done < 3) == 3
@@ -155,4 +154,4 @@ def test_intervals_are_over_pictures_and_gains_against_base_on_the_same_ones():
 
 def test_every_arm_is_a_run_that_can_be_configured():
     for arm in ARMS.values():
-        assert json.dumps(replace(RunConfig(), **arm.changes).to_dict())
+        assert json.dumps(RunConfig().replace(**arm.changes).to_dict())

@@ -9,8 +9,8 @@ import gradio as gr
 import pytest
 
 from sayo_app.errors import SettingsError
-from sayo_app.ui.retrain.config_form import ADVANCED, config_of, lay_out
-from storage.base.records import RunConfig
+from sayo_app.run_config import RunConfig
+from sayo_app.ui.retrain.config_form import config_of, lay_out
 
 # Where corrections and model come from is the page's business. Each rollout is used for one step, so that the
 # clip never acts.
@@ -31,7 +31,7 @@ def test_the_page_has_every_option_and_shows_its_default(model: str) -> None:
         fields = thread.submit(lambda: asyncio.run(laid_out(defaults))).result()
     assert set(fields) | ELSEWHERE == set(defaults.to_dict()) and not set(fields) & ELSEWHERE
     assert config_of(defaults, {name: field.value for name, field in fields.items()}) == defaults
-    assert all(knob.info.endswith(".") for knob in ADVANCED)
+    assert {name for name, option in RunConfig.options().items() if not option.place} == ELSEWHERE
 
 
 def test_what_is_chosen_reaches_the_run_and_an_emptied_field_means_its_default() -> None:

@@ -90,7 +90,7 @@ def switch_and_roll_back(page: Page) -> None:
 def retrain_on_top(page: Page) -> None:
     state = retrain_tab(page)
     page.locator("#retrain-more button").first.click()
-    page.locator("#retrain-base input").click()
+    page.locator("#retrain-base-adapter-id input").click()
     page.get_by_role("option", name="run 1").click()
     page.locator("#retrain-steps input[type=number]").fill("5")
     # A rate at which nothing improves: the first evaluation is no better, and that is the end of it.

@@ -14,6 +14,7 @@ from PIL import Image
 
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import CorrectionError, PictureError, QuestionError, RegionError, SayoError
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from sayo_app.ui.correct.tab import save_correction
 from sayo_app.ui.retrain import run_view
@@ -23,7 +24,7 @@ from sayo_app.ui.shared.charts import token_chart, training_chart
 from sayo_app.ui.shared.studio import Session, Studio
 from sayo_app.ui.viewer.page_state import PageState
 from sayo_app.ui.worklist.item import save_changes
-from storage.base.records import RunConfig, RunRecord
+from storage.base.records import RunRecord
 from storage.store import Store
 from tests.ui.driving import make_trace
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from sayo_app.errors import SettingsError
-from storage.base.records import REWARDS, RunConfig
+from sayo_app.run_config import REWARDS, RunConfig
 
 
 def test_a_run_configuration_comes_back_from_its_dict() -> None:
