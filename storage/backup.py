@@ -60,7 +60,7 @@ def restore(store: Store, path: Path) -> Copied:
     Raises:
         StorageError: not a backup, or a store that is not empty. Rows are stored together or not at all.
     """
-    store.require_writable()
+    store.database.require_writable()
     with tempfile.TemporaryDirectory() as folder:
         try:
             with tarfile.open(path) as tar:
@@ -73,8 +73,8 @@ def restore(store: Store, path: Path) -> Copied:
         # Opening it brings a backup of an older version up to date.
         with (
             Store(replace(store.settings, data_dir=unpacked, database_url=None)) as source,
-            source.read() as reading,
-            store.write() as writing,
+            source.database.read() as reading,
+            store.database.write() as writing,
         ):
             rows = _copy_rows(reading.connection(), writing.connection())
             files = _copy_files(unpacked, store.settings.data_dir)
@@ -82,8 +82,8 @@ def restore(store: Store, path: Path) -> Copied:
 
 
 def _copy_rows_out(store: Store, copy: Path) -> int:
-    if not store.shared:
-        with store.read() as session:
+    if not store.database.shared:
+        with store.database.read() as session:
             rows = sum(_count(session.connection(), name) for name in Base.metadata.tables)
             raw = session.connection().connection.driver_connection
             with closing(sqlite3.connect(copy)) as target:
@@ -91,7 +91,11 @@ def _copy_rows_out(store: Store, copy: Path) -> int:
                 raw.backup(target)
             return rows
     settings = replace(store.settings, data_dir=copy.parent, database_url=None)
-    with Store(settings) as target_store, target_store.write() as writing, store.read() as reading:
+    with (
+        Store(settings) as target_store,
+        target_store.database.write() as writing,
+        store.database.read() as reading,
+    ):
         connection = reading.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         return _copy_rows(connection, writing.connection())
 

@@ -101,18 +101,18 @@ def own_schema(url: str) -> Iterator[str]:
 
 def _figures(settings: Settings, rows: int, repeats: int) -> Iterator[dict[str, Any]]:
     with Store(settings) as store:
-        picture_id = store.add_picture(Image.new("RGB", (640, 480), "grey")).id
+        picture_id = store.pictures.add(Image.new("RGB", (640, 480), "grey")).id
         fill(store, picture_id, rows)
         chance = random.Random(0)
-        item = store.add_item(picture_id=picture_id, question="The one that is drawn on?", wanted=0)
+        item = store.items.add(picture_id=picture_id, question="The one that is drawn on?", wanted=0)
         version = iter(range(repeats))
         content = {"regions": [_REGION] * 5}
         actions: dict[str, Callable[[], object]] = {
             f"{PAGE}{name}": partial(_page, store, query, chance) for name, query in QUERIES.items()
         }
         actions["save"] = partial(_save, store, picture_id)
-        actions["draft"] = lambda: store.save_draft(item.id, content=content, version=next(version), tab="t")
-        actions["count"] = lambda: store.count_work(WorkQuery())
+        actions["draft"] = lambda: store.drafts.save(item.id, content=content, version=next(version), tab="t")
+        actions["count"] = lambda: store.worklist.count(WorkQuery())
         for what, action in actions.items():
             yield {"what": what} | _percentiles(action, repeats)
 
@@ -123,7 +123,7 @@ _REGION = Region.box(10, 20, 300, 400, label="cup").to_dict()
 def fill(store: Store, picture_id: str, rows: int) -> None:
     """Rows as people would make them, a tenth of them items to do."""
     chance, start = random.Random(1), now() - timedelta(seconds=rows)
-    with store.write() as session:
+    with store.database.write() as session:
         for first in range(1, rows + 1, _AT_ONCE):
             made = [
                 _row(chance, number, picture_id) for number in range(first, min(first + _AT_ONCE, rows + 1))
@@ -141,13 +141,13 @@ def fill(store: Store, picture_id: str, rows: int) -> None:
                 session.execute(
                     insert(table), [{name: row[name] for name in row if name in names} for row in some]
                 )
-        if store.shared:
+        if store.database.shared:
             for table in (WorkItem, Correction, CorrectionRevision, WorkEntry):
                 name, top = table.__tablename__, select(func.max(table.id)).scalar_subquery()
                 session.execute(select(func.setval(f"{name}_id_seq", top)))
-    if store.shared:
+    if store.database.shared:
         # A server does this by itself after a while.
-        with store.write() as session:
+        with store.database.write() as session:
             session.connection().exec_driver_sql("ANALYZE")
 
 
@@ -185,7 +185,7 @@ def _row(chance: random.Random, number: int, picture_id: str) -> dict[str, Any]:
 
 
 def _save(store: Store, picture_id: str) -> None:
-    store.add_correction(
+    store.corrections.add(
         picture_id=picture_id,
         question=f"What is left of {uuid.uuid4().hex}?",
         model="model 1",
@@ -206,7 +206,7 @@ def _page(store: Store, query: WorkQuery, chance: random.Random) -> None:
         "queue": lambda: [-chance.randrange(5), 0],
         "newest": lambda: [(now() - timedelta(seconds=chance.uniform(0, 100_000))).isoformat(), 0],
     }[query.sort]()
-    store.list_work(query, after=json.dumps(place) if chance.random() < 0.5 else None)
+    store.worklist.page(query, after=json.dumps(place) if chance.random() < 0.5 else None)
 
 
 def _percentiles(action: Callable[[], object], repeats: int) -> dict[str, float]:

@@ -50,13 +50,13 @@ def check(store: Store, repair: bool = False) -> list[Finding]:
         ReadOnlyStoreError, StorageError: it cannot be read, or with `repair` not be written.
     """
     if repair:
-        store.require_writable()
+        store.database.require_writable()
     found = [*_pictures(store, repair), *_traces(store, repair), *_strangers(store, repair)]
     return [*found, *_imports(store, repair), *_entries(store, repair)]
 
 
 def _pictures(store: Store, repair: bool) -> Iterator[Finding]:
-    with store.read() as session:
+    with store.database.read() as session:
         identities = list(session.scalars(select(Picture.id)))
         used = {
             *session.scalars(select(WorkItem.picture_id)),
@@ -64,31 +64,31 @@ def _pictures(store: Store, repair: bool) -> Iterator[Finding]:
         }
     for identity in identities:
         try:
-            store.load_picture(identity)
+            store.pictures.load(identity)
         except NotFoundError:
             done = ""
             if repair and identity not in used:
-                with store.write() as session:
+                with store.database.write() as session:
                     session.execute(delete(Picture).filter_by(id=identity))
                 done = "row removed: nothing uses it"
             yield Finding("a picture without its file", f"picture {identity}", done)
         except SayoError as error:
-            path = store.get_picture(identity).path
+            path = store.pictures.get(identity).path
             yield Finding(f"a damaged picture ({error.got})", str(path), _set_aside(store, path, repair))
 
 
 def _traces(store: Store, repair: bool) -> Iterator[Finding]:
-    with store.read() as session:
+    with store.database.read() as session:
         named = [name for name in session.scalars(select(Correction.trace_id).distinct()) if name is not None]
     for identity in named:
         try:
-            store.load_trace(identity)
+            store.traces.load(identity)
         except SayoError as error:
-            path = store.trace_path(identity)
+            path = store.traces.path(identity)
             what = "a trace without its file" if not path.exists() else f"a damaged trace ({error.got})"
             done = _set_aside(store, path, repair and path.exists())
             if repair:
-                with store.write() as session:
+                with store.database.write() as session:
                     session.execute(update(Correction).filter_by(trace_id=identity).values(trace_id=None))
                 done = " and ".join(filter(None, [done, "its corrections no longer name it"]))
             yield Finding(what, f"trace {identity}", done)
@@ -96,7 +96,7 @@ def _traces(store: Store, repair: bool) -> Iterator[Finding]:
 
 def _strangers(store: Store, repair: bool) -> Iterator[Finding]:
     """Files of pictures and traces that no row names, and what a killed process left half written."""
-    with store.read() as session:
+    with store.database.read() as session:
         known = {*session.scalars(select(Picture.id)), *session.scalars(select(Correction.trace_id))}
     for folder in (store.settings.pictures_dir, store.settings.traces_dir):
         for path in sorted(folder.rglob("*")):
@@ -118,12 +118,12 @@ def _imports(store: Store, repair: bool) -> Iterator[Finding]:
 
 def _entries(store: Store, repair: bool) -> Iterator[Finding]:
     """The work list is derived: it must say what the corrections say."""
-    with store.read() as session:
+    with store.database.read() as session:
         wrong = _wrong_items(session)
     for item_id in wrong:
         done = ""
         if repair:
-            with store.write() as session:
+            with store.database.write() as session:
                 refresh_item(session, session.get_one(WorkItem, item_id))
             done = "made anew"
         yield Finding("the work list says something else than the corrections", f"item {item_id}", done)

@@ -19,19 +19,19 @@ def add_generated_corrections(store: Store, count: int, seed: int, model: str) -
     Raises:
         ReadOnlyStoreError, StorageError: they cannot be written.
     """
-    used = {record.picture_id for record in store.list_corrections(include_deleted=True)}
+    used = {record.picture_id for record in store.corrections.all(include_deleted=True)}
     added: list[CorrectionRecord] = []
     while len(added) < count:
         scene, question = make_question(seed)
         seed += 1
         if not question.boxes_xyxy:
             continue
-        picture = store.add_picture(scene.picture)
+        picture = store.pictures.add(scene.picture)
         if picture.id in used:
             continue
         used.add(picture.id)
         added.append(
-            store.add_correction(
+            store.corrections.add(
                 picture_id=picture.id,
                 question=question.question,
                 model=model,

@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
-from storage.runs.adapter_store import AdapterStore
-from storage.runs.run_store import RunStore
-from storage.work.imports import ImportStore
+from sayo_app.settings import Settings
+from storage.base.database import Database
+from storage.base.pictures import Pictures
+from storage.base.traces import Traces
+from storage.runs.adapter_store import Adapters
+from storage.runs.run_store import Runs
+from storage.work.corrections import Corrections
+from storage.work.drafts import Drafts
+from storage.work.imports import Imports
+from storage.work.items import Items
+from storage.work.reviews import Reviews
+from storage.work.worklist import WorkList
 
 
-class Store(ImportStore, AdapterStore, RunStore):
-    """Pictures, traces, work items, corrections, adapters and runs in one data folder and database.
+class Store:
+    """One data folder and its database, in parts: `store.corrections.revise(...)`, `store.runs.claim(...)`.
 
-    Opening it makes or migrates the database; `storage.base.database.Database` says what that can raise.
+    Each call of a part is one transaction. Opening it makes or migrates the database; `Database` says what
+    that can raise, and what several processes may do at once.
+
+    Attributes:
+        database: what the parts share; for transactions of one's own.
+        pictures, traces: files by content hash.
+        items, drafts, corrections, worklist, reviews, imports: what people do.
+        runs, adapters: what training does.
     """
+
+    def __init__(self, settings: Settings) -> None:
+        self.database = database = Database(settings)
+        self.pictures = Pictures(database)
+        self.traces = Traces(database)
+        self.items = Items(database)
+        self.drafts = Drafts(database)
+        self.corrections = Corrections(database, self.traces)
+        self.worklist = WorkList(database)
+        self.reviews = Reviews(database, self.pictures, self.items, self.corrections)
+        self.imports = Imports(database)
+        self.runs = Runs(database)
+        self.adapters = Adapters(database)
+
+    @property
+    def settings(self) -> Settings:
+        return self.database.settings
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it can be read but not written."""
+        return self.database.read_only
+
+    def close(self) -> None:
+        self.database.close()
 
     def __enter__(self) -> Store:
         return self

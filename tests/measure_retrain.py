@@ -34,7 +34,7 @@ def main() -> int:
         while reconcile(store) is not None:
             time.sleep(0.5)
         seconds = time.perf_counter() - began
-        ended = store.get_run(run.id)
+        ended = store.runs.get(run.id)
         results = [event for event in read_progress(ended) if event["kind"] == "result"]
     report = {
         "state": ended.state,

@@ -114,7 +114,7 @@ def _train(options: argparse.Namespace) -> None:
         return
     if options.resume:
         with Store(settings) as store:
-            store.requeue_run(options.run_id)
+            store.runs.requeue(options.run_id)
     run_job(settings, options.run_id, stop)
 
 

@@ -51,7 +51,7 @@ def training_command(run: RunRecord) -> list[str]:
 
 def check_enough(store: Store) -> Enough:
     """Pictures with a correction that can be trained on, and how many of them are needed."""
-    return Enough(store.count_corrected_pictures(TRAINABLE_STATES), MIN_CORRECTED_PICTURES)
+    return Enough(store.corrections.count_pictures(TRAINABLE_STATES), MIN_CORRECTED_PICTURES)
 
 
 def start_run(
@@ -76,16 +76,16 @@ def start_run(
             remedy=f"Correct {needed - have} more, or add generated ones.",
         )
     reconcile(store)
-    twin = next((run for run in store.active_runs() if run.config == config.to_dict()), None)
+    twin = next((run for run in store.runs.active() if run.config == config.to_dict()), None)
     if twin is not None:
         raise RunActiveError(
             expected="a run with settings of its own",
             got=f"those of run {twin.id}, which is {twin.state}",
             remedy="Change a setting (the seed, say), or cancel that run first.",
         )
-    run = store.create_run(config)
+    run = store.runs.create(config)
     start_next(store, settings, command=command)
-    return store.get_run(run.id)
+    return store.runs.get(run.id)
 
 
 def resume_run(
@@ -97,16 +97,16 @@ def resume_run(
         NotFoundError: no such run.
         JobError: it is going on, waits, or is finished; or its process cannot be started.
     """
-    run = _settle(store, store.get_run(run_id))
+    run = _settle(store, store.runs.get(run_id))
     if not run.resumable:
         raise JobError(
             expected="a run that was cancelled or has failed",
             got=f"run {run_id}, which is {run.state}",
             remedy="Start a new run instead." if run.state == "finished" else "Wait, or cancel it first.",
         )
-    store.requeue_run(run_id)
+    store.runs.requeue(run_id)
     start_next(store, settings, command=command)
-    return store.get_run(run_id)
+    return store.runs.get(run_id)
 
 
 def start_next(store: Store, settings: Settings, *, command: Command = training_command) -> RunRecord | None:
@@ -116,7 +116,7 @@ def start_next(store: Store, settings: Settings, *, command: Command = training_
         JobError: the process cannot be started; the run is then stored as failed.
     """
     reconcile(store)
-    run = None if store.read_only else store.take_next()
+    run = None if store.read_only else store.runs.take_next()
     if run is None:
         return None
     try:
@@ -126,13 +126,13 @@ def start_next(store: Store, settings: Settings, *, command: Command = training_
             log=run.log_path,
         )
     except Exception as error:
-        store.update_run(run.id, state="failed", error=f"The training process did not start: {error}")
+        store.runs.update(run.id, state="failed", error=f"The training process did not start: {error}")
         raise JobError(
             expected="the training process to start",
             got=str(error),
             remedy="See whether memory and processes are free on this machine, then start again.",
         ) from error
-    run = store.update_run(run.id, pid=process.pid, process_started_at=process.create_time())
+    run = store.runs.update(run.id, pid=process.pid, process_started_at=process.create_time())
     if run.state == "cancelled":
         # Cancelled between its turn and its process: nobody knew whom to stop.
         processes.stop(process)
@@ -147,10 +147,10 @@ def cancel_run(store: Store, run_id: int) -> RunRecord:
     Raises:
         NotFoundError: no such run.
     """
-    run = _settle(store, store.get_run(run_id))
+    run = _settle(store, store.runs.get(run_id))
     if not run.active or run.cancel_requested_at is not None:
         return run
-    run = store.update_run(run_id, cancel_requested_at=now())
+    run = store.runs.update(run_id, cancel_requested_at=now())
     if _elsewhere(store, run):
         return run
     process = processes.find(run.pid, run.process_started_at)
@@ -171,9 +171,9 @@ def reconcile(store: Store) -> RunRecord | None:
     has cancelled it and nothing came of that for ten minutes, it is cancelled.
     """
     if not store.read_only:
-        for run in store.active_runs():
+        for run in store.runs.active():
             _settle(store, run)
-    return store.active_run()
+    return store.runs.current()
 
 
 def _settle(store: Store, run: RunRecord) -> RunRecord:
@@ -182,18 +182,18 @@ def _settle(store: Store, run: RunRecord) -> RunRecord:
     since_cancel = _age(run.cancel_requested_at)
     if _elsewhere(store, run):
         given_up = since_cancel is not None and since_cancel > _ELSEWHERE_GRACE
-        return store.update_run(run.id, state="cancelled") if given_up else run
+        return store.runs.update(run.id, state="cancelled") if given_up else run
     process = processes.find(run.pid, run.process_started_at)
     if process is not None:
         if since_cancel is not None and since_cancel > _CANCEL_GRACE:
             logger.warning("Run %d did not stop when asked: killing process %d", run.id, process.pid)
             processes.stop(process, force=True)
-        elif since_cancel is not None and store.shared:
+        elif since_cancel is not None and store.database.shared:
             # It may have been cancelled on another machine, which could not tell the process.
             processes.stop(process)
         return run
     # The row may have changed since it was read: its process started, or said its last word.
-    fresh = store.get_run(run.id)
+    fresh = store.runs.get(run.id)
     if fresh != run:
         return _settle(store, fresh)
     return _without_process(store, run)
@@ -202,16 +202,16 @@ def _settle(store: Store, run: RunRecord) -> RunRecord:
 def _without_process(store: Store, run: RunRecord) -> RunRecord:
     """What becomes of an active run that has no process (any more)."""
     if run.cancel_requested_at is not None:
-        return store.update_run(run.id, state="cancelled")
+        return store.runs.update(run.id, state="cancelled")
     if run.state == "queued":
         # A process that waited with it has died: anybody may start it now.
-        return run if run.pid is None else store.requeue_run(run.id)
+        return run if run.pid is None else store.runs.requeue(run.id)
     if run.pid is None:
         waited = _age(run.started_at)
-        return run if waited is not None and waited < _START_GRACE else store.requeue_run(run.id)
+        return run if waited is not None and waited < _START_GRACE else store.runs.requeue(run.id)
     tail = log_tail(run).strip() or "Its log is empty."
     logger.warning("Run %d ended without a result", run.id)
-    return store.update_run(
+    return store.runs.update(
         run.id,
         state="failed",
         error=f"The training process ended without a result. The end of its log:\n{tail}",
@@ -220,7 +220,7 @@ def _without_process(store: Store, run: RunRecord) -> RunRecord:
 
 def _elsewhere(store: Store, run: RunRecord) -> bool:
     """Whether the run belongs to another machine. A database file has one machine, whatever its name now."""
-    return store.shared and run.host not in (None, this_host())
+    return store.database.shared and run.host not in (None, this_host())
 
 
 def _age(moment: datetime | None) -> timedelta | None:

@@ -105,7 +105,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _imports(arguments: argparse.Namespace) -> int:
     with _store() as store:
-        for record in store.list_imports():
+        for record in store.imports.all():
             counts = [record.summary.get(name, 0) for name in ("corrections", "questions")]
             print(
                 f"{record.id}: {record.format} {record.source!r}, {record.created_at:%Y-%m-%d %H:%M} UTC, "
@@ -116,7 +116,7 @@ def _imports(arguments: argparse.Namespace) -> int:
 
 def _undo(arguments: argparse.Namespace) -> int:
     with _store() as store:
-        store.undo_import(arguments.id, arguments.author)
+        store.imports.undo(arguments.id, arguments.author)
         print(f"Import {arguments.id} undone: its corrections are marked deleted, with their history")
     return 0
 

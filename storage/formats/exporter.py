@@ -99,13 +99,13 @@ class _Rows:
         self.losses = Losses()
         self._store, self._states = store, states
         # Many corrections share a picture.
-        self._picture = lru_cache(store.get_picture)
-        with store.read() as session:
+        self._picture = lru_cache(store.pictures.get)
+        with store.database.read() as session:
             notes = session.execute(select(ImportNote.correction_id, ImportNote.extra))
             self._notes = {row.correction_id: row.extra for row in notes}
 
     def __iter__(self) -> Iterator[Row]:
-        records = self._store.list_corrections(include_deleted="deleted" in self._states)
+        records = self._store.corrections.all(include_deleted="deleted" in self._states)
         for record in reversed(records):
             if self._states and record.state not in self._states:
                 continue
@@ -126,7 +126,7 @@ class _Rows:
                 self.losses.add("attention traces whose file is gone left out")
                 trace = None
         # Most have one revision, which is the record itself.
-        history = [record] if record.revision == 1 else self._store.correction_history(record.id)
+        history = [record] if record.revision == 1 else self._store.corrections.history(record.id)
         return Row(
             number=record.id,
             picture=picture.path,

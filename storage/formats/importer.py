@@ -50,7 +50,7 @@ class ImportReport:
     """What an import did.
 
     Attributes:
-        import_id: `Store.undo_import` takes it.
+        import_id: `Imports.undo` takes it.
         corrections: how many were stored.
         questions: how many rows went onto the work list: those with neither region nor answer, and what was
             imported to do.
@@ -91,7 +91,7 @@ def import_file(
             used. Nothing is stored.
         ReadOnlyStoreError, StorageError: the store cannot be written. Nothing is stored.
     """
-    store.require_writable()
+    store.database.require_writable()
     chosen = find_format(format_name)
     if path.is_dir() and chosen.file is not None:
         path = path / chosen.file
@@ -164,7 +164,7 @@ def _new_ones(store: Store, rows: Iterable[Checked], skipped: list[Skipped]) -> 
         said = checked.row.now
         regions = [region.to_dict() for region in said.regions]
         key = json.dumps([checked.picture_id, said.question, regions, said.answer])
-        with store.read() as session:
+        with store.database.read() as session:
             known = key in seen or is_stored(session, checked)
         if known:
             error = unfit("a correction that is new", "one that says the same of the same picture")
@@ -205,7 +205,7 @@ def _store(
             target.parent.mkdir(parents=True, exist_ok=True)
             aside.replace(target)
             moved.append(target)
-        with store.importing(**named) as importing:
+        with store.imports.begin(**named) as importing:
             add_rows(importing.session, importing.id, rows)
             importing.summary = summary
         return importing.id
@@ -219,6 +219,6 @@ def _store(
 def _remove(store: Store, files: list[Path]) -> None:
     """All but the pictures that somebody else has stored meanwhile."""
     for path in files:
-        with store.read() as session:
+        with store.database.read() as session:
             if session.get(Picture, path.stem) is None:
                 path.unlink(missing_ok=True)

@@ -19,10 +19,13 @@ from storage.base.records import ACTIVE_RUN_STATES, AdapterRecord
 MAX_NAME = 100
 
 
-class AdapterStore(Database):
-    """Rows on adapters; their weights lie in folders that training writes."""
+class Adapters:
+    """Rows on adapters and which one is in use; their weights lie in folders that training writes."""
 
-    def add_adapter(
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
         self,
         *,
         name: str,
@@ -32,7 +35,7 @@ class AdapterStore(Database):
         summary: dict[str, Any] | None = None,
     ) -> AdapterRecord:
         """Raises NotFoundError for an unknown run."""
-        with self.write() as session:
+        with self._database.write() as session:
             if run_id is not None and session.get(Run, run_id) is None:
                 raise not_found("run", run_id)
             row = Adapter(
@@ -46,13 +49,13 @@ class AdapterStore(Database):
             session.flush()
             return self._record(row)
 
-    def list_adapters(self) -> list[AdapterRecord]:
+    def all(self) -> list[AdapterRecord]:
         """Newest first, without those deleted."""
-        with self.read() as session:
+        with self._database.read() as session:
             query = select(Adapter).where(Adapter.deleted_at.is_(None)).order_by(Adapter.id.desc())
             return [self._record(row) for row in session.scalars(query)]
 
-    def rename_adapter(self, adapter_id: int, name: str) -> AdapterRecord:
+    def rename(self, adapter_id: int, name: str) -> AdapterRecord:
         """Raises NotFoundError; AdapterError for an empty or overlong name."""
         if not 0 < len(name.strip()) <= MAX_NAME:
             raise AdapterError(
@@ -60,12 +63,12 @@ class AdapterStore(Database):
                 got=f"{len(name.strip())}",
                 remedy="Type another one.",
             )
-        with self.write() as session:
+        with self._database.write() as session:
             row = _present(session, adapter_id)
             row.name = name.strip()
             return self._record(row)
 
-    def delete_adapter(self, adapter_id: int) -> None:
+    def delete(self, adapter_id: int) -> None:
         """Takes it off the list and removes its folder, if that lies in the data folder.
 
         Its row stays, since corrections and runs name it.
@@ -74,7 +77,7 @@ class AdapterStore(Database):
             NotFoundError: no such adapter.
             AdapterError: it is in use, or a run that is queued or running starts from it.
         """
-        with self.write() as session:
+        with self._database.write() as session:
             row = _present(session, adapter_id)
             active = session.scalars(select(Run).where(Run.state.in_(ACTIVE_RUN_STATES)))
             needed = [run.id for run in active if run.config.get("base_adapter_id") == adapter_id]
@@ -86,13 +89,13 @@ class AdapterStore(Database):
                     remedy="Cancel the run first." if needed else "Switch to another one first.",
                 )
             row.deleted_at = now()
-            folder = self.settings.data_dir / row.path
-        if folder.resolve().is_relative_to(self.settings.adapters_dir.resolve()):
+            folder = self._database.settings.data_dir / row.path
+        if folder.resolve().is_relative_to(self._database.settings.adapters_dir.resolve()):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def previous_adapter(self) -> tuple[bool, AdapterRecord | None]:
+    def previous(self) -> tuple[bool, AdapterRecord | None]:
         """(whether there is one to go back to, the one in use before the present one; None is the base)."""
-        with self.read() as session:
+        with self._database.read() as session:
             switches = session.scalars(select(AdapterSwitch).order_by(AdapterSwitch.id.desc()))
             ids = [switch.adapter_id for switch in switches]
             # Before the first switch it was the base model.
@@ -102,37 +105,37 @@ class AdapterStore(Database):
                     return True, None if row is None else self._record(row)
             return False, None
 
-    def get_adapter(self, adapter_id: int) -> AdapterRecord:
+    def get(self, adapter_id: int) -> AdapterRecord:
         """Raises NotFoundError."""
-        with self.read() as session:
+        with self._database.read() as session:
             row = session.get(Adapter, adapter_id)
             if row is None:
                 raise not_found("adapter", adapter_id)
             return self._record(row)
 
-    def active_adapter(self) -> AdapterRecord | None:
+    def active(self) -> AdapterRecord | None:
         """The adapter in use; None is the base model."""
-        with self.read() as session:
+        with self._database.read() as session:
             row = session.scalar(select(AdapterSwitch).order_by(AdapterSwitch.id.desc()).limit(1))
             adapter = session.get(Adapter, row.adapter_id) if row and row.adapter_id is not None else None
             return None if adapter is None else self._record(adapter)
 
-    def set_active_adapter(self, adapter_id: int | None) -> None:
+    def set_active(self, adapter_id: int | None) -> None:
         """Raises NotFoundError; the adapter in use then stays."""
-        with self.write() as session:
+        with self._database.write() as session:
             if adapter_id is not None and session.get(Adapter, adapter_id) is None:
                 raise not_found("adapter", adapter_id)
             session.add(AdapterSwitch(adapter_id=adapter_id))
 
     def _stored(self, path: Path) -> str:
-        path, data_dir = path.resolve(), self.settings.data_dir.resolve()
+        path, data_dir = path.resolve(), self._database.settings.data_dir.resolve()
         return str(path.relative_to(data_dir) if path.is_relative_to(data_dir) else path)
 
     def _record(self, row: Adapter) -> AdapterRecord:
         return AdapterRecord(
             id=row.id,
             name=row.name,
-            path=self.settings.data_dir / row.path,
+            path=self._database.settings.data_dir / row.path,
             base_model=row.base_model,
             run_id=row.run_id,
             created_at=row.created_at,

@@ -41,10 +41,13 @@ UPDATABLE = (
 )
 
 
-class RunStore(Database):
-    """Runs: any number queued, one running on a device."""
+class Runs:
+    """Runs and their folders: any number queued, one running on a device."""
 
-    def create_run(self, config: RunConfig, *, mine: bool = False) -> RunRecord:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, config: RunConfig, *, mine: bool = False) -> RunRecord:
         """A queued run with its folder and config.json.
 
         Args:
@@ -54,43 +57,43 @@ class RunStore(Database):
             ReadOnlyStoreError, StorageError: row or folder cannot be written.
         """
         process = _this_process() if mine else {}
-        with self.write() as session:
+        with self._database.write() as session:
             row = Run(
                 state="queued",
                 config=config.to_dict(),
-                device=self.settings.device,
+                device=self._database.settings.device,
                 **({"host": this_host()} | process),
             )
             session.add(row)
             session.flush()
-            record = self._run_record(row)
+            record = self._record(row)
             _make_folder(record.folder)
             with replacing(record.folder / "config.json") as path:
                 path.write_text(json.dumps(record.config, indent=2) + "\n", encoding="utf-8")
             return record
 
-    def get_run(self, run_id: int) -> RunRecord:
+    def get(self, run_id: int) -> RunRecord:
         """Raises NotFoundError."""
-        with self.read() as session:
-            return self._run_record(_run(session, run_id))
+        with self._database.read() as session:
+            return self._record(_run(session, run_id))
 
-    def active_run(self) -> RunRecord | None:
+    def current(self) -> RunRecord | None:
         """The run that is going on, or else the first that waits."""
-        runs = self.active_runs()
+        runs = self.active()
         return next((run for run in runs if run.state == "running"), runs[0] if runs else None)
 
-    def active_runs(self) -> list[RunRecord]:
+    def active(self) -> list[RunRecord]:
         """Those running or queued, oldest first."""
-        with self.read() as session:
+        with self._database.read() as session:
             query = select(Run).where(Run.state.in_(ACTIVE_RUN_STATES)).order_by(Run.id)
-            return [self._run_record(row) for row in session.scalars(query)]
+            return [self._record(row) for row in session.scalars(query)]
 
-    def list_runs(self) -> list[RunRecord]:
+    def all(self) -> list[RunRecord]:
         """Newest first."""
-        with self.read() as session:
-            return [self._run_record(row) for row in session.scalars(select(Run).order_by(Run.id.desc()))]
+        with self._database.read() as session:
+            return [self._record(row) for row in session.scalars(select(Run).order_by(Run.id.desc()))]
 
-    def update_run(self, run_id: int, **fields: Any) -> RunRecord:
+    def update(self, run_id: int, **fields: Any) -> RunRecord:
         """Changes fields of an active run and gives what the row then says.
 
         How a run ended is said once: an ended run stays as it is, whatever comes too late (a cancel that
@@ -108,10 +111,10 @@ class RunStore(Database):
                 got=f"{unknown or fields['state']}",
                 remedy="This is a fault in the program: please report it.",
             )
-        with self.write() as session:
+        with self._database.write() as session:
             row = _run(session, run_id)
             if row.state in FINAL_RUN_STATES:
-                return self._run_record(row)
+                return self._record(row)
             if fields.get("adapter_id") is not None and session.get(Adapter, fields["adapter_id"]) is None:
                 raise not_found("adapter", fields["adapter_id"])
             for name, value in fields.items():
@@ -121,7 +124,7 @@ class RunStore(Database):
             if row.state in FINAL_RUN_STATES and row.finished_at is None:
                 row.finished_at = now()
             _store_running(session)
-            return self._run_record(row)
+            return self._record(row)
 
     def take_next(self) -> RunRecord | None:
         """The first run that waits, now running on the device of the settings but without a process yet.
@@ -129,30 +132,30 @@ class RunStore(Database):
         None where none waits, or one is running there. A run queued on another machine that shares the
         database is left to that one.
         """
-        mine = (Run.host == this_host(),) if self.shared else ()
+        mine = (Run.host == this_host(),) if self._database.shared else ()
         try:
-            with self.write() as session:
+            with self._database.write() as session:
                 waiting = select(Run).where(Run.state == "queued", Run.pid.is_(None), *mine)
                 row = session.scalar(waiting.order_by(Run.id).limit(1).with_for_update())
                 if row is None:
                     return None
                 row.state, row.started_at = "running", now()
-                row.host, row.device = this_host(), self.settings.device
+                row.host, row.device = this_host(), self._database.settings.device
                 _store_running(session)
-                return self._run_record(row)
+                return self._record(row)
         except RunActiveError:
             return None
 
-    def claim_run(self, run_id: int) -> RunRecord:
+    def claim(self, run_id: int) -> RunRecord:
         """Called by the training process: the run is now running in this process.
 
         Raises:
             RunActiveError: another run is running on this device; this one stays in the queue.
             JobError: the run has ended, or was to be cancelled and now is; do not train.
         """
-        run = self.update_run(run_id, state="running", device=self.settings.device, **_this_process())
+        run = self.update(run_id, state="running", device=self._database.settings.device, **_this_process())
         if run.active and run.cancel_requested_at is not None:
-            run = self.update_run(run_id, state="cancelled")
+            run = self.update(run_id, state="cancelled")
         if not run.active:
             raise JobError(
                 expected=f"run {run_id} to be waiting for its process",
@@ -161,7 +164,7 @@ class RunStore(Database):
             )
         return run
 
-    def requeue_run(self, run_id: int) -> RunRecord:
+    def requeue(self, run_id: int) -> RunRecord:
         """Puts a failed or cancelled run, or one that lost its process, back into the queue.
 
         Its folder stays: it goes on from its checkpoint if it has one.
@@ -170,7 +173,7 @@ class RunStore(Database):
             NotFoundError: no such run.
             JobError: it is finished, so that there is nothing to go on with.
         """
-        with self.write() as session:
+        with self._database.write() as session:
             row = _run(session, run_id)
             if row.state == "finished":
                 raise JobError(
@@ -181,23 +184,23 @@ class RunStore(Database):
             row.state, row.host = "queued", this_host()
             row.pid = row.process_started_at = row.error = None
             row.cancel_requested_at = row.started_at = row.finished_at = None
-            return self._run_record(row)
+            return self._record(row)
 
-    def note_run(self, run_id: int, notes: str) -> RunRecord:
+    def note(self, run_id: int, notes: str) -> RunRecord:
         """Keeps what a person writes about the run, in whatever state it is. Raises NotFoundError."""
-        with self.write() as session:
+        with self._database.write() as session:
             row = _run(session, run_id)
             row.notes = notes.strip()
-            return self._run_record(row)
+            return self._record(row)
 
-    def delete_run(self, run_id: int) -> None:
+    def delete(self, run_id: int) -> None:
         """Removes the run with its folder; the adapter that it made stays.
 
         Raises:
             NotFoundError: no such run.
             JobError: it is queued or running.
         """
-        with self.write() as session:
+        with self._database.write() as session:
             row = _run(session, run_id)
             if row.state in ACTIVE_RUN_STATES:
                 raise JobError(
@@ -206,12 +209,12 @@ class RunStore(Database):
                     remedy="Cancel it first.",
                 )
             session.delete(row)
-        shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
+        shutil.rmtree(self.folder(run_id), ignore_errors=True)
 
-    def run_folder(self, run_id: int) -> Path:
-        return self.settings.runs_dir / str(run_id)
+    def folder(self, run_id: int) -> Path:
+        return self._database.settings.runs_dir / str(run_id)
 
-    def _run_record(self, row: Run) -> RunRecord:
+    def _record(self, row: Run) -> RunRecord:
         return RunRecord(
             id=row.id,
             state=row.state,
@@ -228,7 +231,7 @@ class RunStore(Database):
             cancel_requested_at=row.cancel_requested_at,
             finished_at=row.finished_at,
             adapter_id=row.adapter_id,
-            folder=self.run_folder(row.id),
+            folder=self.folder(row.id),
         )
 
 

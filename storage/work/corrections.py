@@ -9,10 +9,11 @@ from sqlalchemy import func, select
 
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import CorrectionError
+from storage.base.database import Database
 from storage.base.models import Correction, CorrectionRevision
 from storage.base.pictures import not_found
 from storage.base.records import CorrectionRecord
-from storage.work.drafts import DraftStore
+from storage.base.traces import Traces
 from storage.work.entries import newest_revision
 from storage.work.items import require_item
 from storage.work.revisions import (
@@ -37,10 +38,14 @@ _JUDGED = ("accepted", "rejected", "skipped")
 _MARKS = ("state", "flagged")
 
 
-class CorrectionStore(DraftStore):
-    """What people (or composed scenes) said about answers."""
+class Corrections:
+    """What people (or composed scenes) said about answers, and every change of it."""
 
-    def add_correction(
+    def __init__(self, database: Database, traces: Traces) -> None:
+        self._database = database
+        self._traces = traces
+
+    def add(
         self,
         *,
         picture_id: str,
@@ -87,15 +92,15 @@ class CorrectionStore(DraftStore):
             state=state,
             **more,
         )
-        self.require_writable()
-        if trace_id is not None and not self.trace_path(trace_id).exists():
+        self._database.require_writable()
+        if trace_id is not None and not self._traces.path(trace_id).exists():
             raise not_found("trace", trace_id)
         # Reading a trace takes a while: not while others wait for the lock.
-        reward = shown_reward(self, trace_id, regions) if new.reward is None else new.reward
-        with self.write() as session:
+        reward = shown_reward(self._traces, trace_id, regions) if new.reward is None else new.reward
+        with self._database.write() as session:
             return insert_correction(session, new, reward)
 
-    def revise_correction(
+    def revise(
         self,
         correction_id: int,
         author: str = "",
@@ -124,8 +129,8 @@ class CorrectionStore(DraftStore):
         for name in changes:
             check_choice("a field to change", name, REVISABLE)
         if "regions" in changes and reward is None:
-            reward = shown_reward(self, self.get_correction(correction_id).trace_id, changes["regions"])
-        with self.write() as session:
+            reward = shown_reward(self._traces, self.get(correction_id).trace_id, changes["regions"])
+        with self._database.write() as session:
             correction, latest = latest_revision(session, correction_id, lock=True)
             require_revision(latest, expected_revision)
             if latest.state == "deleted" and "state" not in changes:
@@ -144,17 +149,17 @@ class CorrectionStore(DraftStore):
             content["reward"] = reward if "regions" in changes else latest.reward
             return add_if_changed(session, correction, latest, content, author, comment)
 
-    def delete_correction(self, correction_id: int, author: str = "") -> CorrectionRecord:
+    def delete(self, correction_id: int, author: str = "") -> CorrectionRecord:
         """Marks it deleted, as a revision: its history stays. Deleting twice changes nothing."""
-        return self.revise_correction(correction_id, author, state="deleted")
+        return self.revise(correction_id, author, state="deleted")
 
-    def restore_correction(self, correction_id: int, revision: int, author: str = "") -> CorrectionRecord:
+    def restore(self, correction_id: int, revision: int, author: str = "") -> CorrectionRecord:
         """A new revision with the content of an earlier one.
 
         Raises:
             NotFoundError: no such correction or revision.
         """
-        with self.write() as session:
+        with self._database.write() as session:
             correction, latest = latest_revision(session, correction_id, lock=True)
             wanted = session.scalar(
                 select(CorrectionRevision).filter_by(correction_id=correction_id, revision=revision)
@@ -164,21 +169,21 @@ class CorrectionStore(DraftStore):
             content = {name: getattr(wanted, name) for name in (*REVISABLE, "reward")}
             return add_if_changed(session, correction, latest, content, author)
 
-    def get_correction(self, correction_id: int) -> CorrectionRecord:
+    def get(self, correction_id: int) -> CorrectionRecord:
         """As it stands now, deleted or not. Raises NotFoundError."""
-        with self.read() as session:
+        with self._database.read() as session:
             return correction_record(*latest_revision(session, correction_id))
 
-    def corrections_by_id(self, correction_ids: Collection[int]) -> dict[int, CorrectionRecord]:
+    def get_many(self, correction_ids: Collection[int]) -> dict[int, CorrectionRecord]:
         """As they stand now, deleted or not, in one query; those that there are."""
         query = current_corrections(True, None).where(Correction.id.in_(correction_ids))
-        with self.read() as session:
+        with self._database.read() as session:
             records = [correction_record(*row) for row in session.execute(query)]
         return {record.id: record for record in records}
 
-    def correction_history(self, correction_id: int) -> list[CorrectionRecord]:
+    def history(self, correction_id: int) -> list[CorrectionRecord]:
         """All revisions, oldest first. Raises NotFoundError."""
-        with self.read() as session:
+        with self._database.read() as session:
             correction, _ = latest_revision(session, correction_id)
             rows = session.scalars(
                 select(CorrectionRevision)
@@ -187,32 +192,30 @@ class CorrectionStore(DraftStore):
             )
             return [correction_record(correction, row) for row in rows]
 
-    def item_corrections(self, item_id: int, include_deleted: bool = False) -> list[CorrectionRecord]:
+    def of_item(self, item_id: int, include_deleted: bool = False) -> list[CorrectionRecord]:
         """Everybody's corrections of one item as they stand now, oldest first. Raises NotFoundError."""
         query = current_corrections(include_deleted, None).where(Correction.item_id == item_id)
-        with self.read() as session:
+        with self._database.read() as session:
             require_item(session, item_id)
             return [correction_record(*row) for row in session.execute(query.order_by(Correction.id))]
 
-    def list_corrections(
-        self, include_deleted: bool = False, origin: str | None = None
-    ) -> list[CorrectionRecord]:
+    def all(self, include_deleted: bool = False, origin: str | None = None) -> list[CorrectionRecord]:
         """As they stand now, newest first."""
         query = current_corrections(include_deleted, origin).order_by(Correction.id.desc())
-        with self.read() as session:
+        with self._database.read() as session:
             return [correction_record(*row) for row in session.execute(query)]
 
-    def count_corrections(self, include_deleted: bool = False, origin: str | None = None) -> int:
+    def count(self, include_deleted: bool = False, origin: str | None = None) -> int:
         query = select(func.count()).select_from(current_corrections(include_deleted, origin).subquery())
-        with self.read() as session:
+        with self._database.read() as session:
             return session.scalar(query) or 0
 
-    def count_corrected_pictures(self, states: Sequence[str]) -> int:
+    def count_pictures(self, states: Sequence[str]) -> int:
         """Pictures with a correction that stands in one of these states."""
         query = (
             select(func.count(Correction.picture_id.distinct()))
             .join(CorrectionRevision, newest_revision())
             .where(CorrectionRevision.state.in_(states))
         )
-        with self.read() as session:
+        with self._database.read() as session:
             return session.scalar(query) or 0

@@ -9,11 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sayo_app.errors import ConflictError, CorrectionError
-from storage.base.database import insert_missing
+from storage.base.database import Database, insert_missing
 from storage.base.models import Draft, now
 from storage.base.texts import short
 from storage.work import work_records
-from storage.work.items import ItemStore, require_item
+from storage.work.items import require_item
 
 MAX_DRAFT_BYTES = 5_000_000
 _NAMELESS = "nameless:"
@@ -24,24 +24,27 @@ def nameless(browser: str) -> str:
     return f"{_NAMELESS}{browser}"
 
 
-class DraftStore(ItemStore):
-    """What people have drawn and not saved yet."""
+class Drafts:
+    """What people have drawn and not saved yet: one draft a person, item and revised correction."""
 
-    def get_draft(self, item_id: int, author: str = "", revises: int | None = None) -> work_records.Draft:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, item_id: int, author: str = "", revises: int | None = None) -> work_records.Draft:
         """The author's draft on an item; with version 0 and no content where there is none.
 
         Raises:
             NotFoundError: no such item.
         """
         author = short("the author's name", author, 200)
-        with self.read() as session:
+        with self._database.read() as session:
             require_item(session, item_id)
             row = _find(session, item_id, author, revises)
             if row is None:
                 return work_records.Draft(item_id, author, revises, "", 0, None, None)
             return _record(row)
 
-    def save_draft(
+    def save(
         self,
         item_id: int,
         *,
@@ -69,7 +72,7 @@ class DraftStore(ItemStore):
         """
         _check(content)
         author, tab = short("the author's name", author, 200), short("the tab's name", tab, 64)
-        with self.write() as session:
+        with self._database.write() as session:
             require_item(session, item_id)
             row = _locked(session, item_id, author, revises)
             if row.version != version and not (tab and row.tab == tab and row.content is not None):
@@ -77,15 +80,15 @@ class DraftStore(ItemStore):
             _write(row, tab, content)
             return _record(row)
 
-    def discard_draft(self, item_id: int, author: str = "", revises: int | None = None) -> None:
+    def discard(self, item_id: int, author: str = "", revises: int | None = None) -> None:
         """Throws the draft away; a tab that still has it open is told when it saves."""
-        with self.write() as session:
+        with self._database.write() as session:
             close_draft(session, item_id, author, revises)
 
-    def list_drafts(self, author: str) -> list[work_records.Draft]:
+    def of_author(self, author: str) -> list[work_records.Draft]:
         """The author's open drafts, the one touched last first."""
         query = select(Draft).filter_by(author=author).order_by(Draft.updated_at.desc(), Draft.id)
-        with self.read() as session:
+        with self._database.read() as session:
             return [_record(row) for row in session.scalars(query) if row.content is not None]
 
 

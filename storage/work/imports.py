@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from storage.base.database import Database
 from storage.base.models import Correction, CorrectionRevision, ImportBatch, WorkEntry, WorkItem, now
 from storage.base.pictures import not_found
 from storage.base.records import CorrectionRecord
@@ -17,7 +18,6 @@ from storage.base.texts import clean, short
 from storage.work import work_records
 from storage.work.entries import newest_revision, settle_item
 from storage.work.items import item_record, put_item
-from storage.work.reviews import ReviewStore
 from storage.work.revisions import insert_correction
 from storage.work.work_records import ImportRecord, NewCorrection
 
@@ -25,19 +25,22 @@ from storage.work.work_records import ImportRecord, NewCorrection
 _AT_ONCE = 500
 
 
-class ImportStore(ReviewStore):
+class Imports:
     """What came in from outside, and by which import."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
     @contextmanager
-    def importing(self, *, source: str, format: str, author: str = "") -> Iterator[Importing]:
+    def begin(self, *, source: str, format: str, author: str = "") -> Iterator[Importing]:
         """A transaction for one import: stored when the block ends, and not at all if it raises.
 
-        Pictures are stored before (`add_picture`), so that no other process waits while they are read.
+        Pictures are stored before (`Pictures.add`), so that no other process waits while they are read.
 
         Raises:
             StorageError: within the block, whatever its calls raise.
         """
-        with self.write() as session:
+        with self._database.write() as session:
             batch = ImportBatch(
                 source=clean(source),
                 format=short("the format's name", format, 40),
@@ -50,18 +53,18 @@ class ImportStore(ReviewStore):
             yield importing
             batch.summary = importing.summary
 
-    def list_imports(self) -> list[ImportRecord]:
+    def all(self) -> list[ImportRecord]:
         """Newest first, undone ones too."""
-        with self.read() as session:
+        with self._database.read() as session:
             rows = session.scalars(select(ImportBatch).order_by(ImportBatch.id.desc()))
             return [_record(row) for row in rows]
 
-    def get_import(self, batch_id: int) -> ImportRecord:
+    def get(self, batch_id: int) -> ImportRecord:
         """Raises NotFoundError."""
-        with self.read() as session:
+        with self._database.read() as session:
             return _record(_batch(session, batch_id))
 
-    def undo_import(self, batch_id: int, author: str = "") -> ImportRecord:
+    def undo(self, batch_id: int, author: str = "") -> ImportRecord:
         """Takes an import back: its corrections are deleted as a revision, its items leave the list.
 
         What people have corrected since on its items stays. Undoing twice changes nothing.
@@ -69,7 +72,7 @@ class ImportStore(ReviewStore):
         Raises:
             NotFoundError: no such import.
         """
-        with self.write() as session:
+        with self._database.write() as session:
             batch = _batch(session, batch_id)
             if batch.undone_at is not None:
                 return _record(batch)
@@ -94,11 +97,11 @@ class Importing:
         self.summary: dict[str, Any] = {}
 
     def add_item(self, **fields: Any) -> work_records.WorkItem:
-        """`ItemStore.add_item`; an item that was there already does not become the import's."""
+        """`Items.add`; an item that was there already does not become the import's."""
         return item_record(put_item(self.session, **{"wanted": 1} | fields, batch_id=self.id))
 
     def add_correction(self, new: NewCorrection) -> CorrectionRecord:
-        """`CorrectionStore.add_correction`, as one of this import."""
+        """`Corrections.add`, as one of this import."""
         return insert_correction(self.session, new, new.reward, batch_id=self.id)
 
 

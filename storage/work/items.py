@@ -9,20 +9,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sayo_app.errors import CorrectionError
-from storage.base.database import insert_missing
+from storage.base.database import Database, insert_missing
 from storage.base.models import Picture, WorkItem
-from storage.base.pictures import PictureStore, not_found
+from storage.base.pictures import not_found
 from storage.base.texts import clean, short
 from storage.work import work_records
 from storage.work.entries import refresh_item
 
 
-class ItemStore(PictureStore):
-    """What is to be annotated."""
+class Items:
+    """What is to be annotated: which questions there are, and how many corrections of each are wanted."""
 
-    def add_item(
-        self, *, picture_id: str, question: str, wanted: int = 1, **fields: Any
-    ) -> work_records.WorkItem:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, *, picture_id: str, question: str, wanted: int = 1, **fields: Any) -> work_records.WorkItem:
         """Stores a question on a picture, or finds it: the same question on the same picture is one item.
 
         Of an item that is there already, an answer or family that was not known is filled in; priority
@@ -37,12 +38,12 @@ class ItemStore(PictureStore):
             CorrectionError: an empty question.
             NotFoundError: no such picture.
         """
-        with self.write() as session:
+        with self._database.write() as session:
             return item_record(put_item(session, picture_id, question, wanted=wanted, **fields))
 
-    def get_item(self, item_id: int) -> work_records.WorkItem:
+    def get(self, item_id: int) -> work_records.WorkItem:
         """Raises NotFoundError."""
-        with self.read() as session:
+        with self._database.read() as session:
             return item_record(require_item(session, item_id))
 
 
@@ -57,7 +58,7 @@ def put_item(
     wanted: int = 0,
     batch_id: int | None = None,
 ) -> WorkItem:
-    """`ItemStore.add_item` within a session; an item that was not on the list becomes the import's."""
+    """`Items.add` within a session; an item that was not on the list becomes the import's."""
     question = clean(question).strip()
     if not question:
         raise CorrectionError(

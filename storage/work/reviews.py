@@ -11,19 +11,30 @@ from sqlalchemy import func, select
 from sayo_app.core.attention.steps import answer_text
 from sayo_app.core.geometry.region import mask_iou, rasterise
 from sayo_app.errors import CorrectionError
+from storage.base.database import Database
 from storage.base.models import WorkEntry
+from storage.base.pictures import Pictures
 from storage.base.records import CorrectionRecord
+from storage.work.corrections import Corrections
+from storage.work.items import Items
 from storage.work.work_records import Agreement, PairAgreement
-from storage.work.worklist import WorkListStore
 
 VERDICTS = {"accept": "accepted", "reject": "rejected"}
 COUNTED_STATES = ("submitted", "accepted")
 
 
-class ReviewStore(WorkListStore):
-    """Judging corrections."""
+class Reviews:
+    """Judging corrections, and how far those who made them agree."""
 
-    def review(
+    def __init__(
+        self, database: Database, pictures: Pictures, items: Items, corrections: Corrections
+    ) -> None:
+        self._database = database
+        self._pictures = pictures
+        self._items = items
+        self._corrections = corrections
+
+    def judge(
         self,
         correction_id: int,
         verdict: str,
@@ -52,7 +63,7 @@ class ReviewStore(WorkListStore):
                 got=repr(verdict) if verdict not in VERDICTS else "a rejection without a comment",
                 remedy="Say what is to be changed: the annotator reads it.",
             )
-        seen = self.get_correction(correction_id)
+        seen = self._corrections.get(correction_id)
         if seen.state not in ("submitted", *VERDICTS.values()):
             raise CorrectionError(
                 expected="a correction that was submitted",
@@ -60,7 +71,7 @@ class ReviewStore(WorkListStore):
                 remedy="Wait until its annotator has submitted it.",
             )
         # What was checked is what is judged, whoever comes in between.
-        return self.revise_correction(
+        return self._corrections.revise(
             correction_id,
             author,
             comment=comment,
@@ -77,7 +88,7 @@ class ReviewStore(WorkListStore):
             .having(func.count(WorkEntry.annotator.distinct()) > 1)
             .order_by(func.max(WorkEntry.updated_at).desc(), WorkEntry.item_id.desc())
         )
-        with self.read() as session:
+        with self._database.read() as session:
             return list(session.scalars(shared.limit(limit)))
 
     def agreement(self, item_id: int) -> Agreement:
@@ -89,9 +100,9 @@ class ReviewStore(WorkListStore):
         Raises:
             NotFoundError: no such item.
         """
-        item = self.get_item(item_id)
-        counted = {c.annotator: c for c in self.item_corrections(item_id) if c.state in COUNTED_STATES}
-        image_wh = self.get_picture(item.picture_id).image_wh
+        item = self._items.get(item_id)
+        counted = {c.annotator: c for c in self._corrections.of_item(item_id) if c.state in COUNTED_STATES}
+        image_wh = self._pictures.get(item.picture_id).image_wh
         people = sorted(counted)
         masks = {name: _mask(counted[name], image_wh) for name in people} if len(people) > 1 else {}
         pairs = tuple(

@@ -27,7 +27,7 @@ _MAY_BE_EMPTY = ("draft", "skipped", "deleted")
 def insert_correction(
     session: Session, new: NewCorrection, reward: float | None, batch_id: int | None = None
 ) -> CorrectionRecord:
-    """`CorrectionStore.add_correction` within a session, as one of an import where there is one."""
+    """`Corrections.add` within a session, as one of an import where there is one."""
     check_choice("origin", new.origin, ORIGINS)
     if new.adapter_id is not None and session.get(Adapter, new.adapter_id) is None:
         raise not_found("adapter", new.adapter_id)

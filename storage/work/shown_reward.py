@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from sayo_app.core.attention.metrics import sayo_reward
 from sayo_app.core.geometry.region import Region, region_mask
 from sayo_app.errors import SayoError
-from storage.base.pictures import PictureStore
+from storage.base.traces import Traces
 
 logger = logging.getLogger(__name__)
 
 
-def shown_reward(store: PictureStore, trace_id: str | None, regions: Sequence[Region]) -> float | None:
+def shown_reward(traces: Traces, trace_id: str | None, regions: Sequence[Region]) -> float | None:
     """The reward that training reads, of the answer shown, in the regions to look at together.
 
     None without a trace or a region, and where the trace cannot be read: a correction is not lost over it.
@@ -22,7 +22,7 @@ def shown_reward(store: PictureStore, trace_id: str | None, regions: Sequence[Re
     if trace_id is None or not any(region.look for region in regions):
         return None
     try:
-        trace = store.load_trace(trace_id).of_picture(0)
+        trace = traces.load(trace_id).of_picture(0)
         mask = region_mask(regions, trace.grid)
         reward = sayo_reward(trace.attention[:, -1].astype(float), trace.entropies, mask)
     except SayoError as error:

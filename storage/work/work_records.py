@@ -55,7 +55,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class NewCorrection:
-    """A correction that is to be stored; `CorrectionStore.add_correction` says what the fields mean."""
+    """A correction that is to be stored; `Corrections.add` says what the fields mean."""
 
     picture_id: str
     question: str

@@ -14,13 +14,14 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
 from sayo_app.errors import CorrectionError
+from storage.base.database import Database
 from storage.base.models import Correction, CorrectionRevision, WorkEntry, WorkItem
 from storage.base.pictures import not_found
 from storage.base.records import ENTRY_STATES
 from storage.base.texts import clean
 from storage.work import work_records
-from storage.work.corrections import CorrectionStore
 from storage.work.entries import NO_REWARD, newest_revision
+from storage.work.items import require_item
 from storage.work.work_records import WorkPage, WorkQuery
 
 MAX_PAGE = 500
@@ -40,10 +41,13 @@ SORTS = {
 }
 
 
-class WorkListStore(CorrectionStore):
-    """What there is to do and what has been done."""
+class WorkList:
+    """What there is to do and what has been done: asked for here, kept by items and corrections."""
 
-    def list_work(self, query: WorkQuery, after: str | None = None, limit: int = 50) -> WorkPage:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, query: WorkQuery, after: str | None = None, limit: int = 50) -> WorkPage:
         """A page of entries, and where the next one begins.
 
         Args:
@@ -64,9 +68,7 @@ class WorkListStore(CorrectionStore):
             after=_place(sort, page[-1][0]) if len(rows) > limit else None,
         )
 
-    def work_neighbour(
-        self, query: WorkQuery, entry_id: int, back: bool = False
-    ) -> work_records.WorkEntry | None:
+    def neighbour(self, query: WorkQuery, entry_id: int, back: bool = False) -> work_records.WorkEntry | None:
         """The entry after (with `back`, before) another one in the order of the query; None at the end.
 
         The other one need not meet the query any more: it may have just been corrected.
@@ -76,7 +78,7 @@ class WorkListStore(CorrectionStore):
             NotFoundError: no such entry.
         """
         sort = _sort(query)
-        with self.read() as session:
+        with self._database.read() as session:
             here = session.get(WorkEntry, entry_id)
             if here is None:
                 raise not_found("entry of the work list", entry_id)
@@ -85,12 +87,13 @@ class WorkListStore(CorrectionStore):
         rows = self._first(entries, query, 1, back)
         return _record(rows[0]) if rows else None
 
-    def item_entries(self, item_id: int) -> list[work_records.WorkEntry]:
+    def of_item(self, item_id: int) -> list[work_records.WorkEntry]:
         """All entries of one item, deleted ones too. Raises NotFoundError."""
-        self.get_item(item_id)
+        with self._database.read() as session:
+            require_item(session, item_id)
         return [_record(row) for row in self._entries(select(WorkEntry.id).filter_by(item_id=item_id))]
 
-    def count_work(self, query: WorkQuery) -> dict[str, int]:
+    def count(self, query: WorkQuery) -> dict[str, int]:
         """How many entries of each state meet the query: what a bar of progress shows.
 
         Raises:
@@ -99,12 +102,12 @@ class WorkListStore(CorrectionStore):
         _sort(query)
         counts = _filtered(select(WorkEntry.state, func.count()), query).where(*_texts(query))
         counts = counts.group_by(WorkEntry.state)
-        with self.read() as session:
+        with self._database.read() as session:
             return {str(row[0]): int(row[1]) for row in session.execute(counts)}
 
-    def work_choices(self) -> dict[str, list[str]]:
+    def choices(self) -> dict[str, list[str]]:
         """The annotators, models and families that occur, sorted: what filters offer."""
-        with self.read() as session:
+        with self._database.read() as session:
             return {
                 column.key: sorted(filter(None, session.scalars(select(column).distinct())))
                 for column in (WorkEntry.annotator, WorkEntry.model, WorkEntry.family)
@@ -138,7 +141,7 @@ class WorkListStore(CorrectionStore):
             .outerjoin(Correction, Correction.id == WorkEntry.correction_id)
             .outerjoin(CorrectionRevision, newest_revision())
         )
-        with self.read() as session:
+        with self._database.read() as session:
             found = list(session.scalars(identities))
             rows = {row[0].id: row for row in session.execute(query.where(WorkEntry.id.in_(found)))}
         # On PostgreSQL one may go between the two questions.

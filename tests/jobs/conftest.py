@@ -35,8 +35,8 @@ def script(code: str) -> Command:
 
 def correct_pictures(store: Store, count: int) -> None:
     for number in range(count):
-        store.add_correction(
-            picture_id=store.add_picture(Image.new("RGB", (4, 4), (number, 0, 0))).id,
+        store.corrections.add(
+            picture_id=store.pictures.add(Image.new("RGB", (4, 4), (number, 0, 0))).id,
             question="What is it?",
             model="bundled",
             adapter_id=None,

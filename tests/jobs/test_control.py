@@ -30,6 +30,7 @@ from sayo_app.jobs import (
 )
 from sayo_app.run_config import RunConfig
 from sayo_app.settings import REPOSITORY_DIR, Settings
+from storage.base.database import Database
 from storage.base.models import now
 from storage.base.records import RunRecord
 from storage.store import Store
@@ -45,10 +46,10 @@ from storage.store import Store
 
 settings = Settings.from_environment()
 store = Store(settings)
-run = store.claim_run(int(sys.argv[1]))
+run = store.runs.claim(int(sys.argv[1]))
 run.progress_path.write_text('{"kind": "status", "message": "%s"}' % settings.max_new_tokens)
-adapter = store.add_adapter(name="a", path=run.folder, base_model=settings.model, run_id=run.id)
-store.update_run(run.id, state="finished", adapter_id=adapter.id)
+adapter = store.adapters.add(name="a", path=run.folder, base_model=settings.model, run_id=run.id)
+store.runs.update(run.id, state="finished", adapter_id=adapter.id)
 """
 
 STUBBORN = """
@@ -73,7 +74,7 @@ start_run(Store(settings), settings, RunConfig(), command=lambda run: [sys.execu
 
 def ended(store: Store, run: RunRecord) -> RunRecord:
     wait_until(lambda: reconcile(store) is None)
-    return store.get_run(run.id)
+    return store.runs.get(run.id)
 
 
 def training(run: RunRecord) -> bool:
@@ -88,7 +89,7 @@ def test_a_run_does_its_work_with_our_settings_and_finishes(store: Store, settin
     assert (after.state, after.error) == ("finished", None), after.log_path.read_text()
     assert after.progress_path.read_text() == '{"kind": "status", "message": "7"}'
     assert after.adapter_id is not None
-    assert store.get_adapter(after.adapter_id).base_model == "some/model"
+    assert store.adapters.get(after.adapter_id).base_model == "some/model"
 
 
 def test_what_is_unset_does_not_leak_from_our_environment(
@@ -100,14 +101,14 @@ def test_what_is_unset_does_not_leak_from_our_environment(
 
 
 def test_the_default_command_trains_that_run(store: Store) -> None:
-    run = store.create_run(RunConfig())
+    run = store.runs.create(RunConfig())
     assert training_command(run) == [sys.executable, "-m", "training", "train", "--run", str(run.id)]
 
 
 def test_training_killed_outright_is_failed_with_the_end_of_its_log(store: Store, start: Start) -> None:
     run = start()
     wait_until(lambda: training(run))
-    assert reconcile(store) == store.get_run(run.id)
+    assert reconcile(store) == store.runs.get(run.id)
     assert run.pid is not None
     os.kill(run.pid, signal.SIGKILL)
     after = ended(store, run)
@@ -132,7 +133,7 @@ def test_the_same_run_twice_is_refused_and_the_first_goes_on(store: Store, start
     run = start()
     with pytest.raises(RunActiveError, match=f"run {run.id}"):
         start()
-    assert [r.id for r in store.list_runs()] == [run.id]
+    assert [r.id for r in store.runs.all()] == [run.id]
     assert reconcile(store) == run
 
 
@@ -145,20 +146,20 @@ def test_runs_wait_their_turn_and_the_keeper_starts_them(store: Store, settings:
     cancel_run(store, first.id)
     stop = keep_queue(store, settings, every_s=0.02, command=script(TRAINER))
     try:
-        wait_until(lambda: store.get_run(third.id).state == "finished")
+        wait_until(lambda: store.runs.get(third.id).state == "finished")
     finally:
         stop.set()
-    assert [run.state for run in store.list_runs()] == ["finished", "cancelled", "cancelled"]
+    assert [run.state for run in store.runs.all()] == ["finished", "cancelled", "cancelled"]
 
 
 def test_a_run_waiting_in_its_own_process_is_nobody_elses(store: Store, settings: Settings) -> None:
-    mine = store.create_run(RunConfig(), mine=True)
+    mine = store.runs.create(RunConfig(), mine=True)
     assert start_next(store, settings, command=script(SLEEPER)) is None
-    assert store.get_run(mine.id) == mine
+    assert store.runs.get(mine.id) == mine
     # Its process has died while it waited: it can be started.
-    store.update_run(mine.id, process_started_at=1.0)
+    store.runs.update(mine.id, process_started_at=1.0)
     reconcile(store)
-    assert (store.get_run(mine.id).state, store.get_run(mine.id).pid) == ("queued", None)
+    assert (store.runs.get(mine.id).state, store.runs.get(mine.id).pid) == ("queued", None)
 
 
 def test_a_killed_run_is_resumed_in_its_folder_and_a_finished_one_is_not(
@@ -183,8 +184,8 @@ def test_a_run_that_goes_on_is_neither_resumed_nor_deleted(
     with pytest.raises(JobError, match="running"):
         resume_run(store, settings, run.id)
     with pytest.raises(JobError, match="running"):
-        store.delete_run(run.id)
-    assert store.get_run(run.id) == run
+        store.runs.delete(run.id)
+    assert store.runs.get(run.id) == run
 
 
 def test_a_dead_run_does_not_stand_in_the_way_of_a_new_one(store: Store, start: Start) -> None:
@@ -192,7 +193,7 @@ def test_a_dead_run_does_not_stand_in_the_way_of_a_new_one(store: Store, start: 
     assert run.pid is not None
     wait_until(lambda: processes.find(run.pid, run.process_started_at) is None)
     assert start().state == "running"
-    assert store.get_run(run.id).state == "failed"
+    assert store.runs.get(run.id).state == "failed"
 
 
 def test_a_run_goes_on_without_the_app_that_started_it(store: Store) -> None:
@@ -235,7 +236,7 @@ def test_the_second_cancel_does_not_disturb_the_checkpoint(store: Store, start: 
 
 def test_a_finished_run_stays_finished_when_it_is_cancelled(store: Store, start: Start) -> None:
     run = start()
-    finished = store.update_run(run.id, state="finished")
+    finished = store.runs.update(run.id, state="finished")
     assert cancel_run(store, run.id) == finished
 
 
@@ -258,8 +259,8 @@ def test_cancelling_what_nobody_started_is_told(store: Store) -> None:
 def test_a_run_whose_starter_died_goes_back_into_the_queue(
     store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = store.create_run(RunConfig())
-    taken = store.take_next()
+    run = store.runs.create(RunConfig())
+    taken = store.runs.take_next()
     assert taken is not None
     assert (taken.id, taken.state, taken.pid) == (run.id, "running", None)
     assert reconcile(store) == taken
@@ -270,7 +271,7 @@ def test_a_run_whose_starter_died_goes_back_into_the_queue(
 
 
 def test_a_queued_run_without_a_process_is_cancelled_at_once(store: Store) -> None:
-    assert cancel_run(store, store.create_run(RunConfig()).id).state == "cancelled"
+    assert cancel_run(store, store.runs.create(RunConfig()).id).state == "cancelled"
 
 
 def test_a_run_cancelled_between_its_row_and_its_process_does_not_train(
@@ -288,8 +289,8 @@ def test_a_run_cancelled_between_its_row_and_its_process_does_not_train(
 
 def test_another_process_with_the_same_pid_is_left_alone(store: Store) -> None:
     me = psutil.Process()
-    run = store.create_run(RunConfig())
-    store.update_run(run.id, state="running", pid=me.pid, process_started_at=me.create_time() - 3600)
+    run = store.runs.create(RunConfig())
+    store.runs.update(run.id, state="running", pid=me.pid, process_started_at=me.create_time() - 3600)
     # Ours is gone, so there is nothing to cancel: it failed before.
     assert cancel_run(store, run.id).state == "failed"
 
@@ -297,14 +298,14 @@ def test_another_process_with_the_same_pid_is_left_alone(store: Store) -> None:
 def test_a_row_that_changes_under_our_eyes_is_looked_at_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = store.create_run(RunConfig())
+    run = store.runs.create(RunConfig())
     me = psutil.Process()
     looks: list[Any] = []
 
     def find(pid: int | None, started_at: float | None) -> psutil.Process | None:
         looks.append(pid)
         if len(looks) == 1:  # its process starts just after we looked for it
-            store.update_run(run.id, state="running", pid=me.pid, process_started_at=me.create_time())
+            store.runs.update(run.id, state="running", pid=me.pid, process_started_at=me.create_time())
         return me if pid == me.pid else None
 
     monkeypatch.setattr(processes, "find", find)
@@ -320,9 +321,9 @@ def test_a_process_that_cannot_start_fails_the_run(
 ) -> None:
     with pytest.raises(JobError, match="training process to start"):
         start_run(store, settings, RunConfig(), command=lambda run: command)
-    (run,) = store.list_runs()
+    (run,) = store.runs.all()
     assert (run.state, "did not start" in str(run.error)) == ("failed", True)
-    assert store.active_run() is None
+    assert store.runs.current() is None
 
 
 def test_too_few_corrected_pictures_are_counted_out(
@@ -331,23 +332,23 @@ def test_too_few_corrected_pictures_are_counted_out(
     monkeypatch.setattr(control, "MIN_CORRECTED_PICTURES", 3)
     store = Store(settings)
     correct_pictures(store, 3)
-    rejected = store.list_corrections()[0]
-    store.revise_correction(rejected.id, state="rejected")
+    rejected = store.corrections.all()[0]
+    store.corrections.revise(rejected.id, state="rejected")
     correct_pictures(store, 1)  # on a picture that is there already: it does not count again
     assert check_enough(store) == (2, 3)
     with pytest.raises(TooFewCorrectionsError, match=r"at least 3 pictures, got 2\. Correct 1 more"):
         start_run(store, settings, RunConfig())
-    assert store.list_runs() == []
-    store.restore_correction(rejected.id, 1)
+    assert store.runs.all() == []
+    store.corrections.restore(rejected.id, 1)
     assert check_enough(store) == (3, 3)
 
 
 def test_a_store_that_can_only_be_read_can_still_be_looked_at(store: Store) -> None:
-    run = store.create_run(RunConfig())
-    store.update_run(run.id, state="running", pid=2**22 + 1, process_started_at=0.0, started_at=now())
+    run = store.runs.create(RunConfig())
+    store.runs.update(run.id, state="running", pid=2**22 + 1, process_started_at=0.0, started_at=now())
     path = Path(store.settings.data_dir) / "studio.db"
     reader = Store(replace(store.settings, database_url=f"sqlite:///file:{path}?mode=ro&uri=true"))
-    assert reconcile(reader) == store.get_run(run.id)
+    assert reconcile(reader) == store.runs.get(run.id)
 
 
 # Several machines on one database. What tells them apart is the host that a run names; that the database
@@ -356,13 +357,13 @@ def test_a_store_that_can_only_be_read_can_still_be_looked_at(store: Store) -> N
 
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Store, "shared", True)
+    monkeypatch.setattr(Database, "shared", True)
 
 
 def elsewhere(store: Store, **fields: Any) -> RunRecord:
     """A run under way on another machine, whose process id means nothing here."""
-    run = store.create_run(RunConfig())
-    return store.update_run(
+    run = store.runs.create(RunConfig())
+    return store.runs.update(
         run.id, state="running", pid=2**22 + 1, process_started_at=1.0, host="another", **fields
     )
 
@@ -379,19 +380,19 @@ def test_a_run_of_another_machine_is_left_alone(store: Store, shared: None) -> N
 def test_a_cancel_that_another_machine_never_answers_frees_the_slot(store: Store, shared: None) -> None:
     run = elsewhere(store, cancel_requested_at=now() - timedelta(minutes=11))
     assert reconcile(store) is None
-    assert store.get_run(run.id).state == "cancelled"
+    assert store.runs.get(run.id).state == "cancelled"
 
 
 def test_a_cancel_from_another_machine_reaches_the_process(store: Store, shared: None, start: Start) -> None:
     run = start()
-    store.update_run(run.id, cancel_requested_at=now())
+    store.runs.update(run.id, cancel_requested_at=now())
     reconcile(store)
     wait_until(lambda: reconcile(store) is None)
-    assert store.get_run(run.id).state == "cancelled"
+    assert store.runs.get(run.id).state == "cancelled"
 
 
 def test_a_file_belongs_to_one_machine_whatever_its_name_is_now(store: Store) -> None:
     # A container has a new host name after each start; its runs are still dead.
     run = elsewhere(store)
     assert reconcile(store) is None
-    assert store.get_run(run.id).state == "failed"
+    assert store.runs.get(run.id).state == "failed"

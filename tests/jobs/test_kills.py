@@ -31,7 +31,7 @@ from sayo_app.settings import Settings
 from storage.store import Store
 
 store = Store(Settings.from_environment())
-run = store.claim_run(int(sys.argv[1]))
+run = store.runs.claim(int(sys.argv[1]))
 checkpoint = run.folder / "checkpoint.json"
 run.progress_path.open("a").write(json.dumps({{"kind": "status"}}) + "\\n")
 step = json.loads(checkpoint.read_text()) if checkpoint.exists() else 0
@@ -43,8 +43,8 @@ while step < {STEPS}:
     partial = checkpoint.with_suffix(".partial")
     partial.write_text(json.dumps(step))
     partial.replace(checkpoint)
-adapter = store.add_adapter(name="a", path=run.folder, base_model="bundled", run_id=run.id)
-store.update_run(run.id, state="finished", adapter_id=adapter.id)
+adapter = store.adapters.add(name="a", path=run.folder, base_model="bundled", run_id=run.id)
+store.runs.update(run.id, state="finished", adapter_id=adapter.id)
 """
 
 
@@ -57,7 +57,7 @@ def test_runs_killed_at_random_moments_all_finish(
         model=str(tiny_model_dir), steps=STEPS, num_generations=2, max_new_tokens=4, eval_every=5
     )
     dice = random.Random(7)
-    runs = [store.create_run(RunConfig.from_dict(config.to_dict() | {"seed": seed})) for seed in range(3)]
+    runs = [store.runs.create(RunConfig.from_dict(config.to_dict() | {"seed": seed})) for seed in range(3)]
     stop = keep_queue(store, settings, every_s=0.05, command=command)
     try:
         for _ in range(KILLS or 5):
@@ -66,7 +66,7 @@ def test_runs_killed_at_random_moments_all_finish(
             wait_until(lambda run=run: over(store, run), 600 if KILLS else 120)
     finally:
         stop.set()
-    for run in store.list_runs():
+    for run in store.runs.all():
         assert (run.state, run.error) == ("finished", None)
         steps = [event["step"] for event in events(run) if event["kind"] == "step"]
         # Steps after the last checkpoint are made again; none is left out, and the last is reached.
@@ -74,7 +74,7 @@ def test_runs_killed_at_random_moments_all_finish(
         assert all(later <= earlier + 1 for earlier, later in pairwise(steps))
         assert set(steps) == set(range(1, STEPS + 1))
         assert run.adapter_id is not None
-    assert len(store.list_runs()) == 3
+    assert len(store.runs.all()) == 3
     assert reconcile(store) is None
 
 
@@ -83,7 +83,7 @@ def kill_one(store: Store, seconds: float) -> None:
     running = None
     deadline = time.monotonic() + seconds
     while running is None or time.monotonic() < deadline:
-        active = store.active_run()
+        active = store.runs.current()
         if active is None:
             return
         running = active if active.state == "running" and active.pid is not None else running
@@ -93,14 +93,14 @@ def kill_one(store: Store, seconds: float) -> None:
         os.kill(running.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-    wait_until(lambda: store.get_run(running.id).state in ("failed", "finished"))
+    wait_until(lambda: store.runs.get(running.id).state in ("failed", "finished"))
 
 
 def over(store: Store, run: RunRecord) -> bool:
     """Resume the run where it failed; True once it is finished."""
-    now = store.get_run(run.id)
+    now = store.runs.get(run.id)
     if now.resumable:
-        store.requeue_run(run.id)
+        store.runs.requeue(run.id)
     return now.state == "finished"
 
 

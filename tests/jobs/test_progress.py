@@ -10,7 +10,7 @@ from storage.store import Store
 
 @pytest.fixture
 def run(store: Store) -> RunRecord:
-    return store.create_run(RunConfig())
+    return store.runs.create(RunConfig())
 
 
 def test_nothing_written_yet_is_nothing_to_read(run: RunRecord) -> None:

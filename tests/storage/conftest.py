@@ -77,7 +77,7 @@ def store(settings: Settings) -> Store:
 @pytest.fixture
 def picture_id(store: Store) -> str:
     """A grey picture, 100 x 50."""
-    return store.add_picture(Image.new("RGB", (100, 50), "grey")).id
+    return store.pictures.add(Image.new("RGB", (100, 50), "grey")).id
 
 
 @pytest.fixture
@@ -95,6 +95,6 @@ def correct(store: Store, picture_id: str) -> Callable[..., CorrectionRecord]:
             "regions": [Region.box(10, 5, 30, 25)],
             "corrected_answer": None,
         }
-        return store.add_correction(**(defaults | fields))
+        return store.corrections.add(**(defaults | fields))
 
     return add

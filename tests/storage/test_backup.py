@@ -25,16 +25,16 @@ Correct = Callable[..., CorrectionRecord]
 
 @pytest.fixture
 def filled(store: Store, correct: Correct, picture_id: str) -> Store:
-    made = correct(trace_id=store.save_trace(small_trace()), author="Ada", flagged=True)
-    store.revise_correction(made.id, "Bo", corrected_answer="plum")
-    item = store.add_item(picture_id=picture_id, question="To do?", priority=3)
-    store.save_draft(item.id, author="Ada", content={"regions": []}, version=0)
-    run = store.create_run(RunConfig())
-    adapter = store.add_adapter(
+    made = correct(trace_id=store.traces.save(small_trace()), author="Ada", flagged=True)
+    store.corrections.revise(made.id, "Bo", corrected_answer="plum")
+    item = store.items.add(picture_id=picture_id, question="To do?", priority=3)
+    store.drafts.save(item.id, author="Ada", content={"regions": []}, version=0)
+    run = store.runs.create(RunConfig())
+    adapter = store.adapters.add(
         name="a", path=store.settings.adapters_dir / "a", base_model="b", run_id=run.id
     )
-    store.update_run(run.id, state="finished", adapter_id=adapter.id)
-    store.set_active_adapter(adapter.id)
+    store.runs.update(run.id, state="finished", adapter_id=adapter.id)
+    store.adapters.set_active(adapter.id)
     return store
 
 
@@ -43,31 +43,31 @@ def test_a_backup_brings_everything_back(filled: Store, tmp_path: Path) -> None:
     assert copied.files == 3  # picture, trace, the run's configuration
     back = Store(Settings(data_dir=tmp_path / "back"))
     assert restore(back, tmp_path / "b.tar").rows == copied.rows
-    (made,) = back.list_corrections()
-    assert back.correction_history(made.id) == filled.correction_history(made.id)
-    assert back.list_work(WorkQuery()) == filled.list_work(WorkQuery())
-    assert back.list_drafts("Ada") == filled.list_drafts("Ada")
+    (made,) = back.corrections.all()
+    assert back.corrections.history(made.id) == filled.corrections.history(made.id)
+    assert back.worklist.page(WorkQuery()) == filled.worklist.page(WorkQuery())
+    assert back.drafts.of_author("Ada") == filled.drafts.of_author("Ada")
     assert made.trace_id is not None
-    assert back.load_trace(made.trace_id).tokens == small_trace().tokens
-    assert back.load_picture(made.picture_id).size == (100, 50)
-    adapter = back.active_adapter()
+    assert back.traces.load(made.trace_id).tokens == small_trace().tokens
+    assert back.pictures.load(made.picture_id).size == (100, 50)
+    adapter = back.adapters.active()
     assert adapter is not None and adapter.path == back.settings.adapters_dir / "a"
     # Numbers go on where they ended.
-    assert back.add_item(picture_id=made.picture_id, question="New?").id == made.item_id + 2
+    assert back.items.add(picture_id=made.picture_id, question="New?").id == made.item_id + 2
 
 
 def test_a_backup_of_a_file_goes_into_a_server(
     sqlite_settings: Settings, postgres_settings: Settings, tmp_path: Path
 ) -> None:
     small = Store(replace(sqlite_settings, database_url=None))
-    picture = small.add_picture(Image.new("RGB", (3, 3)))
-    small.add_item(picture_id=picture.id, question="?", answer="yes")
+    picture = small.pictures.add(Image.new("RGB", (3, 3)))
+    small.items.add(picture_id=picture.id, question="?", answer="yes")
     backup(small, tmp_path / "b.tar")
     large = Store(replace(postgres_settings, data_dir=tmp_path / "large"))
     restore(large, tmp_path / "b.tar")
-    assert large.list_work(WorkQuery()) == small.list_work(WorkQuery())
-    assert large.add_item(picture_id=picture.id, question="new").id == 2
-    assert large.load_picture(picture.id).size == (3, 3)
+    assert large.worklist.page(WorkQuery()) == small.worklist.page(WorkQuery())
+    assert large.items.add(picture_id=picture.id, question="new").id == 2
+    assert large.pictures.load(picture.id).size == (3, 3)
 
 
 def test_a_backup_goes_only_into_an_empty_store(filled: Store, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_command_line_backs_up_and_checks(
     assert "3 files" in capsys.readouterr().out
     assert main(["restore", str(tmp_path / "b.tar")]) == 1
     assert "empty store" in capsys.readouterr().err
-    (made,) = filled.list_corrections()
-    filled.get_picture(made.picture_id).path.unlink()
+    (made,) = filled.corrections.all()
+    filled.pictures.get(made.picture_id).path.unlink()
     assert main(["check"]) == 1
     assert f"a picture without its file: picture {made.picture_id}" in capsys.readouterr().out

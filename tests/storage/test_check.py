@@ -23,12 +23,12 @@ def aged(path: Path) -> Path:
 
 @pytest.fixture
 def traced(store: Store, correct: Correct) -> CorrectionRecord:
-    return correct(trace_id=store.save_trace(small_trace()))
+    return correct(trace_id=store.traces.save(small_trace()))
 
 
 def test_a_sound_store_gives_nothing_to_say(store: Store, traced: CorrectionRecord, picture_id: str) -> None:
-    store.add_item(picture_id=picture_id, question="To do?", family="side")
-    store.revise_correction(traced.id, flagged=True)
+    store.items.add(picture_id=picture_id, question="To do?", family="side")
+    store.corrections.revise(traced.id, flagged=True)
     assert check(store, repair=True) == check(store) == []
 
 
@@ -40,7 +40,7 @@ def test_files_that_no_row_names_are_moved_aside_but_not_young_ones(
     young = folder / f"{'2' * 64}.png"
     for path in (lone, half, young):
         noise().save(path)
-    aged(store.get_picture(picture_id).path)
+    aged(store.pictures.get(picture_id).path)
     for path in (lone, half):
         aged(path)
     assert {f.where for f in check(store)} == {str(lone), str(half)}
@@ -71,35 +71,35 @@ def test_what_a_killed_import_left_is_removed_but_not_one_under_way(store: Store
 
 
 def test_a_damaged_picture_makes_room_for_a_sound_one(store: Store) -> None:
-    record = store.add_picture(noise())
+    record = store.pictures.add(noise())
     noise(1).save(record.path)
     (found,) = check(store, repair=True)
     assert found.what == "a damaged picture (other pixels)"
     assert found.done.startswith("moved to")
-    assert store.add_picture(noise()) == record
+    assert store.pictures.add(noise()) == record
     assert check(store) == []
 
 
 def test_a_picture_that_is_gone_is_forgotten_only_if_nothing_uses_it(
     store: Store, traced: CorrectionRecord
 ) -> None:
-    unused = store.add_picture(noise())
+    unused = store.pictures.add(noise())
     for identity in (unused.id, traced.picture_id):
-        store.get_picture(identity).path.unlink()
+        store.pictures.get(identity).path.unlink()
     found = {f.where: f.done for f in check(store, repair=True)}
     assert found == {
         f"picture {unused.id}": "row removed: nothing uses it",
         f"picture {traced.picture_id}": "",
     }
     with pytest.raises(NotFoundError):
-        store.get_picture(unused.id)
-    assert store.get_correction(traced.id) == traced
+        store.pictures.get(unused.id)
+    assert store.corrections.get(traced.id) == traced
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut"])
 def test_a_correction_outlives_its_trace(store: Store, traced: CorrectionRecord, damage: str) -> None:
     assert traced.trace_id is not None
-    path = store.trace_path(traced.trace_id)
+    path = store.traces.path(traced.trace_id)
     if damage == "gone":
         path.unlink()
     else:
@@ -109,20 +109,20 @@ def test_a_correction_outlives_its_trace(store: Store, traced: CorrectionRecord,
     assert found.done == ""
     (found,) = check(store, repair=True)
     assert "no longer name it" in found.done
-    assert store.get_correction(traced.id).trace_id is None
+    assert store.corrections.get(traced.id).trace_id is None
     assert check(store) == []
 
 
 def test_a_work_list_that_says_something_else_is_made_anew(store: Store, traced: CorrectionRecord) -> None:
     for damage in ("DELETE FROM work_entries", "UPDATE work_entries SET state = 'accepted', reward_key = 0"):
-        right = store.list_work(WorkQuery())
-        with store.write() as session:
+        right = store.worklist.page(WorkQuery())
+        with store.database.write() as session:
             session.connection().exec_driver_sql(damage)
         (found,) = check(store)
         assert found.where == f"item {traced.item_id}"
         (found,) = check(store, repair=True)
         assert found.done == "made anew"
-        assert [e.correction_id for e in store.list_work(WorkQuery()).entries] == [
+        assert [e.correction_id for e in store.worklist.page(WorkQuery()).entries] == [
             e.correction_id for e in right.entries
         ]
         assert check(store) == []

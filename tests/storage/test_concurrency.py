@@ -27,7 +27,7 @@ def save(name: str, settings: Settings, start: Any, said: Any) -> None:
     try:
         start.wait(TOGETHER_S)
         store = Store(settings)
-        picture = store.add_picture(Image.new("RGB", (100, 50), "grey"))
+        picture = store.pictures.add(Image.new("RGB", (100, 50), "grey"))
         common = {
             "picture_id": picture.id,
             "model": "bundled",
@@ -38,15 +38,15 @@ def save(name: str, settings: Settings, start: Any, said: Any) -> None:
             "author": name,
         }
         for number in range(EACH):
-            store.add_correction(
+            store.corrections.add(
                 question=QUESTION, regions=[Region.box(0, 0, 9, 9 + number)], comment=name, **common
             )
-            store.revise_correction(1, name, question=f"{name} revised {number}")
-        store.create_run(RunConfig())
-        outcome = "waits" if store.take_next() is None else "started"
-        item = store.item_entries(1)[0].item_id
+            store.corrections.revise(1, name, question=f"{name} revised {number}")
+        store.runs.create(RunConfig())
+        outcome = "waits" if store.runs.take_next() is None else "started"
+        item = store.worklist.of_item(1)[0].item_id
         try:
-            store.save_draft(item, author="shared", tab=name, content={"by": name}, version=0)
+            store.drafts.save(item, author="shared", tab=name, content={"by": name}, version=0)
             outcome += " drafted"
         except ConflictError:
             outcome += " told"
@@ -72,11 +72,11 @@ def test_processes_that_open_a_new_store_and_save_at_once_lose_nothing(settings:
     assert sorted(first_words) == ["started"] + ["waits"] * (PROCESSES - 1), outcomes
     assert sorted(last_words) == ["drafted"] + ["told"] * (PROCESSES - 1), outcomes
     store = Store(settings)
-    saved = store.list_corrections()
+    saved = store.corrections.all()
     assert sorted(c.annotator for c in saved) == sorted(names * EACH)
     assert {c.item_id for c in saved} == {1}
-    history = store.correction_history(1)
+    history = store.corrections.history(1)
     assert [c.revision for c in history] == list(range(1, PROCESSES * EACH + 2))
     assert {c.question for c in history[1:]} == {f"{n} revised {i}" for n in names for i in range(EACH)}
-    assert store.count_work(WorkQuery()) == {"submitted": PROCESSES * EACH}
+    assert store.worklist.count(WorkQuery()) == {"submitted": PROCESSES * EACH}
     assert len(list(settings.pictures_dir.rglob("*.*"))) == 1

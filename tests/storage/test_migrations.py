@@ -58,8 +58,8 @@ def first_store(settings: Settings) -> Settings:
 
 def test_a_store_of_the_first_schema_opens_with_everything_in_it(first_store: Settings) -> None:
     store = Store(first_store)
-    generated, deleted = store.list_corrections(include_deleted=True)
-    assert [(c.revision, c.state, c.author) for c in store.correction_history(deleted.id)] == [
+    generated, deleted = store.corrections.all(include_deleted=True)
+    assert [(c.revision, c.state, c.author) for c in store.corrections.history(deleted.id)] == [
         (1, "submitted", "Ada"),
         (2, "submitted", "Bo"),
         (3, "deleted", "Cy"),
@@ -70,33 +70,33 @@ def test_a_store_of_the_first_schema_opens_with_everything_in_it(first_store: Se
     )
     assert (deleted.corrected_answer, deleted.created_at.tzinfo) == ("plum", UTC)
     assert (generated.origin, generated.family, generated.corrected_answer) == ("generated", "count", "2")
-    (run,), (adapter,) = store.list_runs(), store.list_adapters()
+    (run,), (adapter,) = store.runs.all(), store.adapters.all()
     assert (run.state, run.run_config.steps, run.adapter_id) == ("finished", 3, adapter.id)
     assert (run.pid, run.host, run.device, run.record, run.notes) == (4242, None, "auto", {}, "")
-    assert store.active_adapter() == adapter
+    assert store.adapters.active() == adapter
     assert adapter.path == first_store.adapters_dir / "first"
-    assert store.add_picture(GREY).id == deleted.picture_id
-    restored = store.restore_correction(deleted.id, 2)
+    assert store.pictures.add(GREY).id == deleted.picture_id
+    restored = store.corrections.restore(deleted.id, 2)
     assert (restored.state, restored.revision) == ("submitted", 4)
 
 
 def test_what_the_first_version_stored_is_on_the_work_list(first_store: Settings) -> None:
     store = Store(first_store)
-    generated, deleted = store.list_corrections(include_deleted=True)
+    generated, deleted = store.corrections.all(include_deleted=True)
     assert (deleted.annotator, deleted.comment, deleted.flagged, deleted.reward) == ("Ada", "", False, None)
-    item = store.get_item(deleted.item_id)
+    item = store.items.get(deleted.item_id)
     assert (item.question, item.picture_id, item.wanted) == (
         "What is left of the apple?",
         deleted.picture_id,
         0,
     )
     assert item.id != generated.item_id
-    (entry,) = store.list_work(WorkQuery()).entries
+    (entry,) = store.worklist.page(WorkQuery()).entries
     assert (entry.correction_id, entry.family, entry.reward) == (generated.id, "count", None)
-    (entry,) = store.list_work(WorkQuery(states=("deleted",), text="PLUM")).entries
+    (entry,) = store.worklist.page(WorkQuery(states=("deleted",), text="PLUM")).entries
     assert (entry.correction_id, entry.updated_at) == (deleted.id, deleted.updated_at)
     # The same question asked again is the same item.
-    again = store.add_item(picture_id=deleted.picture_id, question="What is left of the apple?")
+    again = store.items.add(picture_id=deleted.picture_id, question="What is left of the apple?")
     assert again.id == item.id
 
 
@@ -138,5 +138,5 @@ def test_checks_and_conditions_survive_tables_made_anew(first_store: Settings) -
         ("UPDATE corrections SET picture_id = 'x'", "FOREIGN KEY|fk_corrections_picture_id"),
         ("UPDATE correction_revisions SET correction_id = 77 + id", "FOREIGN KEY|fk_correction_re"),
     ):
-        with pytest.raises(StorageError, match=name), store.write() as session:
+        with pytest.raises(StorageError, match=name), store.database.write() as session:
             session.connection().exec_driver_sql(statement)

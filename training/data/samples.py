@@ -51,7 +51,7 @@ def load_samples(store: Store) -> list[Sample]:
     A correction without a right answer means that the answer shown was right.
     """
     samples = []
-    for correction in sorted(store.list_corrections(), key=lambda correction: correction.id):
+    for correction in sorted(store.corrections.all(), key=lambda correction: correction.id):
         if correction.state not in TRAINED_STATES:
             continue
         answer = correction.corrected_answer or answer_text(correction.answer_shown)
@@ -60,7 +60,7 @@ def load_samples(store: Store) -> list[Sample]:
         samples.append(
             Sample(
                 picture_id=correction.picture_id,
-                open_picture=partial(store.load_picture, correction.picture_id),
+                open_picture=partial(store.pictures.load, correction.picture_id),
                 question=correction.question,
                 answer=answer,
                 regions=correction.regions,

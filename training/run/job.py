@@ -43,7 +43,7 @@ def submit(settings: Settings, config: RunConfig) -> int:
     found: list[Any] = [None]
     if _first():
         with Store(settings) as store:
-            run = store.create_run(config, mine=True)
+            run = store.runs.create(config, mine=True)
         found = [run.id]
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         PartialState(cpu=settings.device == "cpu" or not torch.cuda.is_available())
@@ -65,7 +65,7 @@ def run_job(settings: Settings, run_id: int, stop: StopSignal) -> None:
 
     def note(**fields: Any) -> None:
         if first:
-            store.update_run(run_id, **fields)
+            store.runs.update(run_id, **fields)
 
     try:
         stop.check()
@@ -80,7 +80,7 @@ def run_job(settings: Settings, run_id: int, stop: StopSignal) -> None:
         raise
     note(state="finished", adapter_id=adapter.id if adapter else None)
     if first:
-        (store.run_folder(run_id) / FILE_NAME).unlink(missing_ok=True)
+        (store.runs.folder(run_id) / FILE_NAME).unlink(missing_ok=True)
 
 
 def _first() -> bool:
@@ -110,7 +110,7 @@ def _take_turn(store: Store, run_id: int, stop: StopSignal) -> None:
     while True:
         stop.check()
         try:
-            store.claim_run(run_id)
+            store.runs.claim(run_id)
             return
         except RunActiveError:
             if not waiting:
@@ -123,7 +123,7 @@ def _carry_out(
     settings: Settings, store: Store, run_id: int, stop: StopSignal, first: bool
 ) -> AdapterRecord | None:
     """Train as the run's configuration says and register the adapter; None on all processes but the first."""
-    run = store.get_run(run_id)
+    run = store.runs.get(run_id)
     config = run.run_config
     progress = Progress(run.progress_path if first else None)
     progress.write("status", message="Reading the corrections")
@@ -142,8 +142,8 @@ def _carry_out(
     device = f"cuda:{local_rank}" if own_gpu else settings.device
     loaded = load_model(replace(settings, model=config.model, device=device))
     if first:
-        store.update_run(run_id, record=run_record(config, samples, loaded.device))
-    base = None if config.base_adapter_id is None else store.get_adapter(config.base_adapter_id)
+        store.runs.update(run_id, record=run_record(config, samples, loaded.device))
+    base = None if config.base_adapter_id is None else store.adapters.get(config.base_adapter_id)
     found = found_steering(loaded, settings)
     stop.check()
     progress.write("status", message=f"Training on {len(training)} corrections, {len(held_out)} are held out")
@@ -175,7 +175,7 @@ def _register(
     progress: Progress,
 ) -> AdapterRecord:
     """The adapter in PEFT's format with its model card, in the registry."""
-    run = store.get_run(run_id)
+    run = store.runs.get(run_id)
     config, name = run.run_config, run.run_config.name or f"run {run_id}"
     summary = {
         "before": outcome.before,
@@ -188,7 +188,7 @@ def _register(
     base_model = Path(config.model).name if Path(config.model).is_dir() else config.model
     card = adapter_card(name, base_model, run.record, verdict, int(outcome.after["count"]))
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
-    adapter = store.add_adapter(
+    adapter = store.adapters.add(
         name=name, path=folder, base_model=config.model, run_id=run_id, summary=summary
     )
     log.info("%s", verdict.text)

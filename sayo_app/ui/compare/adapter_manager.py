@@ -46,13 +46,13 @@ def build(studio: Studio, chosen: gr.Dropdown, changed: gr.State) -> None:
 
     @guarded
     def on_rename(chosen: int, name: str | None, changed: int) -> Any:
-        record = studio.store.rename_adapter(_chosen(chosen), typed(name))
+        record = studio.store.adapters.rename(_chosen(chosen), typed(name))
         say(f"It is now called {record.name}.")
         return changed + 1
 
     @guarded
     def on_delete(chosen: int, changed: int) -> Any:
-        studio.store.delete_adapter(_chosen(chosen))
+        studio.store.adapters.delete(_chosen(chosen))
         say("The adapter is deleted.")
         return changed + 1
 
@@ -84,7 +84,7 @@ def _chosen(adapter_id: int) -> int:
 def _packed(studio: Studio, adapter_id: int) -> Path:
     from sayo_app.mllm.models.adapter_files import pack_adapter
 
-    record = studio.store.get_adapter(adapter_id)
+    record = studio.store.adapters.get(adapter_id)
     name = re.sub(r"[^a-z0-9]+", "-", record.name.lower()).strip("-")[:40] or "adapter"
     path = Path(tempfile.mkdtemp()) / f"{name}.zip"
     pack_adapter(record.path, path)

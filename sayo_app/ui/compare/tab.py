@@ -68,7 +68,7 @@ def build(
 
     @guarded
     def on_source(source: int, question: str, asked: str) -> Any:
-        return studio.store.get_correction(source).question if source else asked or question
+        return studio.store.corrections.get(source).question if source else asked or question
 
     parts.source.input(on_source, [parts.source, parts.question, question_of_ask], parts.question, **PRIVATE)
 
@@ -111,7 +111,7 @@ def _wire_switch(studio: Studio, parts: _Parts, changed: gr.State) -> None:
 
     @guarded
     def on_back() -> Any:
-        there, record = studio.store.previous_adapter()
+        there, record = studio.store.adapters.previous()
         if not there:
             raise AdapterError(
                 expected="a switch to take back", got="none so far", remedy="There is nothing to roll back."
@@ -172,7 +172,7 @@ def _opened(studio: Studio, first: int, second: int, source: int, question: str)
     """The tab as it is opened: what can be chosen now, and base against the newest adapter."""
     choices = [(BASE_LABEL, BASE_ID), *((_name(it), it.id) for it in studio.adapters())]
     known = {value for _, value in choices}
-    corrections = studio.store.list_corrections()[:_MOST_SOURCES]
+    corrections = studio.store.corrections.all()[:_MOST_SOURCES]
     sources = [(_FROM_ASK, 0), *((f"Correction {it.id}: {it.question[:60]}", it.id) for it in corrections)]
     first = first if first in known else BASE_ID
     second = second if second in known and second != BASE_ID else max(known)
@@ -193,9 +193,9 @@ def _compared(
     """States of (title, viewer, title, viewer) while first the left answer comes, then the right one."""
     regions: tuple[Region, ...] = ()
     if source:
-        record = studio.store.get_correction(source)
+        record = studio.store.corrections.get(source)
         regions = record.regions
-        pictures: tuple[Image.Image, ...] = (studio.store.load_picture(record.picture_id),)
+        pictures: tuple[Image.Image, ...] = (studio.store.pictures.load(record.picture_id),)
         shown = picture_value(pictures[0], record.picture_id)
     elif session.pictures:
         pictures, shown = session.pictures, session.shown

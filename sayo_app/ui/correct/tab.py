@@ -85,18 +85,18 @@ def save_correction(
         )
     store = studio.store
     if session.saved_id is not None:
-        record = store.revise_correction(
+        record = store.corrections.revise(
             session.saved_id, author=typed(author), regions=tuple(regions), corrected_answer=right
         )
         discard_drafts(store, session, record)
         return record.id, False
-    record = store.add_correction(
-        picture_id=store.add_picture(picture).id,
+    record = store.corrections.add(
+        picture_id=store.pictures.add(picture).id,
         question=answered.question,
         model=answered.model or studio.settings.model,
         adapter_id=answered.adapter_id,
         answer_shown=trace.text,
-        trace_id=store.save_trace(trace),
+        trace_id=store.traces.save(trace),
         regions=tuple(regions),
         corrected_answer=right,
         author=typed(author),

@@ -36,7 +36,7 @@ _WORDS = {"better": "Better", "same": "No difference", "worse": "Worse"}
 
 def enough_text(studio: Studio, have: int, needed: int) -> str:
     """How many corrections there are, and how many more are needed."""
-    records = studio.store.list_corrections()
+    records = studio.store.corrections.all()
     generated = sum(record.origin == "generated" for record in records)
     text = f"<b>{counted(len(records), 'correction')}</b> on {counted(have, 'picture')}"
     if generated:
@@ -53,7 +53,7 @@ def enough_text(studio: Studio, have: int, needed: int) -> str:
 def shown_run(studio: Studio, chosen: int) -> RunRecord | None:
     """The run that was chosen, if it is still there; else the one going on, or the newest."""
     active = reconcile(studio.store)
-    runs = studio.store.list_runs()
+    runs = studio.store.runs.all()
     for run in runs:
         if run.id == chosen:
             return run
@@ -66,7 +66,7 @@ def run_view(studio: Studio, seen: Mapping[str, str], chosen: int) -> tuple[Any,
     None where nothing has changed since `seen`; parts that have not are left alone.
     """
     run = shown_run(studio, chosen)
-    runs = studio.store.list_runs()[:_MOST_LISTED]
+    runs = studio.store.runs.all()[:_MOST_LISTED]
     looks = [] if run is None else sorted((run.folder / "evaluations").glob("*.json"))
     keys = {
         "list": "; ".join(f"{it.id} {it.state} {it.notes}" for it in runs),
@@ -78,7 +78,7 @@ def run_view(studio: Studio, seen: Mapping[str, str], chosen: int) -> tuple[Any,
     if keys == dict(seen):
         return None
     new = {name for name, key in keys.items() if seen.get(name) != key}
-    adapters = {it.id: it for it in studio.store.list_adapters()} if new & {"list", "run"} else {}
+    adapters = {it.id: it for it in studio.store.adapters.all()} if new & {"list", "run"} else {}
     return (
         keys,
         _list(runs, adapters) if "list" in new else gr.skip(),
@@ -122,7 +122,7 @@ def _controls(studio: Studio, run: RunRecord | None, other: bool) -> list[Any]:
 
 
 def _adapter(studio: Studio, run: RunRecord) -> AdapterRecord | None:
-    return next((it for it in studio.store.list_adapters() if it.id == run.adapter_id), None)
+    return next((it for it in studio.store.adapters.all() if it.id == run.adapter_id), None)
 
 
 def run_choices(runs: list[RunRecord]) -> list[tuple[str, int]]:

@@ -153,10 +153,10 @@ def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Ti
     @guarded
     def on_delete(chosen: int) -> Any:
         run = _required(studio, chosen)
-        studio.store.delete_run(run.id)
+        studio.store.runs.delete(run.id)
         say(f"Run {run.id} deleted. An adapter that it made stays.")
         seen, runs, _, *rest = run_view(studio, {}, LATEST) or ()
-        return seen, runs, gr.Dropdown(run_choices(studio.store.list_runs()), value=LATEST), *rest
+        return seen, runs, gr.Dropdown(run_choices(studio.store.runs.all()), value=LATEST), *rest
 
     @guarded
     def on_use(chosen: int, changed: int) -> Any:
@@ -167,7 +167,7 @@ def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Ti
 
     @guarded
     def on_notes(chosen: int, notes: str | None) -> None:
-        studio.store.note_run(_required(studio, chosen).id, typed(notes))
+        studio.store.runs.note(_required(studio, chosen).id, typed(notes))
 
     everything = list(watched)
     timer.tick(on_tick, [watched.seen, watched.chosen], everything, queue=False, **PRIVATE)

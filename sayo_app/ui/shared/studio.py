@@ -147,7 +147,7 @@ class Studio:
 
     def adapters(self) -> list[AdapterRecord]:
         """Adapters made for the model in use, oldest first."""
-        return [it for it in self.store.list_adapters() if it.base_model == self.settings.model]
+        return [it for it in self.store.adapters.all() if it.base_model == self.settings.model]
 
     def adapter(self, adapter_id: int | None) -> AdapterRecord | None:
         """The adapter of that id, None for the base model.
@@ -209,7 +209,7 @@ class Studio:
 
         loaded = self.loaded()
         adapters.switch(loaded, self.loaded_adapter(loaded, self.adapter(adapter_id)))
-        self.store.set_active_adapter(adapter_id)
+        self.store.adapters.set_active(adapter_id)
 
     def import_adapter(self, paths: Sequence[Path], name: str) -> AdapterRecord:
         """Take an adapter from elsewhere into the registry, if it fits the model.
@@ -222,18 +222,18 @@ class Studio:
         loaded = self.loaded()
         folder = self.settings.adapters_dir / f"import-{uuid.uuid4().hex}"
         unpack_adapter(paths, folder, self.settings.model, self.settings.max_adapter_bytes)
-        record = self.store.add_adapter(name=name, path=folder, base_model=self.settings.model)
+        record = self.store.adapters.add(name=name, path=folder, base_model=self.settings.model)
         try:
             # Loading it is the check of its shapes.
             self.loaded_adapter(loaded, record)
         except SayoError:
-            self.store.delete_adapter(record.id)
+            self.store.adapters.delete(record.id)
             raise
         return record
 
     def active_id(self) -> int | None:
         """The adapter that Ask uses; None for the base model or one of another model."""
-        record = self.store.active_adapter()
+        record = self.store.adapters.active()
         return record.id if record is not None and record.base_model == self.settings.model else None
 
     def loaded_adapter(self, loaded: LoadedModel, record: AdapterRecord | None) -> str | None:

@@ -75,17 +75,17 @@ def _kept(store: Store, session: Session, drawn: Drawn, author: str, event: Any)
     content = checked(event.content, drawn.picture)
     item_id, revises = drawn.item_id, drawn.revises
     if item_id is None:
-        picture_id = store.add_picture(drawn.picture).id
-        item_id = store.add_item(picture_id=picture_id, question=drawn.question, wanted=0).id
-    there = store.get_draft(item_id, author, revises)
+        picture_id = store.pictures.add(drawn.picture).id
+        item_id = store.items.add(picture_id=picture_id, question=drawn.question, wanted=0).id
+    there = store.drafts.get(item_id, author, revises)
     # A draft that was saved as a correction or thrown away can be begun again: nothing is written over.
     version = there.version if there.content is None else int(event.version)
     session.drafted.add((item_id, author, revises))
     key: dict[str, Any] = {"author": author, "revises": revises}
     try:
-        kept = store.save_draft(item_id, content=content, version=version, tab=str(event.tab), **key)
+        kept = store.drafts.save(item_id, content=content, version=version, tab=str(event.tab), **key)
     except ConflictError as error:
-        return _told(store.get_draft(item_id, **key)) | {"conflict": str(error)}
+        return _told(store.drafts.get(item_id, **key)) | {"conflict": str(error)}
     return {"version": kept.version}
 
 
@@ -98,12 +98,12 @@ def drawn_on(store: Store, answers: Answers, shown_id: Any) -> Drawn:
     """
     shown = shown_id if isinstance(shown_id, str) else ""
     if number := _CORRECTION.match(shown):
-        record = store.get_correction(int(number[1]))
-        picture = store.load_picture(record.picture_id)
+        record = store.corrections.get(int(number[1]))
+        picture = store.pictures.load(record.picture_id)
         return Drawn(picture, record.picture_id, record.question, record.item_id, record.id)
     if number := _ITEM.match(shown):
-        item = store.get_item(int(number[1]))
-        return Drawn(store.load_picture(item.picture_id), item.picture_id, item.question, item.id)
+        item = store.items.get(int(number[1]))
+        return Drawn(store.pictures.load(item.picture_id), item.picture_id, item.question, item.id)
     answered = answers.find(shown_id)
     return Drawn(answered.pictures[0], answered.picture_id, answered.question)
 
@@ -146,8 +146,8 @@ def checked(content: Any, picture: Image.Image) -> dict[str, Any]:
 
 def find_draft(store: Store, drawn: Drawn, author: str) -> Draft | None:
     """The author's open draft on the same pixels and question. Looking stores nothing."""
-    for draft in store.list_drafts(author):
-        item = store.get_item(draft.item_id)
+    for draft in store.drafts.of_author(author):
+        item = store.items.get(draft.item_id)
         same = item.picture_id == drawn.picture_id and item.question == drawn.question.strip()
         if draft.revises == drawn.revises and (same or draft.item_id == drawn.item_id):
             return draft
@@ -160,7 +160,7 @@ def discard_drafts(
     """What this tab kept on it is a correction now; what it kept on others stays."""
     done = {it for it in session.drafted if (it[0], it[2]) == (record.item_id, revises)}
     for item_id, author, _ in done:
-        store.discard_draft(item_id, author, revises)
+        store.drafts.discard(item_id, author, revises)
     session.drafted -= done
 
 

@@ -35,8 +35,8 @@ def build(studio: Studio) -> None:
 
     @guarded
     def on_work_out() -> str:
-        items = studio.store.shared_items(MOST_ITEMS)
-        return overall_table([studio.store.agreement(item) for item in items])
+        items = studio.store.reviews.shared_items(MOST_ITEMS)
+        return overall_table([studio.store.reviews.agreement(item) for item in items])
 
     work_out.click(on_work_out, None, table, **PRIVATE)
 

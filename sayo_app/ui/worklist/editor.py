@@ -115,13 +115,13 @@ def values(studio: Studio, session: Session, opened: Opened) -> tuple[Any, ...]:
     """For `Detail.outputs`: all of an opened entry. Raises StorageError."""
     store = studio.store
     session.work_view = opened.view
-    work = store.get_item(opened.item_id)
-    corrections = store.item_corrections(opened.item_id)
-    record = None if opened.correction_id is None else store.get_correction(opened.correction_id)
-    past = [] if record is None else store.correction_history(record.id)
+    work = store.items.get(opened.item_id)
+    corrections = store.corrections.of_item(opened.item_id)
+    record = None if opened.correction_id is None else store.corrections.get(opened.correction_id)
+    past = [] if record is None else store.corrections.history(record.id)
     value = item.item_value(studio, session.answers, opened)
     # Who corrects an item afresh is not to see what others said of it.
-    people = "" if record is None else item_table(store.agreement(opened.item_id), corrections)
+    people = "" if record is None else item_table(store.reviews.agreement(opened.item_id), corrections)
     return (
         opened,
         gr.Column(visible=True),
@@ -180,9 +180,9 @@ def wire(
 def _neighbour(studio: Studio, query: WorkQuery, opened: Opened, back: bool = False) -> Opened | None:
     store = studio.store
     try:
-        entry = store.work_neighbour(query, opened.entry_id, back)
+        entry = store.worklist.neighbour(query, opened.entry_id, back)
     except NotFoundError:  # somebody else did it meanwhile: the first of those that are left
-        entry = next(iter(store.list_work(query, limit=1).entries), None)
+        entry = next(iter(store.worklist.page(query, limit=1).entries), None)
     return None if entry is None else item.opened_entry(studio, entry)
 
 
@@ -275,7 +275,7 @@ def _wire_submissions(
                 raise CorrectionError(
                     expected="a correction to review", got="an item to do", remedy="Correct it first."
                 )
-            return studio.store.review(
+            return studio.store.reviews.judge(
                 here.correction_id, verdict, typed(comment), typed(author), here.revision
             )
 
@@ -325,13 +325,13 @@ def _wire_keeping(
         return record, "flagged." if record.flagged else "is no longer flagged."
 
     def delete(session: Session, here: Opened, boxes: str, author: str) -> Any:
-        record = store.delete_correction(_number(here), author=author)
+        record = store.corrections.delete(_number(here), author=author)
         return record, "deleted. Its history is kept: show deleted ones to restore it."
 
     def restore(session: Session, here: Opened, boxes: str, author: str, revision: int | None) -> Any:
         if revision is None:
             raise CorrectionError(expected="a revision", got="none", remedy="Choose one in the list first.")
-        record = store.restore_correction(_number(here), int(revision), author=author)
+        record = store.corrections.restore(_number(here), int(revision), author=author)
         return record, f"is as it was at revision {revision}."
 
     acts: tuple[tuple[str, Callable[..., Any], list[Any]], ...] = (

@@ -140,7 +140,7 @@ def _wire_undo(
     def on_undo(batch: int | None, author: str | None, changed: int) -> Any:
         if batch is None:
             raise InputError(expected="an import", got="none", remedy="Choose one in the list first.")
-        studio.store.undo_import(int(batch), typed(author))
+        studio.store.imports.undo(int(batch), typed(author))
         say(f"Import {batch} is undone. What people have corrected since stays.")
         return "", _batches(studio), changed + 1
 
@@ -266,7 +266,7 @@ def _lines_html(lines: list[str]) -> str:
 
 def _batches(studio: Studio) -> Any:
     """The imports that can be undone, newest first."""
-    held = [it for it in studio.store.list_imports() if it.undone_at is None][:_MOST_LISTED]
+    held = [it for it in studio.store.imports.all() if it.undone_at is None][:_MOST_LISTED]
     return gr.Dropdown(choices=[(_batch(it), it.id) for it in held], value=held[0].id if held else None)
 
 

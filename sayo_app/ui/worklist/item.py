@@ -45,7 +45,7 @@ def opened_entry(studio: Studio, entry: WorkEntry) -> Opened:
     """Raises NotFoundError: its correction is gone."""
     if entry.correction_id is None:
         return opened_item(entry.id, entry.item_id)
-    return opened_correction(entry.id, studio.store.get_correction(entry.correction_id))
+    return opened_correction(entry.id, studio.store.corrections.get(entry.correction_id))
 
 
 def opened_item(entry_id: int, item_id: int) -> Opened:
@@ -60,7 +60,7 @@ def opened_correction(entry_id: int, record: CorrectionRecord) -> Opened:
 
 def entry_of(studio: Studio, record: CorrectionRecord) -> Opened:
     """A correction that was just stored, as opened from its line in the list."""
-    entries = studio.store.item_entries(record.item_id)
+    entries = studio.store.worklist.of_item(record.item_id)
     entry_id = next(entry.id for entry in entries if entry.correction_id == record.id)
     return opened_correction(entry_id, record)
 
@@ -68,8 +68,8 @@ def entry_of(studio: Studio, record: CorrectionRecord) -> Opened:
 def item_value(studio: Studio, answers: Answers, opened: Opened) -> dict[str, Any]:
     """What the viewer shows of an opened entry, before the model is asked."""
     if opened.correction_id is not None:
-        return correction_value(studio, answers, studio.store.get_correction(opened.correction_id))
-    item = studio.store.get_item(opened.item_id)
+        return correction_value(studio, answers, studio.store.corrections.get(opened.correction_id))
+    item = studio.store.items.get(opened.item_id)
     draft = draft_name(item.picture_id, item.question)
     return _picture(studio, item.picture_id, opened.view) | {"id": opened.view, "regions": [], "draft": draft}
 
@@ -80,13 +80,13 @@ def correction_value(studio: Studio, answers: Answers, record: CorrectionRecord)
     value = _picture(studio, record.picture_id, answer_id)
     if record.trace_id is not None:
         try:
-            trace = studio.store.load_trace(record.trace_id)
+            trace = studio.store.traces.load(record.trace_id)
         except StorageError:
             pass  # a lost trace takes the overlay away, not the correction
         else:
             answered = Answered(
                 answer_id,
-                (studio.store.load_picture(record.picture_id),),
+                (studio.store.pictures.load(record.picture_id),),
                 record.question,
                 trace,
                 adapter_id=record.adapter_id,
@@ -101,7 +101,7 @@ def correction_value(studio: Studio, answers: Answers, record: CorrectionRecord)
 
 def _picture(studio: Studio, picture_id: str, view: str) -> dict[str, Any]:
     """The picture under a name of its own: boxes of another item on the same picture must not stay."""
-    return picture_value(studio.store.load_picture(picture_id), f"{picture_id}-{view}")
+    return picture_value(studio.store.pictures.load(picture_id), f"{picture_id}-{view}")
 
 
 def ask(studio: Studio, session: Session, opened: Opened, boxes: str) -> Iterator[dict[str, Any]]:
@@ -115,12 +115,12 @@ def ask(studio: Studio, session: Session, opened: Opened, boxes: str) -> Iterato
     state = _state(opened, boxes)
     store = studio.store
     if opened.correction_id is None:
-        item = store.get_item(opened.item_id)
+        item = store.items.get(opened.item_id)
         picture_id, question = item.picture_id, item.question
     else:
-        record = store.get_correction(opened.correction_id)
+        record = store.corrections.get(opened.correction_id)
         picture_id, question = record.picture_id, record.question
-    picture = store.load_picture(picture_id)
+    picture = store.pictures.load(picture_id)
     regions = fitted([*state.regions], picture)
     shown = _picture(studio, picture_id, opened.view)
     adapter_id = studio.active_id()
@@ -164,7 +164,7 @@ def submit(
     """
     store = studio.store
     if opened.correction_id is not None:
-        record = store.get_correction(opened.correction_id)
+        record = store.corrections.get(opened.correction_id)
         if record.state in ("draft", "skipped"):
             more = {"state": "submitted"} | more
         more["expected_revision"] = opened.revision
@@ -172,17 +172,17 @@ def submit(
         _settle(store, session, opened, saved)
         return saved
     state = _state(opened, boxes)
-    item = store.get_item(opened.item_id)
-    picture = store.load_picture(item.picture_id)
+    item = store.items.get(opened.item_id)
+    picture = store.pictures.load(item.picture_id)
     # The model was asked, or it was not: both are corrections.
     answered = None if state.id == opened.view else session.answers.find(state.id)
-    saved = store.add_correction(
+    saved = store.corrections.add(
         picture_id=item.picture_id,
         question=item.question,
         model="" if answered is None else answered.model,
         adapter_id=None if answered is None else answered.adapter_id,
         answer_shown="" if answered is None else answered.trace.text,
-        trace_id=None if answered is None else store.save_trace(answered.trace),
+        trace_id=None if answered is None else store.traces.save(answered.trace),
         regions=tuple(fitted([*state.regions], picture)),
         corrected_answer=typed(answer) or None,
         author=typed(author),
@@ -210,7 +210,7 @@ def save_changes(
     """A new revision with the boxes on the page and what was typed.
 
     Args:
-        more: further arguments of `revise_correction`.
+        more: further arguments of `Corrections.revise`.
 
     Raises:
         CorrectionError, RegionError, StorageError
@@ -218,8 +218,8 @@ def save_changes(
     state = PageState.read(boxes)
     if not state.id.startswith(f"correction-{record.id}-"):
         raise _other(f"correction {record.id}")
-    picture = studio.store.load_picture(record.picture_id)
-    return studio.store.revise_correction(
+    picture = studio.store.pictures.load(record.picture_id)
+    return studio.store.corrections.revise(
         record.id,
         author=typed(author),
         regions=tuple(fitted([*state.regions], picture)),
@@ -237,7 +237,7 @@ def skip(
         CorrectionError: no reason.
     """
     if opened.correction_id is not None:
-        return studio.store.revise_correction(
+        return studio.store.corrections.revise(
             opened.correction_id,
             author=typed(author),
             comment=typed(reason),
@@ -260,8 +260,8 @@ def flag(
     """
     if opened.correction_id is None:
         return submit(studio, session, opened, boxes, answer, author, state="draft", flagged=True)
-    record = studio.store.get_correction(opened.correction_id)
-    return studio.store.revise_correction(
+    record = studio.store.corrections.get(opened.correction_id)
+    return studio.store.corrections.revise(
         record.id, author=typed(author), flagged=not record.flagged, expected_revision=opened.revision
     )
 

@@ -212,7 +212,7 @@ def _number(text: str) -> float | None:
 
 def choices(studio: Studio) -> tuple[Any, ...]:
     """What the filters by author, model and kind of question offer."""
-    found = studio.store.work_choices()
+    found = studio.store.worklist.choices()
     models = [("Any", _ANY), *((model_label(name), name) for name in found["model"])]
     return (
         gr.Dropdown(choices=[("Anybody", _ANY), *((name, name) for name in found["annotator"])]),
@@ -223,10 +223,10 @@ def choices(studio: Studio) -> tuple[Any, ...]:
 
 def listed(studio: Studio, query: WorkQuery, places: tuple[str | None, ...]) -> tuple[Any, ...]:
     """The page of the list that begins at the last of `places`."""
-    page = studio.store.list_work(query, after=places[-1], limit=_PAGE)
-    states = studio.store.count_work(query)
+    page = studio.store.worklist.page(query, after=places[-1], limit=_PAGE)
+    states = studio.store.worklist.count(query)
     numbers = [entry.correction_id for entry in page.entries if entry.correction_id is not None]
-    records = studio.store.corrections_by_id(numbers)
+    records = studio.store.corrections.get_many(numbers)
     cards_shown = [_card(studio, entry, records.get(entry.correction_id or 0)) for entry in page.entries]
     empty = _EMPTY if query == WorkQuery(sort=query.sort) else _NOTHING
     return (
@@ -248,14 +248,14 @@ def _summary(count: int, page: int) -> str:
 def progress_html(studio: Studio, query: WorkQuery) -> str:
     """How far those are done that the filters name, whatever their state."""
     whole = replace(query, states=(), flagged=None, not_by=None)
-    states = studio.store.count_work(whole)
+    states = studio.store.worklist.count(whole)
     total = sum(states.values())
     if not total:
         return ""
     done = sum(states.get(state, 0) for state in _DONE)
     parts = [f"{done:,} of {total:,} done"]
     parts += [f"{states[state]:,} {STATES[state]}" for state in ("rejected", "skipped") if states.get(state)]
-    flagged = sum(studio.store.count_work(replace(whole, flagged=True)).values())
+    flagged = sum(studio.store.worklist.count(replace(whole, flagged=True)).values())
     parts += [f"{flagged:,} flagged"] if flagged else []
     bars = "".join(
         f'<span class="work-{state}" style="width:{100 * states[state] / total:.3f}%"></span>'
@@ -307,4 +307,4 @@ def _thumbnail(studio: Studio, picture_id: str, regions: tuple[Region, ...]) -> 
 @lru_cache(maxsize=500)
 def _small(studio: Studio, picture_id: str, regions: tuple[Region, ...]) -> str:
     """Kept, as the same page of the list is shown after each change; some 30 kB each."""
-    return thumbnail(studio.store.load_picture(picture_id), regions)
+    return thumbnail(studio.store.pictures.load(picture_id), regions)

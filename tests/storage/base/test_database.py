@@ -44,7 +44,7 @@ def execute(settings: Settings, sql: str) -> list[Any]:
 
 
 def test_the_database_itself_refuses_a_second_running_run(store: Store, settings: Settings) -> None:
-    run = store.claim_run(store.create_run(RunConfig()).id)
+    run = store.runs.claim(store.runs.create(RunConfig()).id)
     copy = (
         "INSERT INTO runs (host, device, record, notes, state, config, created_at) "
         "SELECT host, device, record, notes, '{}', config, created_at FROM runs"
@@ -52,7 +52,7 @@ def test_the_database_itself_refuses_a_second_running_run(store: Store, settings
     with pytest.raises(sqlite3.IntegrityError):
         execute(settings, copy.format("running"))
     execute(settings, copy.format("failed"))
-    assert store.active_run() == run
+    assert store.runs.current() == run
 
 
 def test_a_store_of_a_newer_version_is_left_as_it_is(
@@ -94,14 +94,14 @@ def test_a_database_that_a_job_cannot_share_is_refused(settings: Settings, url: 
 
 def test_a_data_folder_may_have_any_name(settings: Settings, tmp_path: Path) -> None:
     awkward = replace(settings, data_dir=tmp_path / "50% of #1? & ünïcode")
-    Store(awkward).add_picture(GREY)
-    assert Store(awkward).add_picture(GREY).path.is_relative_to(awkward.data_dir)
+    Store(awkward).pictures.add(GREY)
+    assert Store(awkward).pictures.add(GREY).path.is_relative_to(awkward.data_dir)
     assert [path.name for path in tmp_path.iterdir()] == [awkward.data_dir.name]
 
 
 def test_foreign_keys_are_on_and_the_log_is_written_ahead(store: Store, settings: Settings) -> None:
     assert execute(settings, "PRAGMA journal_mode") == [("wal",)]
-    with pytest.raises(Exception, match="FOREIGN KEY"), store.write() as session:
+    with pytest.raises(Exception, match="FOREIGN KEY"), store.database.write() as session:
         session.connection().exec_driver_sql("UPDATE runs SET adapter_id = 9")
         session.connection().exec_driver_sql(
             "INSERT INTO adapter_switches (adapter_id, created_at) VALUES (9, '2026-01-01')"
@@ -111,11 +111,11 @@ def test_foreign_keys_are_on_and_the_log_is_written_ahead(store: Store, settings
 def test_a_write_holds_the_lock_before_it_reads_and_a_reader_does_not(
     store: Store, settings: Settings
 ) -> None:
-    with store.read() as session:
+    with store.database.read() as session:
         session.connection().exec_driver_sql("SELECT * FROM runs")
         execute(settings, "BEGIN IMMEDIATE")
     # Else what it read could be out of date when it writes, which SQLite refuses without waiting.
-    with store.write() as session:
+    with store.database.write() as session:
         session.connection().exec_driver_sql("SELECT * FROM runs")
         with (
             closing(sqlite3.connect(database(settings), timeout=0)) as other,
@@ -126,10 +126,10 @@ def test_a_write_holds_the_lock_before_it_reads_and_a_reader_does_not(
 
 def test_a_failed_write_leaves_nothing(store: Store, correct: Correct) -> None:
     kept = correct()
-    with pytest.raises(KeyError), store.write() as session:
+    with pytest.raises(KeyError), store.database.write() as session:
         session.connection().exec_driver_sql("DELETE FROM correction_revisions")
         raise KeyError
-    assert store.list_corrections() == [kept]
+    assert store.corrections.all() == [kept]
 
 
 # Read-only stores. Tests may run as root, whom file modes do not stop.
@@ -137,19 +137,19 @@ def test_a_failed_write_leaves_nothing(store: Store, correct: Correct) -> None:
 
 def refuses_to_write(store: Store) -> bool:
     """Reads work, each kind of write is refused with a message, nothing changes."""
-    (kept,) = store.list_corrections()
-    store.load_picture(kept.picture_id)
+    (kept,) = store.corrections.all()
+    store.pictures.load(kept.picture_id)
     writes: list[Callable[[], object]] = [
-        lambda: store.add_picture(Image.new("RGB", (3, 3))),
-        lambda: store.revise_correction(kept.id, question="?"),
-        lambda: store.delete_correction(kept.id),
-        lambda: store.create_run(RunConfig()),
-        lambda: store.set_active_adapter(None),
+        lambda: store.pictures.add(Image.new("RGB", (3, 3))),
+        lambda: store.corrections.revise(kept.id, question="?"),
+        lambda: store.corrections.delete(kept.id),
+        lambda: store.runs.create(RunConfig()),
+        lambda: store.adapters.set_active(None),
     ]
     for write in writes:
         with pytest.raises(ReadOnlyStoreError, match="data folder"):
             write()
-    return store.read_only and store.list_corrections() == [kept]
+    return store.read_only and store.corrections.all() == [kept]
 
 
 @pytest.mark.parametrize("mode", ["mode=ro", "immutable=1"])
@@ -163,10 +163,10 @@ def test_a_store_opened_to_be_read_can_be_read(settings: Settings, correct: Corr
 
 def test_a_database_that_turns_read_only_while_open_says_so(store: Store, correct: Correct) -> None:
     kept = correct()
-    with pytest.raises(ReadOnlyStoreError), store.write() as session:
+    with pytest.raises(ReadOnlyStoreError), store.database.write() as session:
         session.connection().exec_driver_sql("PRAGMA query_only = ON")
         session.connection().exec_driver_sql("DELETE FROM correction_revisions")
-    assert store.list_corrections() == [kept]
+    assert store.corrections.all() == [kept]
 
 
 @pytest.fixture
@@ -209,8 +209,8 @@ def test_a_folder_or_file_that_may_not_be_written_can_be_read(
 ) -> None:
     shared = replace(settings, data_dir=open_folder / "data")
     store = Store(shared)
-    picture = store.add_picture(GREY)
-    store.add_correction(
+    picture = store.pictures.add(GREY)
+    store.corrections.add(
         picture_id=picture.id,
         question="?",
         model="bundled",

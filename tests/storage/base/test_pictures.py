@@ -40,14 +40,14 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def test_a_picture_comes_back_pixel_for_pixel(store: Store) -> None:
-    record = store.add_picture(noise())
+    record = store.pictures.add(noise())
     assert (record.width, record.height) == record.image_wh == (17, 9)
-    assert np.array_equal(np.asarray(store.load_picture(record.id)), np.asarray(noise()))
-    assert store.get_picture(record.id) == record
+    assert np.array_equal(np.asarray(store.pictures.load(record.id)), np.asarray(noise()))
+    assert store.pictures.get(record.id) == record
 
 
 def test_the_same_pixels_are_stored_once(store: Store, settings: Settings) -> None:
-    first, again, other = (store.add_picture(noise(seed)) for seed in (0, 0, 1))
+    first, again, other = (store.pictures.add(noise(seed)) for seed in (0, 0, 1))
     assert first == again
     assert first.id != other.id
     assert files_in(settings.pictures_dir) == sorted([first.path, other.path])
@@ -55,19 +55,19 @@ def test_the_same_pixels_are_stored_once(store: Store, settings: Settings) -> No
 
 def test_shape_is_part_of_the_content(store: Store) -> None:
     wide, tall = Image.new("RGB", (4, 2)), Image.new("RGB", (2, 4))
-    assert store.add_picture(wide).id != store.add_picture(tall).id
+    assert store.pictures.add(wide).id != store.pictures.add(tall).id
 
 
 @pytest.mark.parametrize("identity", ["f" * 64, "../../etc/passwd", "", "F" * 64])
 def test_an_unknown_id_finds_nothing_and_leads_nowhere(store: Store, identity: str) -> None:
-    for look in (store.load_picture, store.get_picture, store.load_trace):
+    for look in (store.pictures.load, store.pictures.get, store.traces.load):
         with pytest.raises(NotFoundError):
             look(identity)
 
 
 @pytest.mark.parametrize("damage", ["cut", "other pixels", "no picture"])
 def test_a_damaged_picture_is_told_not_shown(store: Store, damage: str) -> None:
-    path = store.add_picture(noise()).path
+    path = store.pictures.add(noise()).path
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:200])
     elif damage == "other pixels":
@@ -75,23 +75,23 @@ def test_a_damaged_picture_is_told_not_shown(store: Store, damage: str) -> None:
     else:
         path.write_bytes(b"no picture")
     with pytest.raises(StorageError, match="damaged"):
-        store.load_picture(path.stem)
+        store.pictures.load(path.stem)
 
 
 def test_a_picture_whose_file_is_gone_is_not_found_and_can_be_added_again(store: Store) -> None:
-    record = store.add_picture(noise())
+    record = store.pictures.add(noise())
     record.path.unlink()
     with pytest.raises(NotFoundError):
-        store.load_picture(record.id)
-    assert store.add_picture(noise()) == record
-    assert store.load_picture(record.id).size == (17, 9)
+        store.pictures.load(record.id)
+    assert store.pictures.add(noise()) == record
+    assert store.pictures.load(record.id).size == (17, 9)
 
 
 def test_a_trace_comes_back_and_is_stored_once(store: Store, settings: Settings) -> None:
-    identity = store.save_trace(small_trace())
-    assert store.save_trace(small_trace()) == identity
+    identity = store.traces.save(small_trace())
+    assert store.traces.save(small_trace()) == identity
     assert [path.stem for path in files_in(settings.traces_dir)] == [identity]
-    loaded = store.load_trace(identity)
+    loaded = store.traces.load(identity)
     assert loaded.tokens == ("a", "b", "<|im_end|>")
     assert np.array_equal(loaded.attention, small_trace().attention)  # 1/8 is exact in float16
 
@@ -124,7 +124,7 @@ def test_a_disk_that_refuses_is_told_and_leaves_nothing(
         raise OSError(number, "refused")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    for save in (lambda: store.add_picture(noise()), lambda: store.save_trace(small_trace())):
+    for save in (lambda: store.pictures.add(noise()), lambda: store.traces.save(small_trace())):
         with pytest.raises(kind) as caught:
             save()
         assert type(caught.value) is kind

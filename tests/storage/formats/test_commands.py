@@ -33,7 +33,7 @@ def test_in_out_and_undone(
     assert (
         capsys.readouterr().out == "Import 1 undone: its corrections are marked deleted, with their history\n"
     )
-    assert store.count_corrections() == 0
+    assert store.corrections.count() == 0
     main(["imports"])
     assert capsys.readouterr().out.endswith("1 corrections, 0 questions, undone\n")
 
@@ -42,7 +42,7 @@ def test_the_grid_is_given_by_flags(store: Store, folder: Path, tmp_path: Path) 
     path = folder / "train.parquet"
     path.write_bytes(parquet(OFFICIAL | {"focus_area": [[0, 0]]}))
     main(["import", "sayo", str(path), "--token-px", "32"])
-    (made,) = store.list_corrections()
+    (made,) = store.corrections.all()
     assert made.regions[0].box_xyxy == (0, 0, 32, 32)
     assert main(["export", "sayo", str(tmp_path / "out.parquet"), "--squash", "448x448"]) == 0
 

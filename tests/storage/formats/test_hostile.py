@@ -103,7 +103,7 @@ def take(store: Store, folder: Path, options: ReadOptions, save: Callable[..., P
 @pytest.fixture
 def nothing_stored(store: Store, settings: Settings) -> Callable[[], bool]:
     def check() -> bool:
-        rows = store.count_corrections(include_deleted=True) + len(store.list_imports())
+        rows = store.corrections.count(include_deleted=True) + len(store.imports.all())
         return rows == 0 and everything(settings) == [] and not list(settings.data_dir.glob(".import-*"))
 
     return check
@@ -272,7 +272,7 @@ def test_values_of_any_type_anywhere_are_taken_or_refused_in_words(
                 take(name, write(changed(row, path, value)))
             except ImportFileError:
                 continue
-    assert all(record.question for record in store.list_corrections())
+    assert all(record.question for record in store.corrections.all())
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -34,22 +34,22 @@ def test_rows_become_corrections(store: Store, save: Save, options: ReadOptions)
     boxes = [[10, 10, 30, 30], [1, 1, 5, 9]]
     other = LINE | {"question": "Where is the beak?", "answer": None, "bboxs": boxes}
     report = import_file(store, "viscot", save([LINE, other], "x.jsonl"), options, author="Ada")
-    second, first = store.list_corrections()
+    second, first = store.corrections.all()
     assert (first.question, first.corrected_answer) == (LINE["question"], "Yes")
     assert first.regions == (Region.box(39, 30, 192, 94),)
     assert second.regions == (Region.box(10, 10, 30, 30), Region.box(1, 1, 5, 9))
     assert (first.author, first.state, first.origin, first.revision) == ("Ada", "submitted", "person", 1)
-    assert store.load_picture(first.picture_id).size == (200, 100)
+    assert store.pictures.load(first.picture_id).size == (200, 100)
     assert (report.corrections, report.questions, report.skipped) == (2, 0, ())
     assert first.batch_id == second.batch_id == report.import_id
-    (record,) = store.list_imports()
+    (record,) = store.imports.all()
     assert (record.id, record.format, record.source, record.author) == (1, "viscot", "x.jsonl", "Ada")
     assert record.summary["corrections"] == 2
 
 
 def test_author_and_state_can_be_chosen(store: Store, save: Save, options: ReadOptions) -> None:
     import_file(store, "viscot", save([LINE], "x.jsonl"), options, state="draft")
-    (made,) = store.list_corrections()
+    (made,) = store.corrections.all()
     assert (made.author, made.state) == ("Visual-CoT", "draft")
 
 
@@ -60,16 +60,16 @@ def test_what_is_imported_to_do_keeps_its_answer_and_its_regions(
     again = LINE | {"question": "Known already?", "answer": "yes", "bboxs": []}
     report = import_file(store, "viscot", save([LINE, bare, again], "x.jsonl"), options, state=TODO)
     assert (report.corrections, report.questions) == (1, 2)
-    (drawn,) = store.list_corrections()
+    (drawn,) = store.corrections.all()
     assert (drawn.state, drawn.regions) == ("draft", (Region.box(39, 30, 192, 94),))
-    todo = store.list_work(WorkQuery(states=("todo",), text="a bird")).entries
+    todo = store.worklist.page(WorkQuery(states=("todo",), text="a bird")).entries
     assert [(it.question, it.known_answer) for it in todo] == [("What is it?", "a bird")]
-    store.undo_import(report.import_id)
-    assert store.count_work(WorkQuery()) == {}
+    store.imports.undo(report.import_id)
+    assert store.worklist.count(WorkQuery()) == {}
     # A question that was there by itself is given its answer, too.
-    item = store.add_item(picture_id=drawn.picture_id, question="What is it?", wanted=0)
+    item = store.items.add(picture_id=drawn.picture_id, question="What is it?", wanted=0)
     import_file(store, "viscot", save([bare], "x.jsonl"), options, state=TODO)
-    assert store.get_item(item.id).answer == "a bird"
+    assert store.items.get(item.id).answer == "a bird"
 
 
 def test_rows_that_are_not_taken_are_told_by_reason(store: Store, save: Save, options: ReadOptions) -> None:
@@ -82,7 +82,7 @@ def test_rows_that_are_not_taken_are_told_by_reason(store: Store, save: Save, op
         LINE | {"question": "?" * 3_000},
     ]
     report = import_file(store, "viscot", save(lines, "x.jsonl"), options)
-    assert store.count_corrections() == report.corrections == 1
+    assert store.corrections.count() == report.corrections == 1
     assert [(reason.count, reason.numbers) for reason in report.skipped] == [
         (2, (2, 3)),
         (1, (4,)),
@@ -105,8 +105,8 @@ def test_the_same_again_is_skipped_and_a_change_is_not(
     assert (report.corrections, report.skipped[0].numbers) == (2, (3,))
     with pytest.raises(ImportFileError, match="a correction that is new"):
         import_file(store, "viscot", path, options)
-    assert store.count_corrections() == 2
-    assert len(store.list_imports()) == 1
+    assert store.corrections.count() == 2
+    assert len(store.imports.all()) == 1
 
 
 def test_a_row_that_says_nothing_is_a_question_for_the_work_list(
@@ -116,13 +116,13 @@ def test_a_row_that_says_nothing_is_a_question_for_the_work_list(
     path = save([empty, LINE | {"question": "And?"}], "x.jsonl")
     report = import_file(store, "viscot", path, options)
     assert (report.corrections, report.questions) == (1, 1)
-    entries = store.list_work(WorkQuery()).entries
+    entries = store.worklist.page(WorkQuery()).entries
     assert sorted((entry.state, entry.question) for entry in entries) == [
         ("submitted", "And?"),
         ("todo", LINE["question"]),
     ]
-    store.undo_import(report.import_id)
-    assert store.list_work(WorkQuery()).entries == ()
+    store.imports.undo(report.import_id)
+    assert store.worklist.page(WorkQuery()).entries == ()
 
 
 def test_a_question_that_somebody_answered_already_is_asked_again_only_if_it_is_not(
@@ -131,7 +131,7 @@ def test_a_question_that_somebody_answered_already_is_asked_again_only_if_it_is_
     """Question and answer in one file: the answer counts. A question that is there already is not taken."""
     empty = LINE | {"answer": None, "bboxs": []}
     import_file(store, "viscot", save([empty, LINE], "x.jsonl"), options)
-    assert [entry.state for entry in store.list_work(WorkQuery()).entries] == ["submitted"]
+    assert [entry.state for entry in store.worklist.page(WorkQuery()).entries] == ["submitted"]
     with pytest.raises(ImportFileError, match="a correction that is new"):
         import_file(store, "viscot", save([empty], "x.jsonl"), options)
 
@@ -139,22 +139,22 @@ def test_a_question_that_somebody_answered_already_is_asked_again_only_if_it_is_
 def test_a_question_that_was_only_asked_goes_onto_the_list(
     store: Store, save: Save, options: ReadOptions, folder: Path
 ) -> None:
-    picture = store.add_picture(Image.open(folder / "birds" / "b c.png"))
-    item = store.add_item(picture_id=picture.id, question=LINE["question"], wanted=0)
+    picture = store.pictures.add(Image.open(folder / "birds" / "b c.png"))
+    item = store.items.add(picture_id=picture.id, question=LINE["question"], wanted=0)
     report = import_file(store, "viscot", save([LINE | {"answer": None, "bboxs": []}], "x.jsonl"), options)
     assert report.questions == 1
-    assert [entry.item_id for entry in store.list_work(WorkQuery()).entries] == [item.id]
+    assert [entry.item_id for entry in store.worklist.page(WorkQuery()).entries] == [item.id]
 
 
 def test_undoing_reopens_what_the_import_had_answered(
     store: Store, save: Save, options: ReadOptions, folder: Path
 ) -> None:
-    picture = store.add_picture(Image.open(folder / "birds" / "b c.png"))
-    store.add_item(picture_id=picture.id, question=LINE["question"], wanted=1)
+    picture = store.pictures.add(Image.open(folder / "birds" / "b c.png"))
+    store.items.add(picture_id=picture.id, question=LINE["question"], wanted=1)
     report = import_file(store, "viscot", save([LINE], "x.jsonl"), options)
-    assert [entry.state for entry in store.list_work(WorkQuery()).entries] == ["submitted"]
-    store.undo_import(report.import_id)
-    assert [entry.state for entry in store.list_work(WorkQuery()).entries] == ["todo"]
+    assert [entry.state for entry in store.worklist.page(WorkQuery()).entries] == ["submitted"]
+    store.imports.undo(report.import_id)
+    assert [entry.state for entry in store.worklist.page(WorkQuery()).entries] == ["todo"]
 
 
 def test_an_import_is_undone_as_a_whole_and_can_be_done_again(
@@ -163,20 +163,20 @@ def test_an_import_is_undone_as_a_whole_and_can_be_done_again(
     kept = correct()
     path = save([LINE, LINE | {"answer": "No"}], "x.jsonl")
     report = import_file(store, "viscot", path, options)
-    edited = store.revise_correction(store.list_corrections()[0].id, "Bo", corrected_answer="Perhaps")
-    undone = store.undo_import(report.import_id, "Cy")
-    assert store.list_corrections() == [kept]
-    assert [r.state for r in store.correction_history(edited.id)] == ["submitted", "submitted", "deleted"]
-    assert store.get_correction(edited.id).author == "Cy"
-    assert store.undo_import(report.import_id) == undone
+    edited = store.corrections.revise(store.corrections.all()[0].id, "Bo", corrected_answer="Perhaps")
+    undone = store.imports.undo(report.import_id, "Cy")
+    assert store.corrections.all() == [kept]
+    assert [r.state for r in store.corrections.history(edited.id)] == ["submitted", "submitted", "deleted"]
+    assert store.corrections.get(edited.id).author == "Cy"
+    assert store.imports.undo(report.import_id) == undone
     assert undone.undone_at is not None
-    assert store.restore_correction(edited.id, 2).corrected_answer == "Perhaps"
+    assert store.corrections.restore(edited.id, 2).corrected_answer == "Perhaps"
     assert import_file(store, "viscot", path, options).corrections == 2
 
 
 def test_an_import_that_is_not_there_cannot_be_undone(store: Store) -> None:
     with pytest.raises(NotFoundError, match="import"):
-        store.undo_import(7)
+        store.imports.undo(7)
 
 
 def test_a_fault_in_the_last_line_stores_nothing(
@@ -186,8 +186,8 @@ def test_a_fault_in_the_last_line_stores_nothing(
     path.write_text(path.read_text()[:-5])
     with pytest.raises(ImportFileError, match="line 3"):
         import_file(store, "viscot", path, options)
-    assert store.count_corrections(include_deleted=True) == 0
-    assert store.list_imports() == []
+    assert store.corrections.count(include_deleted=True) == 0
+    assert store.imports.all() == []
     assert everything(settings) == []
 
 
@@ -204,12 +204,12 @@ def test_a_database_that_fails_midway_keeps_nothing(
         return correction_entry(*args, **fields)
 
     monkeypatch.setattr(storage.formats.batches, "correction_entry", fail_later)
-    stored = store.add_picture(Image.open(save([], "x.json").parent / "a.jpg"))
+    stored = store.pictures.add(Image.open(save([], "x.json").parent / "a.jpg"))
     path = save([LINE, LINE | {"image": "red.png"}], "x.jsonl")
     with pytest.raises(StorageError, match="a disk"):
         import_file(store, "viscot", path, options)
-    assert store.count_corrections(include_deleted=True) == 0
-    assert store.list_imports() == []
+    assert store.corrections.count(include_deleted=True) == 0
+    assert store.imports.all() == []
     # The picture that was there before stays.
     assert everything(settings) == [stored.path]
 
@@ -220,17 +220,17 @@ def test_a_picture_that_somebody_stored_meanwhile_stays(
     path = save([LINE], "x.jsonl")
 
     def fail(*_: Any, **__: Any) -> Any:
-        store.add_picture(Image.open(path.parent / "birds" / "b c.png"))
+        store.pictures.add(Image.open(path.parent / "birds" / "b c.png"))
         raise StorageError(expected="a disk", got="none", remedy="Try again.")
 
-    monkeypatch.setattr(store, "importing", fail)
+    monkeypatch.setattr(store.imports, "begin", fail)
     with pytest.raises(StorageError, match="a disk"):
         import_file(store, "viscot", path, options)
     assert len(everything(settings)) == 1
 
 
 def test_a_store_that_can_only_be_read_takes_nothing(store: Store, save: Save, options: ReadOptions) -> None:
-    store.read_only = True
+    store.database.read_only = True
     with pytest.raises(ReadOnlyStoreError):
         import_file(store, "viscot", save([LINE], "x.jsonl"), options)
 
@@ -248,10 +248,10 @@ def test_limits_hold(
     store: Store, save: Save, options: ReadOptions, limit: dict[str, int], match: str
 ) -> None:
     strict = replace(store.settings, **limit)  # type: ignore[arg-type]
-    store.settings = strict
+    store.database.settings = strict
     with pytest.raises(ImportFileError, match=match):
         import_file(store, "viscot", save([LINE] * 2, "x.jsonl"), replace(options, settings=strict))
-    assert store.count_corrections(include_deleted=True) == 0
+    assert store.corrections.count(include_deleted=True) == 0
 
 
 def test_polygons_of_many_points_are_taken_or_refused_in_words(
@@ -269,7 +269,7 @@ def test_polygons_of_many_points_are_taken_or_refused_in_words(
     report = import_file(store, "coco", coco(ring(5_000), ring(5_001)), options)
     assert report.corrections == 1
     assert "at most 5,000 points, got 5,001" in str(report.skipped[0])
-    assert len(store.list_corrections()[0].regions[0].points_xy) == 5_000
+    assert len(store.corrections.all()[0].regions[0].points_xy) == 5_000
 
 
 def test_script_in_text_stays_text(store: Store, save: Save, options: ReadOptions) -> None:
@@ -280,7 +280,7 @@ def test_script_in_text_stays_text(store: Store, save: Save, options: ReadOption
         "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40]}],
     }
     import_file(store, "coco", save(data), options)
-    (made,) = store.list_corrections()
+    (made,) = store.corrections.all()
     assert made.regions[0].label == script
     assert made.question == f"Where is the {script}?"
 
@@ -290,7 +290,7 @@ def test_halves_of_characters_do_not_reach_the_database(
 ) -> None:
     path = save([LINE | {"question": "a\ud800b\u0000c", "dataset": "\ud800"}], "x.jsonl")
     import_file(store, "viscot", path, options)
-    assert store.list_corrections()[0].question == "a?bc"
+    assert store.corrections.all()[0].question == "a?bc"
 
 
 def test_an_unknown_format_is_refused(store: Store, folder: Path, options: ReadOptions) -> None:

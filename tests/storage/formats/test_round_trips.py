@@ -145,9 +145,9 @@ def test_our_own_format_loses_nothing(
     store: Store, other_store: Store, correct: Correct, options: ReadOptions, tmp_path: Path, name: str
 ) -> None:
     polygon = Region.polygon([(1.25, 1), (9, 1), (5, 8)], label="pear", step=1, look=False)
-    trace = store.save_trace(small_trace())
+    trace = store.traces.save(small_trace())
     first = correct(regions=[Region.box(10, 5, 30, 25), polygon], author="Ada", trace_id=trace, flagged=True)
-    store.revise_correction(first.id, "Bo", corrected_answer="plum", comment="See the leaf.")
+    store.corrections.revise(first.id, "Bo", corrected_answer="plum", comment="See the leaf.")
     correct(origin="generated", family="count", regions=[], corrected_answer="2", state="draft")
     report = export_file(store, "jsonl", tmp_path / name)
     assert (report.corrections, report.losses) == (2, ())
@@ -156,12 +156,12 @@ def test_our_own_format_loses_nothing(
 
     def told(of: Store) -> list[list[dict[str, Any]]]:
         here = {"id": 0, "item_id": 0, "batch_id": None}
-        ids = sorted(record.id for record in of.list_corrections())
-        return [[vars(version) | here for version in of.correction_history(identity)] for identity in ids]
+        ids = sorted(record.id for record in of.corrections.all())
+        return [[vars(version) | here for version in of.corrections.history(identity)] for identity in ids]
 
     assert told(other_store) == told(store)
-    assert np.array_equal(other_store.load_trace(trace).attention, store.load_trace(trace).attention)
-    assert other_store.load_picture(first.picture_id) == store.load_picture(first.picture_id)
+    assert np.array_equal(other_store.traces.load(trace).attention, store.traces.load(trace).attention)
+    assert other_store.pictures.load(first.picture_id) == store.pictures.load(first.picture_id)
     # And once more from there: the files are the same but for the numbers of the rows.
     export_file(other_store, "jsonl", tmp_path / f"again{name[3:]}")
     if name == "out":
@@ -188,7 +188,7 @@ def test_losses_are_named_and_counted(store: Store, correct: Correct, tmp_path: 
     polygon = Region.polygon([(1, 1), (9, 1), (5, 8)], label="pear", step=1)
     away = Region.box(50, 5, 60, 25, look=False)
     correct(regions=[polygon, away], family="count")
-    store.revise_correction(correct(regions=[polygon]).id, corrected_answer="plum")
+    store.corrections.revise(correct(regions=[polygon]).id, corrected_answer="plum")
     losses = export_file(store, "viscot", tmp_path / "out").losses
     assert sorted(losses) == [
         "answer shown and model left out (2)",
@@ -207,7 +207,7 @@ def test_states_choose_what_is_written(store: Store, correct: Correct, tmp_path:
     correct(state="draft")
     gone = correct(state="accepted", corrected_answer="plum")
     correct(state="accepted")
-    store.delete_correction(gone.id)
+    store.corrections.delete(gone.id)
     assert export_file(store, "coco", tmp_path / "a").corrections == 2
     assert export_file(store, "coco", tmp_path / "b", states=["accepted"]).corrections == 1
     assert export_file(store, "jsonl", tmp_path / "c", states=["deleted"]).corrections == 1
@@ -224,7 +224,7 @@ def test_a_correction_whose_picture_is_gone_is_named(
     store: Store, correct: Correct, picture_id: str, tmp_path: Path
 ) -> None:
     correct()
-    other = store.add_picture(Image.new("RGB", (30, 30), "red"))
+    other = store.pictures.add(Image.new("RGB", (30, 30), "red"))
     correct(picture_id=other.id)
     other.path.unlink()
     report = export_file(store, "viscot", tmp_path / "out")
@@ -266,11 +266,11 @@ def test_an_import_from_a_folder_finds_its_file(
     correct()
     for name in ("jsonl", "viscot", "coco", "labelstudio"):
         export_file(store, name, tmp_path / name)
-        for record in other_store.list_corrections():
-            other_store.delete_correction(record.id)
+        for record in other_store.corrections.all():
+            other_store.corrections.delete(record.id)
         theirs = replace(options, settings=other_store.settings)
         assert import_file(other_store, name, tmp_path / name, theirs).corrections == 1
-    assert [record.format for record in other_store.list_imports()][::-1] == [
+    assert [record.format for record in other_store.imports.all()][::-1] == [
         "jsonl",
         "viscot",
         "coco",

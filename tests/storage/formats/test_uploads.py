@@ -47,7 +47,7 @@ def test_zip_in_a_folder_of_its_own_with_a_macs_shadow_files(store: Store, tmp_p
         store, "labelstudio", [packed(tmp_path / "a.zip", files)], ReadOptions(store.settings)
     )
     assert (report.corrections, report.questions) == (0, 1)
-    assert store.count_work(WorkQuery()) == {"todo": 1}
+    assert store.worklist.count(WorkQuery()) == {"todo": 1}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_bomb_many_files_and_what_is_no_zip_are_refused(store: Store, tmp_path: 
         (tmp_path / "no.zip").write_bytes(content)
         with pytest.raises(ImportFileError, match="no ZIP"):
             import_upload(store, "jsonl", [tmp_path / "no.zip"], ReadOptions(settings))
-    assert store.list_imports() == []
+    assert store.imports.all() == []
 
 
 def test_which_file_is_meant_is_told_or_asked(store: Store, tmp_path: Path) -> None:
@@ -128,14 +128,14 @@ def test_several_files_are_taken_together(store: Store, tmp_path: Path) -> None:
     small = dataclasses.replace(store.settings, max_import_bytes=50)
     with Store(small) as other, pytest.raises(ImportFileError, match=r"at most 0\.0 MB"):
         import_upload(other, "pictures", [red, tasks], options)
-    assert len(store.list_imports()) == 1
+    assert len(store.imports.all()) == 1
 
 
 def test_a_zip_of_pictures_is_named_by_itself(store: Store, tmp_path: Path) -> None:
     taken = import_upload(
         store, "pictures", [packed(tmp_path / "trip.zip", {"x/a.png": png()})], ReadOptions(store.settings)
     )
-    assert (taken.questions, store.list_imports()[0].source) == (1, "trip")
+    assert (taken.questions, store.imports.all()[0].source) == (1, "trip")
     with pytest.raises(ImportFileError, match="Nothing was imported"):
         import_upload(
             store, "pictures", [packed(tmp_path / "...zip", {"a.png": png()})], ReadOptions(store.settings)

@@ -18,72 +18,72 @@ from storage.store import Store
 
 
 def test_a_new_run_is_queued_and_has_its_folder(store: Store, settings: Settings) -> None:
-    run = store.create_run(RunConfig(steps=3))
+    run = store.runs.create(RunConfig(steps=3))
     assert (run.state, run.active, run.pid, run.started_at) == ("queued", True, None, None)
     assert run.folder == settings.runs_dir / str(run.id)
     assert RunConfig.from_dict(json.loads((run.folder / "config.json").read_text())) == run.run_config
     assert run.run_config.steps == 3
-    assert store.get_run(run.id) == store.active_run() == run
+    assert store.runs.get(run.id) == store.runs.current() == run
 
 
 def test_many_wait_and_one_runs_on_a_device(store: Store) -> None:
-    first, second = store.create_run(RunConfig(seed=1)), store.create_run(RunConfig(seed=2))
-    taken = store.take_next()
+    first, second = store.runs.create(RunConfig(seed=1)), store.runs.create(RunConfig(seed=2))
+    taken = store.runs.take_next()
     assert taken is not None
     assert (taken.id, taken.state, taken.device, taken.pid) == (first.id, "running", "auto", None)
-    assert Store(store.settings).take_next() is None
+    assert Store(store.settings).runs.take_next() is None
     with pytest.raises(RunActiveError, match="cancel"):
-        store.claim_run(second.id)
-    assert store.get_run(second.id) == second
-    assert store.active_run() == taken
+        store.runs.claim(second.id)
+    assert store.runs.get(second.id) == second
+    assert store.runs.current() == taken
     other = Store(replace(store.settings, device="cuda:1"))
-    assert other.claim_run(second.id).device == "cuda:1"
-    assert [run.id for run in store.active_runs()] == [first.id, second.id]
+    assert other.runs.claim(second.id).device == "cuda:1"
+    assert [run.id for run in store.runs.active()] == [first.id, second.id]
 
 
 @pytest.mark.parametrize("state", ["finished", "failed", "cancelled"])
 def test_after_one_run_comes_the_next(store: Store, state: str) -> None:
-    first, second = store.create_run(RunConfig()), store.create_run(RunConfig())
-    store.take_next()
-    store.update_run(first.id, state=state)
-    assert store.active_run() == second
-    taken = store.take_next()
+    first, second = store.runs.create(RunConfig()), store.runs.create(RunConfig())
+    store.runs.take_next()
+    store.runs.update(first.id, state=state)
+    assert store.runs.current() == second
+    taken = store.runs.take_next()
     assert taken is not None
     assert taken.id == second.id
-    assert store.take_next() is None
+    assert store.runs.take_next() is None
 
 
 def test_an_ended_run_is_queued_again_unless_it_is_finished(store: Store) -> None:
-    run = store.claim_run(store.create_run(RunConfig()).id)
-    store.update_run(run.id, state="failed", error="power cut", cancel_requested_at=now())
-    again = store.requeue_run(run.id)
-    assert again == replace(store.get_run(run.id), error=None, pid=None, state="queued")
+    run = store.runs.claim(store.runs.create(RunConfig()).id)
+    store.runs.update(run.id, state="failed", error="power cut", cancel_requested_at=now())
+    again = store.runs.requeue(run.id)
+    assert again == replace(store.runs.get(run.id), error=None, pid=None, state="queued")
     assert (again.cancel_requested_at, again.started_at, again.finished_at) == (None, None, None)
-    store.update_run(run.id, state="finished")
+    store.runs.update(run.id, state="finished")
     with pytest.raises(JobError, match="finished"):
-        store.requeue_run(run.id)
+        store.runs.requeue(run.id)
 
 
 def test_a_run_is_deleted_with_its_folder_and_its_adapter_stays(store: Store, tmp_path: Path) -> None:
-    run, other = store.create_run(RunConfig()), store.create_run(RunConfig())
-    adapter = store.add_adapter(name="a", path=tmp_path, base_model="bundled", run_id=run.id)
+    run, other = store.runs.create(RunConfig()), store.runs.create(RunConfig())
+    adapter = store.adapters.add(name="a", path=tmp_path, base_model="bundled", run_id=run.id)
     with pytest.raises(JobError, match="Cancel"):
-        store.delete_run(run.id)
-    store.update_run(run.id, state="finished", adapter_id=adapter.id)
-    store.delete_run(run.id)
-    assert store.list_runs() == [other]
+        store.runs.delete(run.id)
+    store.runs.update(run.id, state="finished", adapter_id=adapter.id)
+    store.runs.delete(run.id)
+    assert store.runs.all() == [other]
     assert not run.folder.exists()
     assert other.folder.exists()
-    assert store.get_adapter(adapter.id) == adapter
+    assert store.adapters.get(adapter.id) == adapter
     with pytest.raises(NotFoundError):
-        store.delete_run(run.id)
+        store.runs.delete(run.id)
 
 
 def test_notes_are_kept_in_every_state(store: Store) -> None:
-    run = store.create_run(RunConfig())
-    assert store.note_run(run.id, " try less KL ").notes == "try less KL"
-    store.update_run(run.id, state="finished", record={"seed": 0})
-    noted = store.note_run(run.id, "worked")
+    run = store.runs.create(RunConfig())
+    assert store.runs.note(run.id, " try less KL ").notes == "try less KL"
+    store.runs.update(run.id, state="finished", record={"seed": 0})
+    noted = store.runs.note(run.id, "worked")
     assert (noted.notes, noted.record, noted.state) == ("worked", {"seed": 0}, "finished")
 
 
@@ -95,9 +95,9 @@ def test_the_rule_of_one_running_run_holds_in_postgresql_too() -> None:
 
 
 def test_a_run_keeps_time(store: Store) -> None:
-    run = store.create_run(RunConfig())
-    running = store.update_run(run.id, state="running")
-    ended = store.update_run(run.id, state="finished")
+    run = store.runs.create(RunConfig())
+    running = store.runs.update(run.id, state="running")
+    ended = store.runs.update(run.id, state="finished")
     assert running.started_at is not None
     assert ended.finished_at is not None
     assert run.created_at <= running.started_at <= ended.finished_at <= now()
@@ -105,39 +105,39 @@ def test_a_run_keeps_time(store: Store) -> None:
 
 
 def test_how_a_run_ended_is_said_once(store: Store) -> None:
-    run = store.create_run(RunConfig())
-    ended = store.update_run(run.id, state="cancelled")
-    assert store.update_run(run.id, state="finished", error="late") == ended
-    assert store.update_run(run.id, state="running") == ended
-    assert store.get_run(run.id) == ended
+    run = store.runs.create(RunConfig())
+    ended = store.runs.update(run.id, state="cancelled")
+    assert store.runs.update(run.id, state="finished", error="late") == ended
+    assert store.runs.update(run.id, state="running") == ended
+    assert store.runs.get(run.id) == ended
 
 
 @pytest.mark.parametrize("fields", [{"state": "lost"}, {"config": {}}, {"id": 7}])
 def test_only_known_fields_and_states_are_written(store: Store, fields: dict[str, object]) -> None:
-    run = store.create_run(RunConfig())
+    run = store.runs.create(RunConfig())
     with pytest.raises(JobError):
-        store.update_run(run.id, **fields)
-    assert store.get_run(run.id) == run
+        store.runs.update(run.id, **fields)
+    assert store.runs.get(run.id) == run
 
 
 def test_unknown_runs_and_adapters_are_not_found(store: Store) -> None:
-    run = store.create_run(RunConfig())
-    for call in (lambda: store.get_run(99), lambda: store.update_run(99, state="failed")):
+    run = store.runs.create(RunConfig())
+    for call in (lambda: store.runs.get(99), lambda: store.runs.update(99, state="failed")):
         with pytest.raises(NotFoundError):
             call()
     with pytest.raises(NotFoundError):
-        store.update_run(run.id, state="finished", adapter_id=99)
-    assert store.get_run(run.id).state == "queued"
+        store.runs.update(run.id, state="finished", adapter_id=99)
+    assert store.runs.get(run.id).state == "queued"
 
 
 def test_a_finished_run_names_its_adapter(store: Store, tmp_path: Path) -> None:
-    run = store.create_run(RunConfig())
-    adapter = store.add_adapter(name="a", path=tmp_path, base_model="bundled", run_id=run.id)
-    assert store.update_run(run.id, state="finished", adapter_id=adapter.id).adapter_id == adapter.id
+    run = store.runs.create(RunConfig())
+    adapter = store.adapters.add(name="a", path=tmp_path, base_model="bundled", run_id=run.id)
+    assert store.runs.update(run.id, state="finished", adapter_id=adapter.id).adapter_id == adapter.id
 
 
 def test_the_training_process_claims_its_run(store: Store) -> None:
-    run = store.claim_run(store.create_run(RunConfig()).id)
+    run = store.runs.claim(store.runs.create(RunConfig()).id)
     assert (run.state, run.pid) == ("running", os.getpid())
     assert run.process_started_at == psutil.Process().create_time()
 
@@ -146,11 +146,11 @@ def test_the_training_process_claims_its_run(store: Store) -> None:
 def test_a_run_that_was_cancelled_before_it_began_is_not_claimed(
     store: Store, fields: dict[str, object]
 ) -> None:
-    run = store.create_run(RunConfig())
-    store.update_run(run.id, **fields)
+    run = store.runs.create(RunConfig())
+    store.runs.update(run.id, **fields)
     with pytest.raises(JobError, match="cancelled"):
-        store.claim_run(run.id)
-    assert store.get_run(run.id).state == "cancelled"
+        store.runs.claim(run.id)
+    assert store.runs.get(run.id).state == "cancelled"
 
 
 def test_without_a_folder_there_is_no_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,16 +160,16 @@ def test_without_a_folder_there_is_no_run(store: Store, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch:
         patch.setattr(Path, "mkdir", refuse)
         with pytest.raises(ReadOnlyStoreError):
-            store.create_run(RunConfig())
-    assert store.list_runs() == []
-    assert store.create_run(RunConfig()).state == "queued"
+            store.runs.create(RunConfig())
+    assert store.runs.all() == []
+    assert store.runs.create(RunConfig()).state == "queued"
 
 
 def test_a_folder_from_another_life_is_moved_aside(store: Store, settings: Settings) -> None:
     old = settings.runs_dir / "1"
     old.mkdir(parents=True)
     (old / "progress.jsonl").write_text("old")
-    run = store.create_run(RunConfig())
+    run = store.runs.create(RunConfig())
     assert run.folder == old
     assert not run.progress_path.exists()
     assert [path.read_text() for path in settings.runs_dir.glob("1.before-*/progress.jsonl")] == ["old"]

@@ -17,7 +17,7 @@ Correct = Callable[..., CorrectionRecord]
 def test_what_is_stored_comes_back(store: Store, correct: Correct, picture_id: str) -> None:
     polygon = Region.polygon([(1, 1), (9, 1), (5, 8)], label="pear", step=1, look=False)
     made = correct(regions=[Region.box(10, 5, 30, 25), polygon], corrected_answer="plum", author="Ada")
-    assert store.get_correction(made.id) == made
+    assert store.corrections.get(made.id) == made
     assert made.regions == (Region.box(10, 5, 30, 25), polygon)
     assert (made.picture_id, made.corrected_answer, made.author) == (picture_id, "plum", "Ada")
     assert (made.state, made.origin, made.revision) == ("submitted", "person", 1)
@@ -28,7 +28,7 @@ def test_what_is_stored_comes_back(store: Store, correct: Correct, picture_id: s
 
 def test_another_opening_of_the_store_sees_it(store: Store, correct: Correct) -> None:
     made = correct()
-    assert Store(store.settings).list_corrections() == [made]
+    assert Store(store.settings).corrections.all() == [made]
 
 
 def test_regions_are_fitted_to_the_stored_picture(correct: Correct) -> None:
@@ -44,8 +44,8 @@ def test_a_region_off_the_picture_or_of_no_area_stores_nothing(
         correct(regions=[Region.box(1, 1, 9, 9), Region.box(*box)])
     kept = correct()
     with pytest.raises(RegionError):
-        store.revise_correction(kept.id, regions=[Region.box(*box)])
-    assert store.list_corrections() == store.correction_history(kept.id) == [kept]
+        store.corrections.revise(kept.id, regions=[Region.box(*box)])
+    assert store.corrections.all() == store.corrections.history(kept.id) == [kept]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_cannot_be_a_correction_is_refused(
 ) -> None:
     with pytest.raises(error):
         correct(**fields)
-    assert store.count_corrections(include_deleted=True) == 0
+    assert store.corrections.count(include_deleted=True) == 0
 
 
 def test_an_answer_alone_or_a_region_alone_is_enough(correct: Correct) -> None:
@@ -76,12 +76,12 @@ def test_an_answer_alone_or_a_region_alone_is_enough(correct: Correct) -> None:
 
 def test_a_change_is_a_revision_and_the_old_one_stays(store: Store, correct: Correct) -> None:
     first = correct(author="Ada")
-    second = store.revise_correction(
+    second = store.corrections.revise(
         first.id, "Bo", corrected_answer="plum", regions=[Region.box(0, 0, 9, 9)]
     )
-    third = store.revise_correction(first.id, "Cy", question="What is right of the apple?")
-    assert store.correction_history(first.id) == [first, second, third]
-    assert store.get_correction(first.id) == third
+    third = store.corrections.revise(first.id, "Cy", question="What is right of the apple?")
+    assert store.corrections.history(first.id) == [first, second, third]
+    assert store.corrections.get(first.id) == third
     assert [r.revision for r in (first, second, third)] == [1, 2, 3]
     assert [r.author for r in (first, second, third)] == ["Ada", "Bo", "Cy"]
     # What a revision does not name stays as it was before it.
@@ -92,75 +92,75 @@ def test_a_change_is_a_revision_and_the_old_one_stays(store: Store, correct: Cor
 
 def test_no_change_is_no_revision(store: Store, correct: Correct) -> None:
     first = correct()
-    assert store.revise_correction(first.id, "Bo", regions=first.regions, question=first.question) == first
-    assert store.correction_history(first.id) == [first]
+    assert store.corrections.revise(first.id, "Bo", regions=first.regions, question=first.question) == first
+    assert store.corrections.history(first.id) == [first]
 
 
 @pytest.mark.parametrize("field", ["answer_shown", "picture_id", "origin", "created_at", "nonsense"])
 def test_what_was_shown_cannot_be_changed(store: Store, correct: Correct, field: str) -> None:
     with pytest.raises(CorrectionError, match=field):
-        store.revise_correction(correct().id, **{field: "other"})
+        store.corrections.revise(correct().id, **{field: "other"})
 
 
 def test_a_revision_may_not_leave_it_empty(store: Store, correct: Correct) -> None:
     made = correct()
     with pytest.raises(CorrectionError, match="neither"):
-        store.revise_correction(made.id, regions=[])
-    assert store.get_correction(made.id) == made
+        store.corrections.revise(made.id, regions=[])
+    assert store.corrections.get(made.id) == made
 
 
 def test_deleting_hides_it_and_keeps_everything(store: Store, correct: Correct) -> None:
     kept, made = correct(), correct(corrected_answer="plum")
-    gone = store.delete_correction(made.id, "Bo")
+    gone = store.corrections.delete(made.id, "Bo")
     assert (gone.state, gone.revision, gone.author) == ("deleted", 2, "Bo")
-    assert store.delete_correction(made.id, "Cy") == gone
-    assert store.list_corrections() == [kept]
-    assert store.count_corrections() == 1
-    assert store.list_corrections(include_deleted=True) == [gone, kept]
-    assert store.count_corrections(include_deleted=True) == 2
-    assert store.get_correction(made.id) == gone
-    assert store.correction_history(made.id) == [made, gone]
+    assert store.corrections.delete(made.id, "Cy") == gone
+    assert store.corrections.all() == [kept]
+    assert store.corrections.count() == 1
+    assert store.corrections.all(include_deleted=True) == [gone, kept]
+    assert store.corrections.count(include_deleted=True) == 2
+    assert store.corrections.get(made.id) == gone
+    assert store.corrections.history(made.id) == [made, gone]
 
 
 def test_a_deleted_correction_is_restored_before_it_is_edited(store: Store, correct: Correct) -> None:
     made = correct()
-    store.delete_correction(made.id)
+    store.corrections.delete(made.id)
     with pytest.raises(CorrectionError, match="Restore it first"):
-        store.revise_correction(made.id, question="?")
-    back = store.restore_correction(made.id, 1, "Bo")
+        store.corrections.revise(made.id, question="?")
+    back = store.corrections.restore(made.id, 1, "Bo")
     assert (back.state, back.revision, back.author) == ("submitted", 3, "Bo")
-    assert store.list_corrections() == [back]
-    assert [r.state for r in store.correction_history(made.id)] == ["submitted", "deleted", "submitted"]
+    assert store.corrections.all() == [back]
+    assert [r.state for r in store.corrections.history(made.id)] == ["submitted", "deleted", "submitted"]
 
 
 def test_restoring_brings_back_content_as_a_new_revision(store: Store, correct: Correct) -> None:
     made = correct(corrected_answer="plum")
-    store.revise_correction(made.id, corrected_answer="fig", regions=[Region.box(0, 0, 9, 9)])
-    back = store.restore_correction(made.id, 1)
+    store.corrections.revise(made.id, corrected_answer="fig", regions=[Region.box(0, 0, 9, 9)])
+    back = store.corrections.restore(made.id, 1)
     assert (back.corrected_answer, back.regions, back.revision) == ("plum", made.regions, 3)
-    assert store.restore_correction(made.id, 1) == back
+    assert store.corrections.restore(made.id, 1) == back
 
 
 def test_unknown_ids_are_not_found(store: Store, correct: Correct) -> None:
-    for call in (store.get_correction, store.delete_correction, store.correction_history):
+    for call in (store.corrections.get, store.corrections.delete, store.corrections.history):
         with pytest.raises(NotFoundError):
             call(99)
     with pytest.raises(NotFoundError, match="revision"):
-        store.restore_correction(correct().id, 2)
+        store.corrections.restore(correct().id, 2)
 
 
 def test_the_list_can_be_narrowed_to_an_origin(store: Store, correct: Correct) -> None:
     mine, made_up = correct(), correct(origin="generated", family="count")
-    assert store.list_corrections() == [made_up, mine]
-    assert store.list_corrections(origin="person") == [mine]
-    assert store.count_corrections(origin="generated") == 1
+    assert store.corrections.all() == [made_up, mine]
+    assert store.corrections.all(origin="person") == [mine]
+    assert store.corrections.count(origin="generated") == 1
     assert made_up.family == "count"
 
 
 def test_several_are_got_at_once_as_they_stand(store: Store, correct: Correct) -> None:
     one, two = correct(question="One?"), correct(question="Two?")
     correct(question="Three?")
-    changed = store.revise_correction(one.id, "Ada", corrected_answer="fig")
-    gone = store.delete_correction(two.id)
-    assert store.corrections_by_id([one.id, two.id, 99]) == {one.id: changed, two.id: gone}
-    assert store.corrections_by_id([]) == {}
+    changed = store.corrections.revise(one.id, "Ada", corrected_answer="fig")
+    gone = store.corrections.delete(two.id)
+    assert store.corrections.get_many([one.id, two.id, 99]) == {one.id: changed, two.id: gone}
+    assert store.corrections.get_many([]) == {}

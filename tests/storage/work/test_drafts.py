@@ -20,7 +20,7 @@ QUESTION = "What is left of the apple?"
 
 @pytest.fixture
 def item_id(store: Store, picture_id: str) -> int:
-    return store.add_item(picture_id=picture_id, question=QUESTION).id
+    return store.items.add(picture_id=picture_id, question=QUESTION).id
 
 
 def drawn(*boxes: int) -> dict[str, Any]:
@@ -28,41 +28,41 @@ def drawn(*boxes: int) -> dict[str, Any]:
 
 
 def test_every_edit_is_kept_and_comes_back(store: Store, item_id: int) -> None:
-    empty = store.get_draft(item_id, "Ada")
+    empty = store.drafts.get(item_id, "Ada")
     assert (empty.version, empty.content, empty.updated_at) == (0, None, None)
-    first = store.save_draft(item_id, author="Ada", tab="t1", content=drawn(1), version=0)
-    second = store.save_draft(item_id, author="Ada", tab="t1", content=drawn(1, 2), version=first.version)
+    first = store.drafts.save(item_id, author="Ada", tab="t1", content=drawn(1), version=0)
+    second = store.drafts.save(item_id, author="Ada", tab="t1", content=drawn(1, 2), version=first.version)
     assert (first.version, second.version) == (1, 2)
-    assert Store(store.settings).get_draft(item_id, "Ada") == second
-    assert store.list_drafts("Ada") == [second]
-    assert store.list_drafts("Bo") == []
+    assert Store(store.settings).drafts.get(item_id, "Ada") == second
+    assert store.drafts.of_author("Ada") == [second]
+    assert store.drafts.of_author("Bo") == []
 
 
 def test_the_later_tab_is_told_who_and_when_and_writes_nothing(store: Store, item_id: int) -> None:
-    both_saw = store.save_draft(item_id, author="Ada", tab="t1", content=drawn(1), version=0)
-    kept = store.save_draft(item_id, author="Ada", tab="t1", content=drawn(1, 2), version=both_saw.version)
+    both_saw = store.drafts.save(item_id, author="Ada", tab="t1", content=drawn(1), version=0)
+    kept = store.drafts.save(item_id, author="Ada", tab="t1", content=drawn(1, 2), version=both_saw.version)
     with pytest.raises(ConflictError) as caught:
-        store.save_draft(item_id, author="Ada", tab="t2", content=drawn(9), version=both_saw.version)
+        store.drafts.save(item_id, author="Ada", tab="t2", content=drawn(9), version=both_saw.version)
     assert "by Ada in another tab at" in caught.value.got
     assert f"{kept.updated_at:%Y-%m-%d %H:%M:%S}" in caught.value.got
-    assert store.get_draft(item_id, "Ada") == kept
+    assert store.drafts.get(item_id, "Ada") == kept
     # Having looked at it, the tab goes on from there; now the other one is told.
-    taken = store.save_draft(item_id, author="Ada", tab="t2", content=drawn(9), version=kept.version)
+    taken = store.drafts.save(item_id, author="Ada", tab="t2", content=drawn(9), version=kept.version)
     with pytest.raises(ConflictError):
-        store.save_draft(item_id, author="Ada", tab="t1", content=drawn(1, 2, 3), version=kept.version)
-    assert store.get_draft(item_id, "Ada") == taken
+        store.drafts.save(item_id, author="Ada", tab="t1", content=drawn(1, 2, 3), version=kept.version)
+    assert store.drafts.get(item_id, "Ada") == taken
 
 
 def test_a_tab_whose_reply_was_lost_goes_on(store: Store, item_id: int) -> None:
-    store.save_draft(item_id, author="Ada", tab="t1", content=drawn(1), version=0)
-    again = store.save_draft(item_id, author="Ada", tab="t1", content=drawn(1, 2), version=0)
+    store.drafts.save(item_id, author="Ada", tab="t1", content=drawn(1), version=0)
+    again = store.drafts.save(item_id, author="Ada", tab="t1", content=drawn(1, 2), version=0)
     assert (again.version, again.content) == (2, drawn(1, 2))
 
 
 def test_tabs_without_a_name_are_not_taken_for_one(store: Store, item_id: int) -> None:
-    store.save_draft(item_id, content=drawn(1), version=0)
+    store.drafts.save(item_id, content=drawn(1), version=0)
     with pytest.raises(ConflictError, match="without a name"):
-        store.save_draft(item_id, content=drawn(2), version=0)
+        store.drafts.save(item_id, content=drawn(2), version=0)
 
 
 def test_people_and_corrections_have_drafts_of_their_own(
@@ -71,43 +71,43 @@ def test_people_and_corrections_have_drafts_of_their_own(
     made = correct()
     assert made.item_id == item_id
     drafts = [
-        store.save_draft(item_id, author="Ada", content=drawn(1), version=0),
-        store.save_draft(item_id, author="Bo", content=drawn(2), version=0),
-        store.save_draft(item_id, author="Ada", content=drawn(3), version=0, revises=made.id),
+        store.drafts.save(item_id, author="Ada", content=drawn(1), version=0),
+        store.drafts.save(item_id, author="Bo", content=drawn(2), version=0),
+        store.drafts.save(item_id, author="Ada", content=drawn(3), version=0, revises=made.id),
     ]
     assert [d.version for d in drafts] == [1, 1, 1]
-    assert store.get_draft(item_id, "Ada", revises=made.id) == drafts[2]
-    assert store.get_draft(item_id, "Ada") == drafts[0]
+    assert store.drafts.get(item_id, "Ada", revises=made.id) == drafts[2]
+    assert store.drafts.get(item_id, "Ada") == drafts[0]
 
 
 def test_saving_the_correction_closes_its_draft_and_tells_other_tabs(
     store: Store, item_id: int, correct: Correct
 ) -> None:
-    draft = store.save_draft(item_id, author="Ada", tab="t1", content=drawn(1), version=0)
-    other = store.save_draft(item_id, author="Bo", tab="t1", content=drawn(1), version=0)
+    draft = store.drafts.save(item_id, author="Ada", tab="t1", content=drawn(1), version=0)
+    other = store.drafts.save(item_id, author="Bo", tab="t1", content=drawn(1), version=0)
     made = correct(author="Ada")
-    closed = store.get_draft(item_id, "Ada")
+    closed = store.drafts.get(item_id, "Ada")
     assert (closed.content, closed.version) == (None, 2)
     for tab in ("t1", "t2"):
         with pytest.raises(ConflictError, match="saved or thrown away"):
-            store.save_draft(item_id, author="Ada", tab=tab, content=drawn(5), version=draft.version)
-    assert store.get_draft(item_id, "Bo") == other
+            store.drafts.save(item_id, author="Ada", tab=tab, content=drawn(5), version=draft.version)
+    assert store.drafts.get(item_id, "Bo") == other
     # A new draft on it starts from there.
-    assert store.save_draft(item_id, author="Ada", content=drawn(6), version=closed.version).version == 3
+    assert store.drafts.save(item_id, author="Ada", content=drawn(6), version=closed.version).version == 3
 
-    store.save_draft(item_id, author="Ada", content=drawn(7), version=0, revises=made.id)
-    store.revise_correction(made.id, "Ada", corrected_answer="plum")
-    assert store.get_draft(item_id, "Ada", revises=made.id).content is None
-    assert [d.author for d in store.list_drafts("Bo")] == ["Bo"]
+    store.drafts.save(item_id, author="Ada", content=drawn(7), version=0, revises=made.id)
+    store.corrections.revise(made.id, "Ada", corrected_answer="plum")
+    assert store.drafts.get(item_id, "Ada", revises=made.id).content is None
+    assert [d.author for d in store.drafts.of_author("Bo")] == ["Bo"]
 
 
 def test_a_draft_can_be_thrown_away(store: Store, item_id: int) -> None:
-    draft = store.save_draft(item_id, author="Ada", content=drawn(1), version=0)
-    store.discard_draft(item_id, "Ada")
-    store.discard_draft(item_id, "Nobody")
-    assert store.list_drafts("Ada") == []
+    draft = store.drafts.save(item_id, author="Ada", content=drawn(1), version=0)
+    store.drafts.discard(item_id, "Ada")
+    store.drafts.discard(item_id, "Nobody")
+    assert store.drafts.of_author("Ada") == []
     with pytest.raises(ConflictError):
-        store.save_draft(item_id, author="Ada", content=drawn(1), version=draft.version)
+        store.drafts.save(item_id, author="Ada", content=drawn(1), version=draft.version)
 
 
 @pytest.mark.parametrize(
@@ -115,20 +115,20 @@ def test_a_draft_can_be_thrown_away(store: Store, item_id: int) -> None:
 )
 def test_what_cannot_be_kept_is_refused(store: Store, item_id: int, content: dict[str, Any]) -> None:
     with pytest.raises(CorrectionError):
-        store.save_draft(item_id, content=content, version=0)
-    assert store.get_draft(item_id).version == 0
+        store.drafts.save(item_id, content=content, version=0)
+    assert store.drafts.get(item_id).version == 0
 
 
 def test_a_draft_needs_its_item(store: Store) -> None:
     with pytest.raises(NotFoundError):
-        store.get_draft(99)
+        store.drafts.get(99)
     with pytest.raises(NotFoundError):
-        store.save_draft(99, content={}, version=0)
+        store.drafts.save(99, content={}, version=0)
 
 
 def test_a_change_on_an_old_revision_is_told(store: Store, correct: Correct) -> None:
     made = correct(author="Ada")
-    newer = store.revise_correction(made.id, "Bo", corrected_answer="plum", expected_revision=1)
+    newer = store.corrections.revise(made.id, "Bo", corrected_answer="plum", expected_revision=1)
     with pytest.raises(ConflictError, match="revision 2 by Bo at"):
-        store.revise_correction(made.id, "Ada", regions=[Region.box(0, 0, 9, 9)], expected_revision=1)
-    assert store.get_correction(made.id) == newer
+        store.corrections.revise(made.id, "Ada", regions=[Region.box(0, 0, 9, 9)], expected_revision=1)
+    assert store.corrections.get(made.id) == newer

@@ -20,7 +20,7 @@ def trace_id(store: Store) -> str:
     """A 64 x 64 px picture in 2 x 2 tokens; the token that counts looks at the first three times as much."""
     attention = np.full((2, 1, 4), 0.125, dtype=np.float32)
     attention[0, 0, 0] = 0.375
-    return store.save_trace(replace(small_trace(), attention=attention))
+    return store.traces.save(replace(small_trace(), attention=attention))
 
 
 def test_the_reward_of_the_answer_shown_is_kept_with_the_regions(
@@ -29,11 +29,11 @@ def test_the_reward_of_the_answer_shown_is_kept_with_the_regions(
     # The mean over the four is 0.75 / 4 = 0.1875: log(0.375 / 0.1875) = log 2, log(0.125 / 0.1875) = log 2/3.
     made = correct(trace_id=trace_id, regions=[Region.box(0, 0, 30, 30)])
     assert made.reward == pytest.approx(math.tanh(math.log(2)), abs=1e-5)
-    moved = store.revise_correction(made.id, regions=[Region.box(40, 0, 60, 30)])
+    moved = store.corrections.revise(made.id, regions=[Region.box(40, 0, 60, 30)])
     assert moved.reward == pytest.approx(math.tanh(math.log(2 / 3)), abs=1e-5)
     # What does not move the regions does not move the reward; restoring brings back both.
-    assert store.revise_correction(made.id, corrected_answer="plum").reward == moved.reward
-    assert store.restore_correction(made.id, 1).reward == made.reward
+    assert store.corrections.revise(made.id, corrected_answer="plum").reward == moved.reward
+    assert store.corrections.restore(made.id, 1).reward == made.reward
 
 
 def test_without_trace_or_region_there_is_none(correct: Correct, trace_id: str) -> None:
@@ -46,7 +46,7 @@ def test_without_trace_or_region_there_is_none(correct: Correct, trace_id: str) 
 def test_a_damaged_trace_costs_the_reward_not_the_correction(
     store: Store, correct: Correct, trace_id: str
 ) -> None:
-    store.trace_path(trace_id).write_bytes(b"cut")
+    store.traces.path(trace_id).write_bytes(b"cut")
     assert correct(trace_id=trace_id).reward is None
 
 

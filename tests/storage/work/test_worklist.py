@@ -33,15 +33,15 @@ def filled(store: Store, picture_id: str, correct: Correct) -> Store:
             flagged=number in (3, 4),
             state=("submitted", "draft", "accepted")[number % 3],
         )
-    store.delete_correction(made.id)
+    store.corrections.delete(made.id)
     for number in range(3):
-        store.add_item(picture_id=picture_id, question=f"To do {number}", priority=number, family="side")
+        store.items.add(picture_id=picture_id, question=f"To do {number}", priority=number, family="side")
     return store
 
 
 def everything(store: Store) -> list[WorkEntry]:
-    page = store.list_work(WorkQuery(sort="queue", states=("todo",)), limit=500)
-    rest = store.list_work(WorkQuery(sort="queue"), limit=500)
+    page = store.worklist.page(WorkQuery(sort="queue", states=("todo",)), limit=500)
+    rest = store.worklist.page(WorkQuery(sort="queue"), limit=500)
     assert page.after is rest.after is None
     return list(rest.entries)
 
@@ -50,7 +50,7 @@ def paged(store: Store, query: WorkQuery, limit: int) -> list[WorkEntry]:
     entries: list[WorkEntry] = []
     after = None
     while True:
-        page = store.list_work(query, after, limit)
+        page = store.worklist.page(query, after, limit)
         assert 0 < len(page.entries) <= limit or after is None
         entries += page.entries
         if page.after is None:
@@ -100,20 +100,20 @@ def test_filters_let_through_what_they_say(filled: Store, name: str) -> None:
     assert bool(wanted) is (name != "no wildcards")
     for sort, order in ORDERS.items():
         assert paged(filled, replace(query, sort=sort), 3) == sorted(wanted, key=order)
-    counts = filled.count_work(query)
+    counts = filled.worklist.count(query)
     assert counts == {state: [e.state for e in wanted].count(state) for state in {e.state for e in wanted}}
 
 
 def test_who_has_corrected_an_item_is_not_given_it_again(
     store: Store, picture_id: str, correct: Correct
 ) -> None:
-    item = store.add_item(picture_id=picture_id, question="What is left of the apple?", wanted=3)
+    item = store.items.add(picture_id=picture_id, question="What is left of the apple?", wanted=3)
     made = correct(author="Ada")
     todo = WorkQuery(states=("todo",), not_by="Ada")
-    assert store.list_work(todo).entries == ()
-    assert [e.item_id for e in store.list_work(replace(todo, not_by="Bo")).entries] == [item.id]
-    store.delete_correction(made.id)
-    assert [e.item_id for e in store.list_work(todo).entries] == [item.id]
+    assert store.worklist.page(todo).entries == ()
+    assert [e.item_id for e in store.worklist.page(replace(todo, not_by="Bo")).entries] == [item.id]
+    store.corrections.delete(made.id)
+    assert [e.item_id for e in store.worklist.page(todo).entries] == [item.id]
 
 
 @pytest.mark.parametrize("sort", ORDERS)
@@ -121,22 +121,22 @@ def test_next_and_previous_walk_the_list(filled: Store, sort: str) -> None:
     query = WorkQuery(sort=sort, family="side")
     entries = paged(filled, query, 500)
     for here, there in pairwise(entries):
-        assert filled.work_neighbour(query, here.id) == there
-        assert filled.work_neighbour(query, there.id, back=True) == here
-    assert filled.work_neighbour(query, entries[-1].id) is None
-    assert filled.work_neighbour(query, entries[0].id, back=True) is None
+        assert filled.worklist.neighbour(query, here.id) == there
+        assert filled.worklist.neighbour(query, there.id, back=True) == here
+    assert filled.worklist.neighbour(query, entries[-1].id) is None
+    assert filled.worklist.neighbour(query, entries[0].id, back=True) is None
 
 
 def test_the_next_one_is_found_from_one_that_was_just_done(filled: Store) -> None:
     query = WorkQuery(states=("submitted",))
     first, second = paged(filled, query, 500)[:2]
     assert first.correction_id is not None
-    filled.revise_correction(first.correction_id, "Bo", state="accepted")
-    assert filled.work_neighbour(query, first.id) == second
+    filled.corrections.revise(first.correction_id, "Bo", state="accepted")
+    assert filled.worklist.neighbour(query, first.id) == second
 
 
 def test_choices_are_what_occurs(filled: Store) -> None:
-    assert filled.work_choices() == {
+    assert filled.worklist.choices() == {
         "annotator": ["Ada", "Bo", "Cy"],
         "model": ["big", "bundled"],
         "family": ["count", "side"],
@@ -146,25 +146,25 @@ def test_choices_are_what_occurs(filled: Store) -> None:
 def test_what_cannot_be_asked_is_refused(filled: Store) -> None:
     for query in (WorkQuery(sort="beauty"), WorkQuery(states=("lost",))):
         with pytest.raises(CorrectionError):
-            filled.list_work(query)
+            filled.worklist.page(query)
         with pytest.raises(CorrectionError):
-            filled.count_work(query)
+            filled.worklist.count(query)
     for place in ("", "[]", "[1]", '["x", 1]', "{}", "[1, null]", '["2026-01-01", 1]'):
         with pytest.raises(CorrectionError, match="first page"):
-            filled.list_work(WorkQuery(), after=place)
+            filled.worklist.page(WorkQuery(), after=place)
     with pytest.raises(NotFoundError):
-        filled.work_neighbour(WorkQuery(), 999)
+        filled.worklist.neighbour(WorkQuery(), 999)
 
 
 def test_an_item_to_do_gives_way_to_its_correction(store: Store, picture_id: str, correct: Correct) -> None:
-    store.add_item(picture_id=picture_id, question="What is left of the apple?", answer="pear", priority=5)
-    (todo,) = store.list_work(WorkQuery(text="PEAR")).entries
+    store.items.add(picture_id=picture_id, question="What is left of the apple?", answer="pear", priority=5)
+    (todo,) = store.worklist.page(WorkQuery(text="PEAR")).entries
     assert (todo.state, todo.correction_id, todo.priority, todo.annotator) == ("todo", None, 5, "")
     made = correct(author="Ada", reward=-0.5)
-    (entry,) = store.list_work(WorkQuery()).entries
+    (entry,) = store.worklist.page(WorkQuery()).entries
     assert (entry.correction_id, entry.priority, entry.reward, entry.annotator) == (made.id, 5, -0.5, "Ada")
     # Who judges it does not become who made it; a later priority reaches what is there already.
-    store.revise_correction(made.id, "Bo", state="accepted")
-    store.add_item(picture_id=picture_id, question="What is left of the apple?", priority=8)
-    (entry,) = store.list_work(WorkQuery(annotator="Ada")).entries
+    store.corrections.revise(made.id, "Bo", state="accepted")
+    store.items.add(picture_id=picture_id, question="What is left of the apple?", priority=8)
+    (entry,) = store.worklist.page(WorkQuery(annotator="Ada")).entries
     assert (entry.state, entry.priority) == ("accepted", 8)

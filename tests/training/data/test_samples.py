@@ -19,7 +19,7 @@ from training.data.samples import Sample, load_samples, scene_sample, split_by_p
 
 
 def add(store: Store, shade: int = 0, **fields):
-    picture = store.add_picture(Image.new("RGB", (40, 30), (shade, 0, 0)))
+    picture = store.pictures.add(Image.new("RGB", (40, 30), (shade, 0, 0)))
     defaults = {
         "picture_id": picture.id,
         "question": "What colour?",
@@ -30,7 +30,7 @@ def add(store: Store, shade: int = 0, **fields):
         "regions": (Region.box(0, 0, 20, 15),),
         "corrected_answer": None,
     }
-    return store.add_correction(**(defaults | fields))
+    return store.corrections.add(**(defaults | fields))
 
 
 def test_a_correction_without_an_answer_says_that_the_one_shown_was_right():
@@ -46,7 +46,7 @@ def test_drafts_rejected_and_deleted_corrections_are_left_out():
         kept = add(store, question="kept?", state="accepted")
         add(store, state="draft")
         add(store, state="rejected")
-        store.delete_correction(add(store).id)
+        store.corrections.delete(add(store).id)
         found = load_samples(store)
         assert [sample.question for sample in found] == ["kept?"]
         assert found[0].picture_id == kept.picture_id

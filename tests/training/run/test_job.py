@@ -55,8 +55,8 @@ def store(settings: Settings):
     with Store(settings) as opened:
         for i in range(5):
             sample = make_sample(i)
-            opened.add_correction(
-                picture_id=opened.add_picture(sample.open_picture()).id,
+            opened.corrections.add(
+                picture_id=opened.pictures.add(sample.open_picture()).id,
                 question=sample.question,
                 model=settings.model,
                 adapter_id=None,
@@ -98,11 +98,11 @@ def config_of(settings: Settings, **changes) -> RunConfig:
 
 
 def test_a_finished_run_leaves_an_adapter_that_can_be_switched_on(settings: Settings, store: Store):
-    run = store.create_run(config_of(settings))
+    run = store.runs.create(config_of(settings))
     run_job(settings, run.id, StopSignal())
-    run = store.get_run(run.id)
+    run = store.runs.get(run.id)
     assert (run.state, run.error) == ("finished", None)
-    adapter = store.get_adapter(run.adapter_id)
+    adapter = store.adapters.get(run.adapter_id)
     assert (adapter.name, adapter.run_id, adapter.base_model) == ("looks left", run.id, settings.model)
     assert adapter.summary["before"]["count"] == adapter.summary["after"]["count"] == 1
     events = [json.loads(line) for line in run.progress_path.read_text(encoding="utf-8").splitlines()]
@@ -127,22 +127,22 @@ def test_a_finished_run_leaves_an_adapter_that_can_be_switched_on(settings: Sett
 
 
 def test_a_run_goes_on_from_a_stored_adapter(settings: Settings, store: Store):
-    first = store.create_run(config_of(settings))
+    first = store.runs.create(config_of(settings))
     run_job(settings, first.id, StopSignal())
-    before = store.get_run(first.id).adapter_id
-    second = store.create_run(config_of(settings, base_adapter_id=before, name=""))
+    before = store.runs.get(first.id).adapter_id
+    second = store.runs.create(config_of(settings, base_adapter_id=before, name=""))
     run_job(settings, second.id, StopSignal())
-    found = store.get_adapter(store.get_run(second.id).adapter_id)
+    found = store.adapters.get(store.runs.get(second.id).adapter_id)
     assert found.id != before and found.name
 
 
 def test_a_run_that_fails_says_why(settings: Settings, store: Store):
-    run = store.create_run(CONFIG.replace(model="/no/such/model"))
+    run = store.runs.create(CONFIG.replace(model="/no/such/model"))
     with pytest.raises(SayoError):
         run_job(settings, run.id, StopSignal())
-    run = store.get_run(run.id)
+    run = store.runs.get(run.id)
     assert run.state == "failed" and "/no/such/model" in run.error
-    assert store.active_run() is None and not store.list_adapters()
+    assert store.runs.current() is None and not store.adapters.all()
 
 
 def test_a_yaml_file_does_what_the_page_does(
@@ -152,9 +152,9 @@ def test_a_yaml_file_does_what_the_page_does(
     path = settings.data_dir / "run.yaml"
     path.write_text(yaml.safe_dump(config_of(settings).to_dict()), encoding="utf-8")
     assert main(["train", "--config", str(path), "--device", "cpu"]) == 0
-    paged = store.create_run(config_of(settings))
+    paged = store.runs.create(config_of(settings))
     run_job(settings, paged.id, StopSignal())
-    paged, typed = store.list_runs()
+    paged, typed = store.runs.all()
     assert typed.state == paged.state == "finished"
     assert figures(typed.progress_path) == figures(paged.progress_path)
     assert typed.record == paged.record
@@ -162,19 +162,19 @@ def test_a_yaml_file_does_what_the_page_does(
 
 
 def test_a_cancelled_run_is_resumed_and_other_corrections_start_it_anew(settings: Settings, store: Store):
-    run, stop = store.create_run(config_of(settings, steps=3)), Stopper(after=2)
+    run, stop = store.runs.create(config_of(settings, steps=3)), Stopper(after=2)
     with pytest.raises(Cancelled):
         run_job(settings, run.id, stop)
-    assert (store.get_run(run.id).state, steps_of(run.progress_path)) == ("cancelled", [1, 2])
-    store.requeue_run(run.id)
+    assert (store.runs.get(run.id).state, steps_of(run.progress_path)) == ("cancelled", [1, 2])
+    store.runs.requeue(run.id)
     run_job(settings, run.id, StopSignal())
-    assert (store.get_run(run.id).state, steps_of(run.progress_path)) == ("finished", [1, 2, 3])
+    assert (store.runs.get(run.id).state, steps_of(run.progress_path)) == ("finished", [1, 2, 3])
 
-    run, stop = store.create_run(config_of(settings, steps=3, seed=1)), Stopper(after=2)
+    run, stop = store.runs.create(config_of(settings, steps=3, seed=1)), Stopper(after=2)
     with pytest.raises(Cancelled):
         run_job(settings, run.id, stop)
-    store.revise_correction(1, corrected_answer="green")
-    store.requeue_run(run.id)
+    store.corrections.revise(1, corrected_answer="green")
+    store.runs.requeue(run.id)
     run_job(settings, run.id, StopSignal())
     assert steps_of(run.progress_path) == [1, 2, 1, 2, 3]
 
@@ -193,11 +193,11 @@ def test_an_early_stop_is_judged_by_the_adapter_that_is_kept(
 
     monkeypatch.setattr(loop, "judge_together", judged)
     config = config_of(settings, steps=20, eval_every=1, patience=1, learning_rate=1e-3)
-    run = store.create_run(config)
+    run = store.runs.create(config)
     run_job(settings, run.id, StopSignal())
-    run = store.get_run(run.id)
+    run = store.runs.get(run.id)
     assert (run.state, steps_of(run.progress_path)) == ("finished", [1, 2])
-    summary = store.get_adapter(run.adapter_id).summary
+    summary = store.adapters.get(run.adapter_id).summary
     assert (summary["step"], summary["before"]["accuracy"], summary["after"]["accuracy"]) == (1, 0.0, 1.0)
     answers = summary["verdict"]["changes"]["answer"]
     assert (answers["before"], answers["after"]) == (0.0, 1.0)
@@ -211,44 +211,44 @@ def test_a_collapse_registers_no_adapter(settings: Settings, store: Store, monke
     calls: list[int] = []
     real = loop.step_figures
     monkeypatch.setattr(loop, "step_figures", figures)
-    run = store.create_run(config_of(settings, steps=3, eval_every=1))
+    run = store.runs.create(config_of(settings, steps=3, eval_every=1))
     with pytest.raises(TrainingError, match="last good checkpoint"):
         run_job(settings, run.id, StopSignal())
-    run = store.get_run(run.id)
+    run = store.runs.get(run.id)
     assert run.state == "failed" and "KL" in (run.error or "")
-    assert run.adapter_id is None and not store.list_adapters()
+    assert run.adapter_id is None and not store.adapters.all()
     assert not settings.adapters_dir.exists() or not list(settings.adapters_dir.iterdir())
     assert torch.load(run.folder / "checkpoint.pt", weights_only=True)["step"] == 1
     # What goes on from there has never seen the collapsed weights.
-    store.requeue_run(run.id)
+    store.runs.requeue(run.id)
     run_job(settings, run.id, StopSignal())
     assert steps_of(run.progress_path) == [1, 2, 2, 3]
-    assert len(store.list_adapters()) == 1
+    assert len(store.adapters.all()) == 1
 
 
 def test_a_run_waits_for_the_one_before_it(settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch):
-    before, run = store.create_run(config_of(settings)), store.create_run(config_of(settings, seed=1))
-    store.claim_run(before.id)
-    monkeypatch.setattr(job.time, "sleep", lambda _: store.update_run(before.id, state="cancelled"))
+    before, run = store.runs.create(config_of(settings)), store.runs.create(config_of(settings, seed=1))
+    store.runs.claim(before.id)
+    monkeypatch.setattr(job.time, "sleep", lambda _: store.runs.update(before.id, state="cancelled"))
     run_job(settings, run.id, StopSignal())
-    assert store.get_run(run.id).state == "finished"
+    assert store.runs.get(run.id).state == "finished"
 
 
 def test_too_few_pictures_end_the_run_with_a_remedy(settings: Settings, store: Store):
-    for correction in store.list_corrections()[1:]:
-        store.delete_correction(correction.id)
-    run = store.create_run(config_of(settings))
+    for correction in store.corrections.all()[1:]:
+        store.corrections.delete(correction.id)
+    run = store.runs.create(config_of(settings))
     with pytest.raises(TrainingError, match="two pictures"):
         run_job(settings, run.id, StopSignal())
-    assert "generated corrections" in store.get_run(run.id).error
+    assert "generated corrections" in store.runs.get(run.id).error
 
 
 def test_a_run_cancelled_before_it_began_is_cancelled(settings: Settings, store: Store):
-    run, stop = store.create_run(config_of(settings)), StopSignal()
+    run, stop = store.runs.create(config_of(settings)), StopSignal()
     stop.asked = True
     with pytest.raises(Cancelled):
         run_job(settings, run.id, stop)
-    assert store.get_run(run.id).state == "cancelled"
+    assert store.runs.get(run.id).state == "cancelled"
 
 
 def test_the_command_fails_with_a_message_and_no_traceback(
@@ -260,7 +260,7 @@ def test_the_command_fails_with_a_message_and_no_traceback(
 
 
 def test_sigterm_cancels_and_keeps_a_checkpoint(settings: Settings, store: Store):
-    run = store.create_run(config_of(settings, steps=100_000))
+    run = store.runs.create(config_of(settings, steps=100_000))
     process = subprocess.Popen(
         [sys.executable, "-m", "training", "train", "--run", str(run.id)],
         cwd=REPOSITORY_DIR,
@@ -275,10 +275,10 @@ def test_sigterm_cancels_and_keeps_a_checkpoint(settings: Settings, store: Store
     finally:
         process.kill()
     assert process.returncode == EXIT_CANCELLED, log
-    run = store.get_run(run.id)
+    run = store.runs.get(run.id)
     assert (run.state, run.error) == ("cancelled", None)
     assert (run.folder / "checkpoint.pt").exists()
-    assert not store.list_adapters()
+    assert not store.adapters.all()
 
 
 def test_two_processes_do_what_one_does(settings: Settings, store: Store):
@@ -291,9 +291,9 @@ def test_two_processes_do_what_one_does(settings: Settings, store: Store):
         prompts_per_step=2,
         held_out_share=0.4,
     )
-    alone = store.create_run(config)
+    alone = store.runs.create(config)
     run_job(settings, alone.id, StopSignal())
-    together = store.create_run(config)
+    together = store.runs.create(config)
     # torchrun would take --run for an option of its own.
     script = settings.data_dir / "train.py"
     script.write_text(
@@ -312,8 +312,8 @@ def test_two_processes_do_what_one_does(settings: Settings, store: Store):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert store.get_run(together.id).state == "finished"
-    expected, found = (figures(store.get_run(run.id).progress_path) for run in (alone, together))
+    assert store.runs.get(together.id).state == "finished"
+    expected, found = (figures(store.runs.get(run.id).progress_path) for run in (alone, together))
     assert len(found) == 5
     for mine, theirs in zip(found, expected, strict=True):
         assert mine == pytest.approx(theirs, abs=1e-4)

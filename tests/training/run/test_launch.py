@@ -48,8 +48,8 @@ def test_the_recipes_command_trains_in_two_processes(tmp_path: Path, tiny_model_
     with Store(settings) as store:
         for i in range(5):
             sample = make_sample(i)
-            store.add_correction(
-                picture_id=store.add_picture(sample.open_picture()).id,
+            store.corrections.add(
+                picture_id=store.pictures.add(sample.open_picture()).id,
                 question=sample.question,
                 model=settings.model,
                 adapter_id=None,
@@ -66,8 +66,8 @@ def test_the_recipes_command_trains_in_two_processes(tmp_path: Path, tiny_model_
             text=True,
         )
         assert done.returncode == 0, done.stderr
-        (finished,) = store.list_runs()
+        (finished,) = store.runs.all()
         assert (finished.state, finished.record["machine"]["processes"]) == ("finished", 2)
-        assert [adapter.id for adapter in store.list_adapters()] == [finished.adapter_id]
+        assert [adapter.id for adapter in store.adapters.all()] == [finished.adapter_id]
     events = map(json.loads, finished.progress_path.read_text(encoding="utf-8").splitlines())
     assert [event["step"] for event in events if event["kind"] == "step"] == [1, 2]

@@ -101,8 +101,8 @@ def test_a_file_is_trained_on_as_the_store_would_be(tmp_path: Path) -> None:
     with Store(settings) as store:
         for i in range(2):
             sample = make_sample(i)
-            store.add_correction(
-                picture_id=store.add_picture(sample.open_picture()).id,
+            store.corrections.add(
+                picture_id=store.pictures.add(sample.open_picture()).id,
                 question=sample.question,
                 model="bundled",
                 adapter_id=None,
@@ -123,9 +123,9 @@ def test_regions_not_to_look_at_come_along_from_a_file_as_from_the_store(tmp_pat
     settings = Settings.from_environment()
     sample, away = make_sample(0), Region.box(50, 10, 90, 60, look=False, step=1)
     with Store(settings) as store:
-        picture = store.add_picture(sample.open_picture()).id
+        picture = store.pictures.add(sample.open_picture()).id
         for regions in ((*sample.regions, away), (away,)):
-            store.add_correction(
+            store.corrections.add(
                 picture_id=picture,
                 question=f"{sample.question} {len(regions)}",
                 model="bundled",

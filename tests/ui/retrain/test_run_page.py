@@ -55,7 +55,7 @@ def test_a_run_survives_all_and_its_adapter_is_switched_rolled_back_and_retraine
 
     page.locator("#retrain-resume").click()
     expect(state).to_have_attribute("data-state", "running")
-    run = Store(Settings(data_dir=data_dir)).active_run()
+    run = Store(Settings(data_dir=data_dir)).runs.current()
     assert run is not None
     assert run.pid is not None
     os.kill(run.pid, signal.SIGKILL)
@@ -69,7 +69,7 @@ def test_a_run_survives_all_and_its_adapter_is_switched_rolled_back_and_retraine
 
     switch_and_roll_back(page)
     retrain_on_top(page)
-    second, first = Store(Settings(data_dir=data_dir)).list_runs()
+    second, first = Store(Settings(data_dir=data_dir)).runs.all()
     assert (first.id, first.notes, first.state) == (run.id, "killed once", "finished")
     assert second.run_config.base_adapter_id == first.adapter_id
     assert (second.run_config.patience, second.run_config.learning_rate) == (1, 1e-9)

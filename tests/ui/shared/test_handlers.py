@@ -96,19 +96,19 @@ def test_correction_is_saved_with_picture_and_trace_and_then_revised(
 ) -> None:
     number, fresh = save_correction(studio, session, boxes(BOX), " red ", " Ada ")
     assert fresh
-    record = studio.store.get_correction(number)
+    record = studio.store.corrections.get(number)
     assert record.regions == (Region.box(10, 20, 110, 120),)
     assert (record.corrected_answer, record.author, record.question) == ("red", "Ada", "What is here?")
     answered = session.answered("answer-1")
     assert record.answer_shown == answered.trace.text
     assert np.array_equal(
-        np.asarray(studio.store.load_picture(record.picture_id)), np.asarray(session.pictures[0])
+        np.asarray(studio.store.pictures.load(record.picture_id)), np.asarray(session.pictures[0])
     )
-    assert studio.store.load_trace(record.trace_id).tokens == answered.trace.tokens
+    assert studio.store.traces.load(record.trace_id).tokens == answered.trace.tokens
     again, fresh = save_correction(studio, session, boxes(BOX, BOX), "", "Ada")
     assert (again, fresh) == (number, False)
-    assert len(studio.store.get_correction(number).regions) == 2
-    assert studio.store.count_corrections() == 1
+    assert len(studio.store.corrections.get(number).regions) == 2
+    assert studio.store.corrections.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_correction_is_saved_with_picture_and_trace_and_then_revised(
 def test_box_that_no_picture_has(studio: Studio, session: Session, box: tuple, error: type) -> None:
     with pytest.raises(error):
         save_correction(studio, session, boxes(BOX | {"box_xyxy": list(box)}), "red", "")
-    assert studio.store.count_corrections() == 0
+    assert studio.store.corrections.count() == 0
 
 
 @pytest.mark.parametrize("sent", ["", "null", "[]", '{"id": 3, "regions": []}', '{"id": "a"}', "{"])
@@ -156,7 +156,7 @@ def test_edit_makes_a_revision_and_wants_the_boxes_of_that_correction(
     studio: Studio, session: Session
 ) -> None:
     number, _ = save_correction(studio, session, boxes(BOX), "red", "")
-    record = studio.store.get_correction(number)
+    record = studio.store.corrections.get(number)
     sent = boxes(BOX | {"step": 1}, answer=f"correction-{number}-1")
     changed = save_changes(studio, record, sent, "blue", "Bo")
     assert (changed.revision, changed.corrected_answer, changed.regions[0].step) == (2, "blue", 1)

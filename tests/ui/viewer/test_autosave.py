@@ -55,8 +55,8 @@ def event(op: str = "load", shown: Any = "answer-1", **fields: Any) -> SimpleNam
 
 @pytest.fixture
 def stored(studio: Studio) -> CorrectionRecord:
-    picture = studio.store.add_picture(Image.new("RGB", (320, 240), "white"))
-    return studio.store.add_correction(
+    picture = studio.store.pictures.add(Image.new("RGB", (320, 240), "white"))
+    return studio.store.corrections.add(
         picture_id=picture.id,
         question="What is here?",
         model="bundled",
@@ -120,7 +120,7 @@ def test_a_stored_correction_has_drafts_of_its_own(
 ) -> None:
     shown = f"correction-{stored.id}-{stored.revision}"
     draft_reply(studio, session, event("save", shown))
-    assert studio.store.get_correction(stored.id) == stored
+    assert studio.store.corrections.get(stored.id) == stored
     # Not offered to somebody who corrects the same question afresh, but whenever the correction is open.
     afresh = answered(Session(), "answer-3", shade=255)
     assert "content" not in draft_reply(studio, afresh, event(shown="answer-3"))

@@ -63,11 +63,11 @@ class Server:
         return None if self.lost else json.dumps(draft_reply(self.studio, self.session, event))
 
     def value(self) -> dict[str, Any]:
-        return correction_value(self.studio, Answers(), self.studio.store.get_correction(self.correction_id))
+        return correction_value(self.studio, Answers(), self.studio.store.corrections.get(self.correction_id))
 
     def kept(self) -> list[list[float]]:
         """The boxes of the one draft that the store has."""
-        (draft,) = self.studio.store.list_drafts("Ada")
+        (draft,) = self.studio.store.drafts.of_author("Ada")
         assert draft.content is not None
         return [region["box_xyxy"] for region in draft.content["regions"]]
 
@@ -76,8 +76,8 @@ class Server:
 def server(data_dir: Path) -> Iterator[Server]:
     settings = Settings(data_dir=data_dir)
     with Store(settings) as store:
-        picture = store.add_picture(Image.new("RGB", (160, 120), "white"))
-        record = store.add_correction(
+        picture = store.pictures.add(Image.new("RGB", (160, 120), "white"))
+        record = store.corrections.add(
             picture_id=picture.id,
             question="What is <b>here</b>?",
             model="bundled",
@@ -128,7 +128,7 @@ def tab(context: BrowserContext) -> Iterator[Callable[[], Page]]:
 def opened(page: Page, server: Server) -> Page:
     """With the correction open, as it stands now."""
     value = server.value()
-    answer = server.studio.store.get_correction(server.correction_id).corrected_answer
+    answer = server.studio.store.corrections.get(server.correction_id).corrected_answer
     page.locator("#answer textarea").fill(answer or "")
     page.evaluate("(value) => setProp('value', value)", value)
     expect(part(page, "region-0")).to_be_visible()
@@ -203,8 +203,8 @@ def test_the_last_edit_before_something_else_is_shown_is_kept_for_what_it_was_ma
     server: Server, tab: Callable[[], Page]
 ) -> None:
     store = server.studio.store
-    first = store.get_correction(server.correction_id)
-    other = store.add_correction(
+    first = store.corrections.get(server.correction_id)
+    other = store.corrections.add(
         picture_id=first.picture_id,
         question="And there?",
         model="bundled",
@@ -219,7 +219,7 @@ def test_the_last_edit_before_something_else_is_shown_is_kept_for_what_it_was_ma
     drag(page, LAYER, (80, 20), (120, 70))
     page.evaluate("(value) => setProp('value', value)", following)
     page.wait_for_function("sayo.kept.all().length === 0")
-    (draft,) = store.list_drafts("Ada")
+    (draft,) = store.drafts.of_author("Ada")
     assert draft.revises == first.id
     assert [it["box_xyxy"] for it in draft.content["regions"]] == [BOX, [80, 20, 120, 70]]
 

@@ -30,8 +30,8 @@ def test_the_model_answers_an_item_and_the_answer_is_corrected(
 ) -> None:
     scene, asked = make_question(3, "identity")
     with Store(Settings(data_dir=data_dir)) as store:
-        picture_id = store.add_picture(scene.picture).id
-        store.add_item(picture_id=picture_id, question=asked.question)
+        picture_id = store.pictures.add(scene.picture).id
+        store.items.add(picture_id=picture_id, question=asked.question)
     page = work_list(open_page, app.start())
     expect(page.locator(CARDS)).to_have_count(1)
     field(page, "corrections-author").fill("Ada")
@@ -50,9 +50,9 @@ def test_the_model_answers_an_item_and_the_answer_is_corrected(
     expect(page.locator(CARDS)).to_contain_text("Right answer: kite")
 
     with Store(Settings(data_dir=data_dir)) as store:
-        (record,) = store.list_corrections()
+        (record,) = store.corrections.all()
         assert record.trace_id is not None and record.answer_shown
-        assert store.load_trace(record.trace_id).text == record.answer_shown
+        assert store.traces.load(record.trace_id).text == record.answer_shown
         assert (record.model, record.corrected_answer, record.annotator) == ("bundled", "kite", "Ada")
         assert [region.box_xyxy for region in record.regions] == [(20, 30, 120, 130)]
-        assert not store.list_drafts("Ada")
+        assert not store.drafts.of_author("Ada")

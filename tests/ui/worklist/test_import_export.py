@@ -76,7 +76,7 @@ def test_import_says_what_it_took_and_is_undone(
     expect(page.locator("#corrections-gallery")).to_contain_text(HOSTILE)
     page.locator("#import-undo").click()
     expect(page.locator(CARDS)).to_have_count(0)
-    assert work_store.list_imports()[0].undone_at is not None
+    assert work_store.imports.all()[0].undone_at is not None
 
 
 def test_what_is_no_such_file_is_refused_and_nothing_is_stored(
@@ -99,7 +99,7 @@ def test_what_is_no_such_file_is_refused_and_nothing_is_stored(
     right = packed(tmp_path / "right.zip", pictures=1, tasks=[task(0, "What?")])
     importing(page, "COCO").set_input_files(right)
     expect(page.locator(".toast-body").last).to_contain_text("no object with images")
-    assert (work_store.list_imports(), work_store.count_work(WorkQuery())) == ([], {})
+    assert (work_store.imports.all(), work_store.worklist.count(WorkQuery())) == ([], {})
     expect(page.locator(TAKEN)).to_have_count(0)
     expect(page.locator(CARDS)).to_have_count(0)
 
@@ -147,8 +147,8 @@ def test_what_was_exported_is_imported_again(
     work_url: str, open_page: OpenPage, work_store: Store, tmp_path: Path
 ) -> None:
     number = correct(work_store, 5, "Ada", (10, 10, 60, 60), flagged=True)
-    work_store.review(number, "reject", HOSTILE, "Cy")
-    before = work_store.correction_history(number)
+    work_store.reviews.judge(number, "reject", HOSTILE, "Cy")
+    before = work_store.corrections.history(number)
     page = work_list(open_page, work_url)
     unfold(page, "data-export")
     for name, suffix in (("SAYO Studio", ".zip"), ("Visual-CoT", ".zip"), ("SAYO training data", ".parquet")):
@@ -158,10 +158,10 @@ def test_what_was_exported_is_imported_again(
         saved = tmp_path / f"{name}{suffix}"
         download.value.save_as(saved)
         expect(page.locator("[data-testid=exported]")).to_contain_text("1 corrections")
-    work_store.delete_correction(number)
+    work_store.corrections.delete(number)
     importing(page, "SAYO Studio").set_input_files(tmp_path / "SAYO Studio.zip")
     expect(page.locator(TAKEN)).to_have_text("Import 1: 1 corrections and 0 open questions taken")
-    again = work_store.correction_history(work_store.list_corrections()[0].id)
+    again = work_store.corrections.history(work_store.corrections.all()[0].id)
     assert again[0].id != number
 
     def said(history: list[Any]) -> list[Any]:
@@ -172,7 +172,7 @@ def test_what_was_exported_is_imported_again(
     assert said(again) == said(before)
     expect(page.locator(CARDS)).to_contain_text(f"Sent back: {HOSTILE}")
     for number, name in enumerate(("Visual-CoT", "SAYO training data"), 2):
-        work_store.undo_import(work_store.list_imports()[0].id)
+        work_store.imports.undo(work_store.imports.all()[0].id)
         suffix = ".parquet" if "training" in name else ".zip"
         importing(page, name).set_input_files(tmp_path / f"{name}{suffix}")
         taken = f"Import {number}: 1 corrections and 0 open questions taken"

@@ -33,9 +33,9 @@ OpenPage = Callable[..., Page]
 
 @pytest.mark.browser
 def test_a_list_by_keyboard_alone(work_url: str, open_page: OpenPage, work_store: Store) -> None:
-    one = work_store.add_picture(picture(0)).id
+    one = work_store.pictures.add(picture(0)).id
     for number in (1, 2, 3):
-        work_store.add_item(picture_id=one, question=f"Question {number}? {HOSTILE}")
+        work_store.items.add(picture_id=one, question=f"Question {number}? {HOSTILE}")
     page = work_list(open_page, work_url)
     keys = page.keyboard
     expect(page.locator(CARDS)).to_have_count(3)
@@ -71,7 +71,7 @@ def test_a_list_by_keyboard_alone(work_url: str, open_page: OpenPage, work_store
     drag(page, LAYER, (10, 10), (50, 60))
     keys.press("Control+Enter")
     expect(page.locator(PROGRESS)).to_have_text("2 of 3 done, 1 skipped, 1 flagged")
-    stored = sorted(work_store.list_corrections(), key=lambda it: it.question, reverse=True)
+    stored = sorted(work_store.corrections.all(), key=lambda it: it.question, reverse=True)
     assert [it.state for it in stored] == ["submitted", "skipped", "submitted"]
     assert [it.annotator for it in stored] == ["Ada"] * 3
     assert stored[0].regions[0].box_xyxy == (20, 30, 120, 130)
@@ -83,8 +83,8 @@ def test_a_list_by_keyboard_alone(work_url: str, open_page: OpenPage, work_store
 def test_no_key_of_the_list_is_one_of_the_editor(
     work_url: str, open_page: OpenPage, work_store: Store
 ) -> None:
-    work_store.add_item(picture_id=work_store.add_picture(picture(1)).id, question="Last?")
-    work_store.add_item(picture_id=work_store.add_picture(picture(0)).id, question="First?")
+    work_store.items.add(picture_id=work_store.pictures.add(picture(1)).id, question="Last?")
+    work_store.items.add(picture_id=work_store.pictures.add(picture(0)).id, question="First?")
     page = work_list(open_page, work_url)
     page.locator(CARDS).first.click()
     expect(page.locator(TITLE)).to_contain_text("First?")
@@ -106,7 +106,7 @@ def test_no_key_of_the_list_is_one_of_the_editor(
     expect(page.locator(TITLE)).not_to_contain_text("flagged")
     page.keyboard.press("n")
     expect(page.locator(TITLE)).to_contain_text("Last?")
-    assert work_store.list_corrections() == []
+    assert work_store.corrections.all() == []
 
 
 @pytest.mark.browser
@@ -159,8 +159,8 @@ def test_filters_search_sort_and_pages(work_url: str, open_page: OpenPage, work_
 
 @pytest.mark.browser
 def test_an_item_with_a_known_answer(work_url: str, open_page: OpenPage, work_store: Store) -> None:
-    one = work_store.add_picture(picture(0)).id
-    work_store.add_item(picture_id=one, question="What is it?", answer=HOSTILE)
+    one = work_store.pictures.add(picture(0)).id
+    work_store.items.add(picture_id=one, question="What is it?", answer=HOSTILE)
     page = work_list(open_page, work_url)
     card = page.locator(CARDS)
     expect(card).to_contain_text(f"Known answer: {HOSTILE}")
@@ -173,7 +173,7 @@ def test_an_item_with_a_known_answer(work_url: str, open_page: OpenPage, work_st
     drag(page, LAYER, (20, 30), (120, 130))
     page.locator("#corrections-submit").click()
     expect(page.locator(PROGRESS)).to_have_text("1 of 1 done")
-    [stored] = work_store.list_corrections()
+    [stored] = work_store.corrections.all()
     assert (stored.corrected_answer, stored.regions[0].box_xyxy) == (HOSTILE, (20, 30, 120, 130))
 
 
@@ -194,10 +194,10 @@ def test_a_page_of_the_list_asks_the_store_no_more_for_more_lines(work_store: St
     correct(work_store, 0, "Ada", (10, 10, 60, 60))
     listing.listed(studio, WorkQuery(), (None,))
     few = asked()
-    picture_id = work_store.list_corrections()[0].picture_id
+    picture_id = work_store.corrections.all()[0].picture_id
     for number in range(1, 20):
         fields = {"model": "", "adapter_id": None, "answer_shown": "", "trace_id": None, "regions": []}
-        work_store.add_correction(
+        work_store.corrections.add(
             picture_id=picture_id, question=f"Question {number}?", corrected_answer="cat", **fields
         )
     listing.listed(studio, WorkQuery(), (None,))
@@ -214,8 +214,8 @@ def test_it_is_seen_whole(
         more = {"state": states[number % 3], "comment": "blurred", "reward": -0.2}
         correct(work_store, number, "Ada", (40, 50, 160, 170), **more)
     correct(work_store, 0, "Bo", (50, 60, 150, 180))
-    one = work_store.add_picture(picture(9)).id
-    work_store.add_item(picture_id=one, question="What is left of the dog?", answer="a bone")
+    one = work_store.pictures.add(picture(9)).id
+    work_store.items.add(picture_id=one, question="What is left of the dog?", answer="a bone")
     page = work_list(open_page, work_url, color_scheme=scheme, width=width)
     expect(page.locator(CARDS)).to_have_count(8)
     SCREENSHOTS.mkdir(exist_ok=True)

@@ -37,8 +37,8 @@ def signed(page: Page, name: str) -> None:
 def test_two_people_on_one_item_and_how_far_they_agree(
     work_url: str, open_page: OpenPage, work_store: Store
 ) -> None:
-    one = work_store.add_picture(picture(1)).id
-    work_store.add_item(picture_id=one, question="Which?", wanted=2)
+    one = work_store.pictures.add(picture(1)).id
+    work_store.items.add(picture_id=one, question="Which?", wanted=2)
     page = work_list(open_page, work_url)
     signed(page, "Ada")
     page.keyboard.press("n")
@@ -93,7 +93,7 @@ def test_a_third_person_corrects_what_is_done(work_url: str, open_page: OpenPage
     drag(page, LAYER, (0, 0), (100, 25))
     page.keyboard.press("Control+Enter")
     expect(page.locator("#corrections-people")).to_contain_text("0.25")
-    assert [it.annotator for it in work_store.list_corrections()] == ["Bo", "Ada"]
+    assert [it.annotator for it in work_store.corrections.all()] == ["Bo", "Ada"]
 
 
 def test_review_goes_back_to_the_author_and_comes_again(
@@ -126,7 +126,7 @@ def test_review_goes_back_to_the_author_and_comes_again(
     page.locator("#corrections-save").click()
     expect(page.locator(TITLE)).to_contain_text("to review")
     expect(page.locator(CARDS)).to_have_count(0)
-    again = next(it for it in work_store.list_corrections() if it.question == "Question 2?")
+    again = next(it for it in work_store.corrections.all() if it.question == "Question 2?")
     assert (again.state, len(again.regions), again.annotator) == ("submitted", 2, "Ada")
 
 
@@ -134,8 +134,8 @@ def test_history_says_who_and_what_and_restores(
     work_url: str, open_page: OpenPage, work_store: Store
 ) -> None:
     number = correct(work_store, 1, "Ada", (0, 0, 100, 50))
-    work_store.review(number, "reject", HOSTILE, "Cy")
-    work_store.revise_correction(number, "Ada", corrected_answer="dog")
+    work_store.reviews.judge(number, "reject", HOSTILE, "Cy")
+    work_store.corrections.revise(number, "Ada", corrected_answer="dog")
     page = work_list(open_page, work_url)
     page.locator(CARDS).click()
     unfold(page, "corrections-history-box")
@@ -154,7 +154,7 @@ def test_history_says_who_and_what_and_restores(
     choose(page, "corrections-revision", "Revision 4")
     page.locator("#corrections-restore").click()
     expect(page.locator(CARDS)).to_have_count(1)
-    assert [it.state for it in work_store.correction_history(number)] == [
+    assert [it.state for it in work_store.corrections.history(number)] == [
         "submitted", "rejected", "submitted", "submitted", "deleted", "submitted",
     ]  # fmt: skip
 
@@ -166,11 +166,11 @@ def test_what_somebody_else_changed_meanwhile_is_not_written_over(
     page = work_list(open_page, work_url)
     page.locator(CARDS).click()
     expect(page.locator(TITLE)).to_contain_text("by Ada")
-    work_store.revise_correction(number, "Ada", corrected_answer="dog")
+    work_store.corrections.revise(number, "Ada", corrected_answer="dog")
     drag(page, LAYER, (200, 20), (300, 100))
     page.keyboard.press("Control+Enter")
     expect(page.locator(".toast-body").last).to_contain_text("revision 1")
     # What was drawn is still there.
     assert boxes(page) == [[0, 0, 100, 50], [200, 20, 300, 100]]
-    record = work_store.get_correction(number)
+    record = work_store.corrections.get(number)
     assert (record.revision, record.state, record.corrected_answer) == (2, "submitted", "dog")

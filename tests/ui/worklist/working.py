@@ -32,8 +32,8 @@ def correct(store: Store, number: int, author: str, box: tuple[int, ...], **more
         "model": "bundled", "adapter_id": None, "answer_shown": "A dog.", "trace_id": None,
         "corrected_answer": "cat", "author": author, "question": f"Question {number}?",
     }  # fmt: skip
-    picture_id = store.add_picture(picture(number)).id
-    record = store.add_correction(picture_id=picture_id, regions=[Region.box(*box)], **(fields | more))
+    picture_id = store.pictures.add(picture(number)).id
+    record = store.corrections.add(picture_id=picture_id, regions=[Region.box(*box)], **(fields | more))
     return record.id
 
 

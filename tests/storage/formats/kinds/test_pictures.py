@@ -46,10 +46,10 @@ def test_they_become_questions_to_do_once(store: Store, folder: Path, options: R
     # Three of the files hold the same pixels but for what JPEG changes.
     assert (report.corrections, report.questions) == (0, 3)
     assert sorted(reason.count for reason in report.skipped) == [1, 1]
-    assert store.count_work(WorkQuery()) == {"todo": 3}
+    assert store.worklist.count(WorkQuery()) == {"todo": 3}
     with pytest.raises(ImportFileError, match="Nothing was imported"):
         import_file(store, "pictures", folder, options)
-    assert store.list_imports()[0].source == "given"
+    assert store.imports.all()[0].source == "given"
 
 
 def test_a_link_out_of_the_folder_and_too_many_are_refused(
@@ -67,4 +67,4 @@ def test_a_link_out_of_the_folder_and_too_many_are_refused(
     empty.mkdir()
     with pytest.raises(ImportFileError, match="no row at all"):
         import_file(store, "pictures", empty, options)
-    assert store.count_work(WorkQuery()) == {}
+    assert store.worklist.count(WorkQuery()) == {}
