@@ -214,6 +214,16 @@ def circle(rooms: dict[str, set[str]]) -> list[str]:
     return sorted(left)
 
 
+def uses(files: list[Path], root: Path) -> dict[str, set[str]]:
+    """Module by module, the modules of ours that it imports anywhere in its file, packages left out."""
+    found: dict[str, set[str]] = {}
+    for path in files:
+        targets = {module_path(name, root) for _, name in imported(path, root)}
+        known = {it for it in targets if it is not None and it.name != "__init__.py"} - {path}
+        found[path.relative_to(root).as_posix()] = {it.relative_to(root).as_posix() for it in known}
+    return found
+
+
 def crowded(files: list[Path], root: Path) -> list[str]:
     counts = Counter(path.parent for path in files if path.name != "__init__.py")
     return [
@@ -266,6 +276,13 @@ def test_rooms_stand_on_one_another_without_a_circle(package: str) -> None:
     assert circle(rooms) == []
     there = {(REPOSITORY_DIR / package / room).is_dir() for room in rooms}
     assert there == {True}
+
+
+def test_no_module_reaches_itself() -> None:
+    files = modules(REPOSITORY_DIR)
+    known = uses(files, REPOSITORY_DIR)
+    assert sum(map(len, known.values())) > len(files), "imports are not found any more"
+    assert circle(known) == []
 
 
 def test_modules_and_functions_stay_short() -> None:

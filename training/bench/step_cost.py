@@ -31,6 +31,7 @@ from sayo_app.mllm.machine import machine, peak_bytes, start_peak, versions
 from sayo_app.mllm.models.loading import LoadedModel, load_model
 from sayo_app.run_config import RunConfig
 from sayo_app.settings import BUNDLED, Settings
+from training.bench.figures import figures
 from training.data.samples import Sample, scene_sample
 from training.rl.loop import take_step
 from training.rl.reporting import PARTS
@@ -145,17 +146,6 @@ def ours(loaded: LoadedModel, config: RunConfig, samples: Sequence[Sample]) -> l
         tokens = sum(one.length for one in judged) / len(judged)
         steps.append(figures(began, state.spent.take(), tokens))
     return steps
-
-
-def figures(began: tuple[float, float], parts: dict[str, float], tokens: float) -> dict[str, float]:
-    """One step's, from the clocks at its beginning.
-
-    Args:
-        tokens: of a completion, on average.
-    """
-    seconds, cpu = time.perf_counter() - began[0], time.process_time() - began[1]
-    other = seconds - sum(parts.values())
-    return {"seconds": seconds, "cpu_seconds": cpu, **parts, "other": other, "tokens": tokens}
 
 
 def in_a_process(options: argparse.Namespace, side: str) -> dict[str, Any]:

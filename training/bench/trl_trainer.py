@@ -17,7 +17,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from sayo_app.mllm.models.adapters import lora_config
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
-from training.bench.step_cost import figures
+from training.bench.figures import figures
 from training.data.samples import Sample
 from training.rl.reporting import Spent
 from training.rl.trl_rewards import (
