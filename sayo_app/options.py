@@ -142,13 +142,26 @@ def _option(name: str, field: FieldInfo) -> Option:
     extra = field.json_schema_extra
     assert isinstance(extra, dict) and field.title is not None, f"{name} is not made by option()"
     told: dict[str, Any] = dict(extra)
-    kind = next(kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not NoneType)
-    one_of = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    one_of, some_of = _literals(field.annotation)
     told["free"] = bool(told["choices"])
-    told["choices"] = told["choices"] or one_of
+    told["choices"] = told["choices"] or one_of or some_of
     if not told["values"]:
-        told["values"] = f"one of {', '.join(one_of)}" if one_of else f"{_KINDS[kind]}{_bounds(field)}"
+        told["values"] = _values(field, one_of, some_of)
     return Option(name=name, label=field.title, help=field.description or "", default=field.default, **told)
+
+
+def _literals(annotation: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words that it is one of, and those that it has some of."""
+    if get_origin(annotation) is tuple:
+        return (), get_args(get_args(annotation)[0])
+    return (get_args(annotation) if get_origin(annotation) is Literal else ()), ()
+
+
+def _values(field: FieldInfo, one_of: tuple[str, ...], some_of: tuple[str, ...]) -> str:
+    if one_of or some_of:
+        return f"one of {', '.join(one_of)}" if one_of else f"some of {', '.join(some_of)}"
+    kinds = get_args(field.annotation) or (field.annotation,)
+    return f"{_KINDS[next(kind for kind in kinds if kind is not NoneType)]}{_bounds(field)}"
 
 
 def _bounds(field: FieldInfo) -> str:

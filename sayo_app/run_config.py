@@ -6,24 +6,66 @@ messages read names, words, bounds and choices from here. Names follow the GRPO 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
-from pydantic import ConfigDict
+from pydantic import AfterValidator, BeforeValidator, ConfigDict
 
-from sayo_app.options import Options, option
+from sayo_app.errors import SettingsError
+from sayo_app.options import Options, nearest, option
 from sayo_app.settings import BUNDLED
 
 # By where the Retrain page has an option: at the top, under "More settings", under "Advanced".
 _first, _more, _advanced = (partial(option, place=place) for place in ("first", "more", "advanced"))
 
+RewardPart = Literal["attention", "answer", "format"]
+Objective = Literal["published", "exact"]
+REWARD_PARTS: tuple[RewardPart, ...] = get_args(RewardPart)
+
+
+class Reward(NamedTuple):
+    """Parts and an objective that go together, as the page offers them."""
+
+    label: str
+    reward_parts: tuple[RewardPart, ...]
+    objective: Objective
+
+
+# By what the one option `reward` called them before it became two; files and stored runs may still.
 REWARDS = {
-    "sayo": "Attention on the region (SAYO, as published)",
-    "sayo+answer": "Attention on the region and right answers, as published",
-    "sayo-exact": "Attention on the region, exact gradient",
-    "sayo-exact+answer": "Attention on the region and right answers, exact gradient",
-    "answer": "Right answers only",
+    "sayo": Reward("Attention on the region (SAYO, as published)", ("attention", "format"), "published"),
+    "sayo+answer": Reward(
+        "Attention on the region and right answers, as published",
+        ("attention", "answer", "format"),
+        "published",
+    ),
+    "sayo-exact": Reward("Attention on the region, exact gradient", ("attention", "format"), "exact"),
+    "sayo-exact+answer": Reward(
+        "Attention on the region and right answers, exact gradient",
+        ("attention", "answer", "format"),
+        "exact",
+    ),
+    "answer": Reward("Right answers only", ("answer", "format"), "published"),
 }
+
+
+def _listed(value: Any) -> Any:
+    """JSON and YAML have lists, a command line has commas."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(","))
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _ordered(parts: tuple[RewardPart, ...]) -> tuple[RewardPart, ...]:
+    """In one order, so that what is the same is equal.
+
+    Raises:
+        ValueError: none, or one twice.
+    """
+    if not parts or len(set(parts)) < len(parts):
+        raise ValueError(parts)
+    return tuple(part for part in REWARD_PARTS if part in parts)
 
 
 class RunConfig(Options):
@@ -34,8 +76,17 @@ class RunConfig(Options):
     subject: ClassVar[str] = "{name} of a training run"
     remedy: ClassVar[str] = "Change {name} in the form, the YAML file or with --set {name}=..."
 
-    reward: Literal["sayo", "sayo+answer", "sayo-exact", "sayo-exact+answer", "answer"] = _first(
-        "sayo-exact+answer", "What is rewarded"
+    reward_parts: Annotated[tuple[RewardPart, ...], BeforeValidator(_listed), AfterValidator(_ordered)] = (
+        _first(
+            REWARD_PARTS,
+            "What is rewarded",
+            "What counts: attention on the region, the right answer, the answer's format.",
+            values="some of attention, answer, format, each once",
+        )
+    )
+    # See `training.rl.losses`.
+    objective: Objective = _first(
+        "exact", "Objective", "As published (SAYO), or exact: with the gradient of the attention itself, too."
     )
     steps: int = _first(60, "Steps", "More steps learn more and take longer.", ge=1, usual=(1, 200))
     base_adapter_id: int | None = _more(
@@ -78,10 +129,10 @@ class RunConfig(Options):
         "Those it was least sure of (entropy), or of them those that hang on the picture (sensitivity).",
     )
     # The row whose query is the token, as published, or the row before it, whose output it was drawn from.
-    attention_rows: Literal["token", "drawing"] = _advanced(
+    attention_rows: Literal["token", "predicting"] = _advanced(
         "token",
         "Rows that are read",
-        "A token's own look (token, as published), or the look that it was chosen by (drawing).",
+        "A token's own look (token, as published), or the look that it was chosen by (predicting).",
     )
     credit: Literal["answer", "token"] = _advanced(
         "answer", "Credit for looking", "Goes to the whole answer, or to each token for its own look."
@@ -145,7 +196,7 @@ class RunConfig(Options):
             return cls()
         return cls(
             model=model,
-            reward="sayo+answer",
+            objective="published",
             learning_rate=5e-6,
             beta=0.001,
             num_generations=16,
@@ -157,10 +208,44 @@ class RunConfig(Options):
         return self.model_dump(mode="json")
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The configuration that `to_dict` wrote.
+    def from_dict(cls, *layers: Mapping[str, Any]) -> Self:
+        """The configuration that `to_dict` wrote, now or before options had the names that they have.
+
+        Args:
+            layers: a later one wins over those before it.
 
         Raises:
             SettingsError: an unknown name, a value of the wrong type or out of its range.
         """
+        values: dict[str, Any] = {}
+        for layer in layers:
+            values |= renamed(layer)
         return cls(**values)
+
+
+def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's options under their names of today: the one place that knows those of before.
+
+    Raises:
+        SettingsError: a reward of no such name, or one beside the options that it stands for.
+    """
+    found = dict(values)
+    if found.get("attention_rows") == "drawing":
+        found["attention_rows"] = "predicting"
+    if "reward" not in found:
+        return found
+    name, both = found.pop("reward"), sorted({"reward_parts", "objective"} & set(found))
+    if both:
+        raise SettingsError(
+            expected="reward_parts and objective, or the name of both that `reward` was",
+            got=f"reward beside {' and '.join(both)}",
+            remedy="Leave reward out.",
+        )
+    if not isinstance(name, str) or name not in REWARDS:
+        near = nearest(str(name), REWARDS)
+        raise SettingsError(
+            expected=f"reward of a training run to be one of {', '.join(REWARDS)}",
+            got=repr(name),
+            remedy=f"{f'Did you mean {near}? ' if near else ''}Or set reward_parts and objective instead.",
+        )
+    return found | {"reward_parts": REWARDS[name].reward_parts, "objective": REWARDS[name].objective}

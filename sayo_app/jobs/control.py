@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sayo_app.errors import JobError, RunActiveError, TooFewCorrectionsError
+from sayo_app.errors import JobError, RunActiveError, SettingsError, TooFewCorrectionsError
 from sayo_app.jobs import processes
 from sayo_app.jobs.progress import log_tail
 from sayo_app.run_config import RunConfig
@@ -76,7 +76,7 @@ def start_run(
             remedy=f"Correct {needed - have} more, or add generated ones.",
         )
     reconcile(store)
-    twin = next((run for run in store.runs.active() if run.config == config.to_dict()), None)
+    twin = next((run for run in store.runs.active() if _is_told(run, config)), None)
     if twin is not None:
         raise RunActiveError(
             expected="a run with settings of its own",
@@ -86,6 +86,14 @@ def start_run(
     run = store.runs.create(config)
     start_next(store, settings, command=command)
     return store.runs.get(run.id)
+
+
+def _is_told(run: RunRecord, config: RunConfig) -> bool:
+    try:
+        return run.run_config == config
+    except SettingsError:
+        # A newer version has queued it, with options that this one does not know.
+        return False
 
 
 def resume_run(

@@ -137,6 +137,24 @@ def test_the_same_run_twice_is_refused_and_the_first_goes_on(store: Store, start
     assert reconcile(store) == run
 
 
+def test_a_queued_run_of_another_version_is_the_same_by_what_it_says(
+    store: Store, settings: Settings, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start()
+    # As a version before wrote it, and as one to come may.
+    before = RunConfig(objective="published").to_dict() | {"reward": "sayo+answer"}
+    del before["reward_parts"], before["objective"]
+    with monkeypatch.context() as patch:
+        patch.setattr(RunConfig, "to_dict", lambda config: before)
+        waiting = store.runs.create(RunConfig())
+        patch.setattr(RunConfig, "to_dict", lambda config: before | {"reward": "sayo", "to_come": 1})
+        store.runs.create(RunConfig())
+    with pytest.raises(RunActiveError, match=f"run {waiting.id}"):
+        start_run(store, settings, RunConfig(objective="published"), command=script(SLEEPER))
+    other = RunConfig(objective="published", seed=1)
+    assert start_run(store, settings, other, command=script(SLEEPER)).state == "queued"
+
+
 def test_runs_wait_their_turn_and_the_keeper_starts_them(store: Store, settings: Settings) -> None:
     first, second, third = (
         start_run(store, settings, RunConfig(seed=seed), command=script(SLEEPER)) for seed in range(3)

@@ -87,7 +87,16 @@ def bench(options: argparse.Namespace, run: Runner | None = None) -> dict[str, A
                 _step(turns[side][-1]),
             )
     config = run_config(options)
-    asked = ("reward", "lora_rank", "lora_alpha", "learning_rate", "beta", "temperature", "top_p")
+    asked = (
+        "reward_parts",
+        "objective",
+        "lora_rank",
+        "lora_alpha",
+        "learning_rate",
+        "beta",
+        "temperature",
+        "top_p",
+    )
     return {
         "model": options.model,
         **{
@@ -127,7 +136,7 @@ def one(options: argparse.Namespace, side: str) -> dict[str, Any]:
 def run_config(options: argparse.Namespace) -> RunConfig:
     """The published form, whose loss trl has, too; the rest is as for the bundled model."""
     return RunConfig(
-        reward="sayo+answer",
+        objective="published",
         model=options.model,
         prompts_per_step=options.prompts,
         num_generations=options.generations,

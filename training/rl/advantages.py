@@ -14,8 +14,8 @@ from sayo_app.run_config import RunConfig
 from training.data.batches import Batch
 from training.rl.attention_targets import AttentionTargets, targets_of, token_scores
 from training.rl.judging import Judged, judge_completions
-from training.rl.losses import group_advantages, is_exact, leave_one_out_advantages, token_advantages
-from training.rl.rewards import CHOICES, total_reward
+from training.rl.losses import group_advantages, leave_one_out_advantages, token_advantages
+from training.rl.rewards import total_reward
 from training.rl.rollout import Completions
 from training.rl.scoring import Scores, divergence
 
@@ -46,7 +46,9 @@ def credit_of(
     weights, rows = scores.entropies, scores.rows.detach()
     if blind_logits is not None:
         weights = weights * divergence(scores.logits.detach(), blind_logits)
-    targets = targets_of(loaded, batch, completions, weights, predicting=config.attention_rows == "drawing")
+    targets = targets_of(
+        loaded, batch, completions, weights, predicting=config.attention_rows == "predicting"
+    )
     judged = judge_completions(batch, completions, rows, targets)
     return CompletionCredit(
         judged, targets, advantages_of(config, judged, rows, targets, completions.ids.shape[1])
@@ -61,7 +63,7 @@ def attention_counts(config: RunConfig, judged: Sequence[Judged]) -> Bool[Tensor
 def rewards_of(config: RunConfig, judged: Sequence[Judged]) -> list[float]:
     """The whole reward of each completion."""
     weight, gated = config.attention_weight, config.gated
-    return [total_reward(config.reward, one.parts, weight, gated) for one in judged]
+    return [total_reward(config.reward_parts, one.parts, weight, gated) for one in judged]
 
 
 def advantages_of(
@@ -77,11 +79,11 @@ def advantages_of(
     token, that is so for answer and format; the attention of each token's own row is compared with all
     tokens of the group, and the token that has no row gets nothing of it.
     """
-    by_token = config.credit == "token" and "attention" in CHOICES[config.reward]
+    by_token = config.credit == "token" and "attention" in config.reward_parts
     weight = 0.0 if by_token else config.attention_weight
-    rewards = [total_reward(config.reward, one.parts, weight, config.gated) for one in judged]
+    rewards = [total_reward(config.reward_parts, one.parts, weight, config.gated) for one in judged]
     grouped = torch.tensor(rewards, dtype=rows.dtype).view(-1, config.num_generations)
-    compared = leave_one_out_advantages(grouped) if is_exact(config) else group_advantages(grouped)
+    compared = (leave_one_out_advantages if config.objective == "exact" else group_advantages)(grouped)
     advantages = compared.reshape(-1, 1).expand(-1, tokens).to(rows)
     if not by_token:
         return advantages

@@ -18,11 +18,12 @@ from sayo_app.core.scenes.questions import FAMILIES, HELD_OUT_SEED
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.machine import machine
 from sayo_app.mllm.models.loading import LoadedModel
+from sayo_app.run_config import REWARD_PARTS
 from training.data.batches import Batch, collate, encode, grey
 from training.data.samples import Sample, scene_sample
 from training.rl import steered_teacher
 from training.rl.attention_targets import AttentionTargets, attention_reward, targets_of
-from training.rl.rewards import PARTS, answer_reward, format_reward
+from training.rl.rewards import answer_reward, format_reward
 from training.rl.rollout import Completions, generate
 from training.rl.scoring import Scorer, reward_view
 
@@ -54,8 +55,8 @@ class Judged:
 
     @property
     def parts(self) -> dict[str, float | None]:
-        """The rewards by the names in `rewards.PARTS`."""
-        return {name: getattr(self, name) for name in PARTS}
+        """The rewards by the names in `REWARD_PARTS`."""
+        return {name: getattr(self, name) for name in REWARD_PARTS}
 
 
 def judge_completions(

@@ -4,9 +4,9 @@ The reward r_theta(y) of a completion y reads the attention of the policy itself
 
     grad E[r_theta(y)] = E[r_theta(y) grad log pi_theta(y)] + E[grad r_theta(y)].
 
-- `sayo`, as published (arXiv 2602.08241, on GRPO): the first term alone, rewards scaled by their spread
-  within a group, tokens averaged within a completion.
-- `sayo-exact`: both terms. Rewards are compared with the mean of the *others* of their group and tokens are
+- `published` (SAYO, arXiv 2602.08241, on GRPO): the first term alone, rewards scaled by their spread within a
+  group, tokens averaged within a completion.
+- `exact`: both terms. Rewards are compared with the mean of the *others* of their group and tokens are
   summed, which makes the estimate unbiased for completions drawn from the policy (temperature 1, top-p 1).
   The rows are differentiable in the update's own forward pass, so the second term costs no forward.
 """
@@ -22,7 +22,6 @@ from torch import Tensor
 from sayo_app.run_config import RunConfig
 from training.rl.attention_targets import AttentionTargets, attention_reward
 
-EXACT = ("sayo-exact", "sayo-exact+answer")
 # Keeps a group of nearly equal rewards from being blown up to unit variance.
 ADVANTAGE_EPS = 1e-4
 
@@ -117,17 +116,12 @@ def objective_loss(
         completion_mask,
         epsilon=config.epsilon,
         beta=config.beta,
-        summed=is_exact(config),
+        summed=config.objective == "exact",
     )
-    if not is_exact(config):
+    if config.objective == "published" or "attention" not in config.reward_parts:
         return loss
     gain = (counted.to(rows) * attention_reward(rows, targets)).mean()
     return Loss(loss.total - config.attention_weight * gain, loss.kl)
-
-
-def is_exact(config: RunConfig) -> bool:
-    """Whether the attention's own gradient is part of the objective."""
-    return config.reward in EXACT
 
 
 def _row_sum(values: Float[Tensor, "row token"], mask: Bool[Tensor, "row token"]) -> Float[Tensor, ""]:

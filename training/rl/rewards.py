@@ -6,11 +6,10 @@ functions of `trl.GRPOTrainer` they are in `trl_rewards`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sayo_app.core.attention.steps import answer_text, has_format
 from sayo_app.core.scenes.questions import answers_match
-from sayo_app.errors import TrainingError
 from training.rl.attention_targets import NOTHING_READ
 
 
@@ -24,34 +23,22 @@ def format_reward(completion: str) -> float:
     return float(has_format(completion))
 
 
-# The choice says which parts count; format and answer weigh 1, attention what the run says.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "sayo": ("attention", "format"),
-    "sayo+answer": ("attention", "answer", "format"),
-    "sayo-exact": ("attention", "format"),
-    "sayo-exact+answer": ("attention", "answer", "format"),
-    "answer": ("answer", "format"),
-}
-PARTS = ("attention", "answer", "format")
-
-
 def total_reward(
-    choice: str, parts: Mapping[str, float | None], attention_weight: float = 1.0, gated: bool = False
+    counted: Collection[str],
+    parts: Mapping[str, float | None],
+    attention_weight: float = 1.0,
+    gated: bool = False,
 ) -> float:
-    """The sum of the parts that the choice counts; a part that cannot be scored adds nothing.
+    """The sum of the parts that are counted; one that cannot be scored adds nothing.
+
+    Answer and format weigh 1, attention what the run says.
 
     Args:
+        counted: some of `REWARD_PARTS`.
         gated: attention is worth its lowest where the answer is known and wrong, so that a wrong answer
             is never worth more for where it looked.
-
-    Raises:
-        TrainingError: an unknown choice.
     """
-    if choice not in CHOICES:
-        raise TrainingError(
-            expected=f"one of the rewards {', '.join(CHOICES)}", got=choice, remedy="Choose one of them."
-        )
-    values = {name: value for name in CHOICES[choice] if (value := parts[name]) is not None}
+    values = {name: value for name in counted if (value := parts[name]) is not None}
     if "attention" in values:
         attention = NOTHING_READ if gated and parts["answer"] == 0 else values["attention"]
         values["attention"] = attention_weight * attention

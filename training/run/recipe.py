@@ -18,7 +18,7 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.errors import SettingsError
 from sayo_app.mllm.machine import machine, versions
 from sayo_app.run_config import RunConfig
-from sayo_app.settings import REPOSITORY_DIR
+from sayo_app.settings import BUNDLED, REPOSITORY_DIR
 from training.data.samples import Sample
 
 CODE_FOLDERS = ("sayo_app", "storage", "training")
@@ -39,9 +39,9 @@ def read_recipe(path: Path, **named: str | None) -> RunConfig:
         raise _unreadable(path, str(error)) from error
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise _unreadable(path, "something else")
-    values |= {name: value for name, value in named.items() if value is not None}
-    defaults = RunConfig.for_model(str(values["model"])) if "model" in values else RunConfig()
-    return RunConfig.from_dict(defaults.to_dict() | values)
+    told = {name: value for name, value in named.items() if value is not None}
+    model = (values | told).get("model", BUNDLED)
+    return RunConfig.from_dict(RunConfig.for_model(str(model)).to_dict(), values, told)
 
 
 def run_record(config: RunConfig, samples: Sequence[Sample], device: torch.device) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from sayo_app.run_config import Objective, RewardPart
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -27,8 +29,13 @@ class Arm:
     last_only: bool = False
 
 
-EXACT = {"reward": "sayo-exact+answer"}
-PREDICTING = {"attention_rows": "drawing"}
+def rewarded(*parts: RewardPart, objective: Objective = "published") -> dict[str, Any]:
+    """For these parts and the format."""
+    return {"reward_parts": (*parts, "format"), "objective": objective}
+
+
+EXACT = rewarded("attention", "answer", objective="exact")
+PREDICTING = {"attention_rows": "predicting"}
 MIDDLING = {"learning_rate": 2e-4, "beta": 0.02}
 GENTLE = {"learning_rate": 1e-4, "beta": 0.05}
 ARMS: dict[str, Arm] = {
@@ -42,11 +49,11 @@ ARMS: dict[str, Arm] = {
     ),
     "supervised": Arm("supervised", "fine-tuned on the corrected answers"),
     "supervised, gentle": Arm("supervised", "the same, a fifth of the rate", {"learning_rate": 1e-4}),
-    "answer": Arm("reward", "GRPO, right answers only", {"reward": "answer"}),
-    "answer, gentle": Arm("reward", "the same, a fifth of the rate, more KL", {"reward": "answer"} | GENTLE),
-    "sayo": Arm("reward", "attention, as published", {"reward": "sayo"}),
-    "sayo+answer": Arm("reward", "attention, as published, and answers", {"reward": "sayo+answer"}),
-    "sayo-exact": Arm("reward", "attention, exact gradient", {"reward": "sayo-exact"}),
+    "answer": Arm("reward", "GRPO, right answers only", rewarded("answer")),
+    "answer, gentle": Arm("reward", "the same, a fifth of the rate, more KL", rewarded("answer") | GENTLE),
+    "sayo": Arm("reward", "attention, as published", rewarded("attention")),
+    "sayo+answer": Arm("reward", "attention, as published, and answers", rewarded("attention", "answer")),
+    "sayo-exact": Arm("reward", "attention, exact gradient", rewarded("attention", objective="exact")),
     "sayo-exact+answer": Arm("reward", "attention, exact gradient, and answers", EXACT),
     "predicting": Arm("reward", "the same, reading the rows that predict the tokens", EXACT | PREDICTING),
     "predicting, middling": Arm(
@@ -59,17 +66,17 @@ ARMS: dict[str, Arm] = {
     "steered-rollouts": Arm(
         "reward",
         "(ii) half of a group steered to the region",
-        {"reward": "answer", "steered_share": 0.5},
+        rewarded("answer") | {"steered_share": 0.5},
     ),
     "distil": Arm(
         "reward",
         "(iii) distils the steered policy, no answers",
-        {"reward": "sayo", "attention_weight": 0.0, "distil": 1.0},
+        rewarded("attention") | {"attention_weight": 0.0, "distil": 1.0},
     ),
     "distil, gentle": Arm(
         "reward",
         "the same, a fifth of the rate, more KL",
-        {"reward": "sayo", "attention_weight": 0.0, "distil": 1.0} | GENTLE,
+        rewarded("attention") | {"attention_weight": 0.0, "distil": 1.0} | GENTLE,
     ),
     "steps": Arm("reward", "(iv) a region for each step", EXACT, stepped=True),
     "light": Arm(
@@ -78,7 +85,7 @@ ARMS: dict[str, Arm] = {
     "gentle": Arm("reward", "exact and answers, a fifth of the rate, more KL", EXACT | GENTLE),
     "confirmed": Arm("reward", "exact and answers, right answers confirmed too", EXACT, confirmed=True),
     "confirmed, answer": Arm(
-        "reward", "answers only, the same", {"reward": "answer", "beta": 0.02}, confirmed=True
+        "reward", "answers only, the same", rewarded("answer") | {"beta": 0.02}, confirmed=True
     ),
     "confirmed, steps": Arm(
         "reward",

@@ -15,16 +15,23 @@ from sayo_app.run_config import REWARDS, RunConfig
 from sayo_app.ui.shared.handlers import typed
 from sayo_app.ui.shared.studio import BASE_ID, BASE_LABEL
 
+# Chosen together, as one field.
+_IN_REWARD = ("reward_parts", "objective")
+
 
 def lay_out(defaults: RunConfig) -> dict[str, gr.components.Component]:
-    """The fields by the names of `RunConfig`, in the order they stand on the page."""
+    """The fields by the names of `RunConfig`, in the order they stand on the page.
+
+    `reward` stands for the parts of the reward and the objective, of which it offers those that go together.
+    """
     options = RunConfig.options()
 
     def add(place: str) -> dict[str, gr.components.Component]:
-        placed = [it for it in options.values() if it.place == place]
+        placed = [it for it in options.values() if it.place == place and it.name not in _IN_REWARD]
         return {it.name: _field(it, getattr(defaults, it.name)) for it in placed}
 
-    fields = add("first")
+    fields: dict[str, gr.components.Component] = {"reward": _reward(options["reward_parts"].label, defaults)}
+    fields |= add("first")
     gr.Markdown(options["steps"].help, elem_classes="hint")
     with gr.Accordion("More settings", open=False, elem_id="retrain-more"):
         fields |= add("more")
@@ -33,14 +40,19 @@ def lay_out(defaults: RunConfig) -> dict[str, gr.components.Component]:
     return fields
 
 
+def _reward(label: str, defaults: RunConfig) -> gr.Radio:
+    told = defaults.reward_parts, defaults.objective
+    chosen = next(name for name, it in REWARDS.items() if (it.reward_parts, it.objective) == told)
+    choices = [(it.label, name) for name, it in REWARDS.items()]
+    return gr.Radio(choices, value=chosen, label=label, elem_id="retrain-reward")
+
+
 def _field(option: Option, value: Any) -> gr.components.Component:
     common = {
         "value": value,
         "label": option.label,
         "elem_id": f"retrain-{option.name.replace('_', '-')}",
     }
-    if option.name == "reward":
-        return gr.Radio([(label, name) for name, label in REWARDS.items()], **common)
     if option.name == "base_adapter_id":
         return gr.Dropdown([(BASE_LABEL, BASE_ID)], **common | {"value": BASE_ID})
     if option.usual:
@@ -74,4 +86,4 @@ def config_of(defaults: RunConfig, values: Mapping[str, Any]) -> RunConfig:
     floats = {name for name, value in defaults.to_dict().items() if isinstance(value, float)}
     chosen |= {name: value for name, value in whole.items() if name not in floats}
     chosen["base_adapter_id"] = chosen.get("base_adapter_id") or None
-    return RunConfig.from_dict(defaults.to_dict() | chosen)
+    return RunConfig.from_dict(defaults.to_dict(), chosen)

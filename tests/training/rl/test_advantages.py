@@ -13,7 +13,7 @@ from training.rl.advantages import advantages_of, attention_counts
 from training.rl.attention_targets import Part, make_targets
 from training.rl.judging import Judged
 
-CONFIG = RunConfig(reward="sayo+answer", num_generations=2)
+CONFIG = RunConfig(objective="published", num_generations=2)
 # Two completions of three tokens, so of two rows, on a picture of two cells; the left one is the region.
 ROWS = torch.tensor([[[3.0, 1.0], [1.0, 3.0]], [[3.0, 1.0], [3.0, 1.0]]])
 TARGETS = make_targets(
@@ -41,12 +41,12 @@ def test_by_answer_all_tokens_get_what_the_completion_is_worth():
 
 
 def test_the_exact_form_compares_with_the_others_and_does_not_scale():
-    found = advantages(CONFIG.replace(reward="sayo-exact+answer"))
+    found = advantages(CONFIG.replace(objective="exact"))
     assert found == [pytest.approx([0.6] * 3), pytest.approx([-0.6] * 3)]
 
 
 def test_by_token_each_row_is_compared_with_the_group():
-    config = CONFIG.replace(reward="sayo", credit="token", attention_weight=2.0)
+    config = CONFIG.replace(reward_parts=("attention", "format"), credit="token", attention_weight=2.0)
     good, bad = ((ratio**2 - 1) / (ratio**2 + 1) for ratio in (3 / 2, 1 / 2))
     scores = np.array([good, bad, good, good])
     own = 2 * (scores - scores.mean()) / (scores.std(ddof=1) + 1e-4)
@@ -56,13 +56,13 @@ def test_by_token_each_row_is_compared_with_the_group():
 
 
 def test_the_row_that_predicts_a_token_is_worth_something_to_that_token():
-    config = CONFIG.replace(reward="sayo", credit="token", attention_weight=2.0)
+    config = CONFIG.replace(reward_parts=("attention", "format"), credit="token", attention_weight=2.0)
     before = advantages_of(config, PAIR, ROWS, replace(TARGETS, predicting=True), 3)
     torch.testing.assert_close(before, advantages_of(config, PAIR, ROWS, TARGETS, 3).roll(1, dims=1))
 
 
 def test_by_token_and_gated_a_wrong_answers_rows_do_not_count():
-    found = advantages(CONFIG.replace(reward="sayo", credit="token", gated=True))
+    found = advantages(CONFIG.replace(reward_parts=("attention", "format"), credit="token", gated=True))
     good, bad = ((ratio**2 - 1) / (ratio**2 + 1) for ratio in (3 / 2, 1 / 2))
     spread = (good - bad) / np.sqrt(2) + 1e-4
     half = (good - bad) / 2 / spread

@@ -1,4 +1,4 @@
-"""`sayo-exact` is the gradient of the expected reward, and the published form is not.
+"""The exact objective follows the gradient of the expected reward, and the published form is not.
 
 A toy policy of two tokens and completions of three, so that all eight can be written out. Its attention rows
 depend on the parameters and on the tokens before, its rewards on rows and answer, as in a real model. The
@@ -21,7 +21,7 @@ from training.rl.judging import Judged
 from training.rl.losses import objective_loss
 
 TOKENS, LENGTH, CELLS, GROUP = 2, 3, 4, 2
-EXACT = RunConfig(reward="sayo-exact+answer", num_generations=GROUP, beta=0.0, attention_weight=0.7)
+EXACT = RunConfig(num_generations=GROUP, beta=0.0, attention_weight=0.7)
 ALL = torch.tensor(list(product(range(TOKENS), repeat=LENGTH)))
 REGION = Part(np.ones(LENGTH, dtype=bool), np.array([True, False, False, False]), None)
 AWAY = Part(np.ones(LENGTH, dtype=bool), None, np.array([False, False, True, True]))
@@ -44,7 +44,7 @@ def targets_of(config: RunConfig, ids: Tensor, entropies: Tensor) -> AttentionTa
     """Completions that begin with token 0 are to look away from two cells, all others at one."""
     parts = [[AWAY if first == 0 else REGION] for first in ids[:, 0].tolist()]
     weights = list(entropies.detach().float().numpy())
-    return make_targets(parts, weights, [CELLS] * len(ids), predicting=config.attention_rows == "drawing")
+    return make_targets(parts, weights, [CELLS] * len(ids), predicting=config.attention_rows == "predicting")
 
 
 def judge(config: RunConfig, theta: Tensor, ids: Tensor) -> tuple[list[Judged], AttentionTargets, Tensor]:
@@ -107,11 +107,13 @@ def expectation(config: RunConfig) -> Tensor:
     return chances @ found
 
 
-@pytest.mark.parametrize("reward", ["sayo-exact", "sayo-exact+answer"])
+@pytest.mark.parametrize(
+    "parts", [("attention", "format"), ("attention", "answer", "format"), ("answer", "format")]
+)
 @pytest.mark.parametrize("gated", [False, True])
-@pytest.mark.parametrize("rows", ["token", "drawing"])
-def test_the_expected_update_is_the_gradient_of_the_expected_reward(reward: str, gated: bool, rows: str):
-    config = EXACT.replace(reward=reward, gated=gated, attention_rows=rows)
+@pytest.mark.parametrize("rows", ["token", "predicting"])
+def test_the_expected_update_is_the_gradient_of_the_expected_reward(parts: tuple, gated: bool, rows: str):
+    config = EXACT.replace(reward_parts=parts, gated=gated, attention_rows=rows)
     torch.testing.assert_close(expectation(config), truth(config), rtol=1e-4, atol=1e-6)
 
 
@@ -129,13 +131,13 @@ def test_many_rollouts_converge_to_it():
 def test_the_published_form_is_another_direction():
     """It has no gradient at all for what only moves attention."""
     wanted = truth(EXACT)
-    published = expectation(EXACT.replace(reward="sayo+answer"))
+    published = expectation(EXACT.replace(objective="published"))
     on_rows = slice(SIZES[0], None)
     assert float(wanted[on_rows].norm()) > 0.05
     assert float(published[on_rows].norm()) == 0
 
 
-@pytest.mark.parametrize("changes", [{"reward": "sayo+answer"}, {"attention_weight": 0.0}])
+@pytest.mark.parametrize("changes", [{"objective": "published"}, {"attention_weight": 0.0}])
 def test_the_score_function_term_alone_is_not_the_gradient(changes: dict):
     other = expectation(EXACT.replace(**changes))
     assert float((other - truth(EXACT)).norm()) > 0.2 * float(truth(EXACT).norm())

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from sayo_app.errors import TrainingError
+from sayo_app.run_config import REWARD_PARTS
 from sayo_app.settings import REPOSITORY_DIR
 from tests.training.rl.test_loop import CONFIG, Run, adapter_weights
 from training.data.samples import Sample
@@ -38,7 +39,7 @@ def saved_step(folder: Path) -> int:
 def test_out_of_memory_halves_the_batch_and_changes_nothing_else(
     make_run, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ):
-    config = CONFIG.replace(steps=2, reward="sayo-exact", eval_every=0)
+    config = CONFIG.replace(steps=2, objective="exact", eval_every=0)
     whole, halved = make_run("whole"), make_run("halved")
     expected, _ = whole.train(samples, config)
 
@@ -131,12 +132,13 @@ def test_a_run_with_patience_stops_and_goes_back_to_its_best(
 
 KILLED = """
 import sys
-from dataclasses import replace
 from pathlib import Path
+from sayo_app.run_config import REWARD_PARTS
 from tests.training.conftest import make_sample
 from tests.training.rl.test_loop import CONFIG, Run
 run = Run(Path(sys.argv[1]), Path(sys.argv[2]))
-run.train([make_sample(i) for i in range(6)], CONFIG.replace(reward="sayo-exact+answer", steps=400))
+config = CONFIG.replace(reward_parts=REWARD_PARTS, objective="exact", steps=400)
+run.train([make_sample(i) for i in range(6)], config)
 """
 
 
@@ -159,7 +161,7 @@ def test_a_run_that_was_killed_goes_on_to_the_bit(make_run, samples: list[Sample
         process.communicate()
     # The settings of a checkpoint must be those of the run, whose length is known only now.
     state = torch.load(killed.folder / "checkpoint.pt", weights_only=True)
-    config = CONFIG.replace(reward="sayo-exact+answer", steps=state["step"] + 3)
+    config = CONFIG.replace(reward_parts=REWARD_PARTS, objective="exact", steps=state["step"] + 3)
     torch.save(state | {"config": config.to_dict()}, killed.folder / "checkpoint.pt")
     policy, outcome = killed.train(samples, config)
     expected, expected_outcome = make_run("whole").train(samples, config)

@@ -27,7 +27,8 @@ from training.state.policy import POLICY, Policy, make_policy
 from training.state.progress_log import Cancelled, Progress, StopSignal
 
 CONFIG = RunConfig(
-    reward="sayo",
+    reward_parts=("attention", "format"),
+    objective="published",
     steps=4,
     num_generations=3,
     prompts_per_step=2,
@@ -238,7 +239,7 @@ def test_a_gradient_that_is_not_finite_ends_the_run_with_a_remedy(
 ):
     monkeypatch.setattr(losses, "attention_reward", lambda rows, targets: rows.sum(dim=(1, 2)) * torch.nan)
     with pytest.raises(TrainingError, match="a lower learning rate"):
-        make_run().train(samples, CONFIG.replace(reward="sayo-exact"))
+        make_run().train(samples, CONFIG.replace(objective="exact"))
 
 
 def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(make_run, samples: list[Sample]):
@@ -251,11 +252,11 @@ def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(make_run, sa
         make_run().train(samples, config)
 
 
-@pytest.mark.parametrize(("reward", "moved"), [("sayo-exact", True), ("sayo", False)])
+@pytest.mark.parametrize(("objective", "moved"), [("exact", True), ("published", False)])
 def test_only_the_exact_form_moves_attention_where_all_completions_are_worth_the_same(
-    make_run, samples: list[Sample], reward: str, moved: bool, monkeypatch: pytest.MonkeyPatch
+    make_run, samples: list[Sample], objective: str, moved: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    config = CONFIG.replace(reward=reward, beta=0.0, learning_rate=1e-2)
+    config = CONFIG.replace(objective=objective, beta=0.0, learning_rate=1e-2)
     state = make_train_state(make_run().loaded, config, None)
     experience = collect(state, step_samples(samples, config, 0), lambda: None)
     batch, completions = experience.batch, experience.completions

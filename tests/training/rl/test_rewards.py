@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sayo_app.errors import TrainingError
-from sayo_app.run_config import REWARDS
+from sayo_app.run_config import REWARD_PARTS
 from training.rl import rewards
 
 RIGHT = "The dog is at the left. <answer>red</answer>"
@@ -39,32 +38,33 @@ def test_format_reward_wants_reasoning_and_one_answer(completion: str, expected:
 
 
 @pytest.mark.parametrize(
-    ("choice", "expected"),
-    [("sayo", 1.5), ("sayo-exact", 1.5), ("sayo+answer", 2.5), ("sayo-exact+answer", 2.5), ("answer", 2.0)],
+    ("counted", "expected"),
+    [
+        (("attention", "format"), 1.5),
+        (("attention", "answer", "format"), 2.5),
+        (("answer", "format"), 2.0),
+        (("attention",), 0.5),
+    ],
 )
-def test_the_choice_says_which_parts_count(choice: str, expected: float):
-    assert rewards.total_reward(choice, {"attention": 0.5, "answer": 1.0, "format": 1.0}) == expected
+def test_what_is_counted_adds_up(counted: tuple[str, ...], expected: float):
+    assert rewards.total_reward(counted, {"attention": 0.5, "answer": 1.0, "format": 1.0}) == expected
 
 
 def test_a_part_that_cannot_be_scored_adds_nothing():
-    assert rewards.total_reward("sayo+answer", {"attention": None, "answer": None, "format": 1.0}) == 1.0
+    assert rewards.total_reward(REWARD_PARTS, {"attention": None, "answer": None, "format": 1.0}) == 1.0
 
 
 def test_attention_weighs_what_the_run_says():
     parts = {"attention": 0.5, "answer": 1.0, "format": 1.0}
-    assert rewards.total_reward("sayo+answer", parts, attention_weight=0.1) == pytest.approx(2.05)
+    assert rewards.total_reward(REWARD_PARTS, parts, attention_weight=0.1) == pytest.approx(2.05)
 
 
 @pytest.mark.parametrize(("answer", "expected"), [(1.0, 2.5), (0.0, 0.0), (None, 1.5)])
 def test_gated_attention_is_worth_its_lowest_in_a_wrong_answer(answer: float | None, expected: float):
     parts = {"attention": 0.5, "answer": answer, "format": 1.0}
-    assert rewards.total_reward("sayo+answer", parts, gated=True) == expected
+    assert rewards.total_reward(REWARD_PARTS, parts, gated=True) == expected
 
 
-def test_every_choice_of_the_page_has_its_parts():
-    assert set(rewards.CHOICES) == set(REWARDS)
-
-
-def test_an_unknown_choice_is_refused():
-    with pytest.raises(TrainingError, match="sayo\\+answer"):
-        rewards.total_reward("fame", {})
+def test_the_gate_knows_the_answer_where_only_attention_is_counted():
+    parts = {"attention": 0.5, "answer": 0.0, "format": 1.0}
+    assert rewards.total_reward(("attention",), parts, gated=True) == -1.0

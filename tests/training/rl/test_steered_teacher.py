@@ -66,7 +66,9 @@ def test_distance_by_hand():
 
 
 def test_distilling_brings_the_policy_nearer_to_the_steered_one(loaded: LoadedModel, samples: list[Sample]):
-    config = CONFIG.replace(reward="answer", distil=1.0, steered_share=0.34)
+    config = CONFIG.replace(
+        reward_parts=("answer", "format"), objective="published", distil=1.0, steered_share=0.34
+    )
     state = make_train_state(loaded, config, None, FOUND)
     experience = collect(state, step_samples(samples, config, 0), lambda: None)
 

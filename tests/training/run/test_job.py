@@ -21,7 +21,7 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.errors import SayoError, TrainingError
 from sayo_app.mllm.models.adapters import active, load_adapter, switch
 from sayo_app.mllm.models.loading import load_model
-from sayo_app.run_config import RunConfig
+from sayo_app.run_config import REWARD_PARTS, RunConfig
 from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.store import Store
 from tests.training.conftest import make_sample
@@ -34,7 +34,8 @@ from training.run.job import run_job
 from training.state.progress_log import Cancelled, StopSignal
 
 CONFIG = RunConfig(
-    reward="sayo",
+    reward_parts=("attention", "format"),
+    objective="published",
     steps=1,
     num_generations=2,
     prompts_per_step=2,
@@ -285,7 +286,8 @@ def test_two_processes_do_what_one_does(settings: Settings, store: Store):
     """Each takes half of a step's prompts and of the held-out ones; accelerate averages the gradients."""
     config = config_of(
         settings,
-        reward="sayo-exact+answer",
+        reward_parts=REWARD_PARTS,
+        objective="exact",
         steps=3,
         learning_rate=1e-3,
         prompts_per_step=2,

@@ -49,7 +49,8 @@ def test_each_recipe_makes_a_step_on_a_tiny_model(
 
 def test_the_papers_recipe_has_its_settings() -> None:
     config = read_recipe(REPOSITORY_DIR / "training/recipes/sayo_qwen3_vl_8b.yaml")
-    assert (config.reward, config.beta, config.num_generations) == ("sayo", 0.001, 16)
+    assert (config.reward_parts, config.objective) == (("attention", "format"), "published")
+    assert (config.beta, config.num_generations) == (0.001, 16)
     assert (config.learning_rate, config.lora_rank, config.lora_alpha) == (5e-6, 16, 32)
     assert (config.temperature, config.top_p, config.weight_decay) == (1.0, 0.9, 0.01)
     assert (config.max_grad_norm, config.max_new_tokens) == (0.8, 110)

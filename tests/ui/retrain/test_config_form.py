@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -15,6 +16,8 @@ from sayo_app.ui.retrain.config_form import config_of, lay_out
 # Where corrections and model come from is the page's business. Each rollout is used for one step, so that the
 # clip never acts.
 ELSEWHERE = {"model", "data", "data_format", "epsilon"}
+# One field, `reward`, stands for both.
+TOGETHER = {"reward_parts", "objective"}
 
 
 async def laid_out(defaults: RunConfig) -> dict[str, gr.components.Component]:
@@ -23,15 +26,41 @@ async def laid_out(defaults: RunConfig) -> dict[str, gr.components.Component]:
         return lay_out(defaults)
 
 
+def in_a_thread(defaults: RunConfig) -> dict[str, Any]:
+    """The fields. Where browser tests ran before, this thread has a running event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(laid_out(defaults))).result()
+
+
 @pytest.mark.parametrize("model", ["bundled", "some/model"])
 def test_the_page_has_every_option_and_shows_its_default(model: str) -> None:
     defaults = RunConfig.for_model(model)
-    # A thread of its own: where browser tests ran before, this one has a running event loop.
-    with ThreadPoolExecutor(1) as thread:
-        fields = thread.submit(lambda: asyncio.run(laid_out(defaults))).result()
-    assert set(fields) | ELSEWHERE == set(defaults.to_dict()) and not set(fields) & ELSEWHERE
+    fields = in_a_thread(defaults)
+    shown = [it.name for it in RunConfig.options().values() if it.place and it.name not in TOGETHER]
+    assert list(fields) == ["reward", *shown]
     assert config_of(defaults, {name: field.value for name, field in fields.items()}) == defaults
-    assert {name for name, option in RunConfig.options().items() if not option.place} == ELSEWHERE
+    assert {it.name for it in RunConfig.options().values() if not it.place} == ELSEWHERE
+
+
+def test_every_reward_that_is_offered_says_its_parts_and_objective() -> None:
+    radio = in_a_thread(RunConfig())["reward"]
+    labels = dict(radio.choices)
+    assert radio.label == "What is rewarded" and radio.value == "sayo-exact+answer"
+    assert labels == {
+        "Attention on the region (SAYO, as published)": "sayo",
+        "Attention on the region and right answers, as published": "sayo+answer",
+        "Attention on the region, exact gradient": "sayo-exact",
+        "Attention on the region and right answers, exact gradient": "sayo-exact+answer",
+        "Right answers only": "answer",
+    }
+    told = {name: config_of(RunConfig(), {"reward": name}) for name in labels.values()}
+    assert {name: (config.reward_parts, config.objective) for name, config in told.items()} == {
+        "sayo": (("attention", "format"), "published"),
+        "sayo+answer": (("attention", "answer", "format"), "published"),
+        "sayo-exact": (("attention", "format"), "exact"),
+        "sayo-exact+answer": (("attention", "answer", "format"), "exact"),
+        "answer": (("answer", "format"), "published"),
+    }
 
 
 def test_what_is_chosen_reaches_the_run_and_an_emptied_field_means_its_default() -> None:
