@@ -36,7 +36,8 @@ from sayo_app.core.scenes.questions import (
 )
 from sayo_app.core.scenes.scene import Scene
 from sayo_app.mllm.analysis.heads import HeadCase, find_heads, head_effects, top_heads
-from sayo_app.mllm.answering.decode import decode, prefill
+from sayo_app.mllm.answering.decode import decode
+from sayo_app.mllm.answering.forward import Prefix, read_prompt
 from sayo_app.mllm.answering.prompt import build_inputs, prompt_text
 from sayo_app.mllm.answering.steer import Found, Steering, save_found, steer_request
 from sayo_app.mllm.machine import machine, versions
@@ -86,11 +87,11 @@ class Batch:
     """Scenes as a left-padded batch of inputs, with the mask of the asked objects in each.
 
     Attributes:
-        prefilled: the prompts' cache, shared by all settings that leave the prompt alone.
+        prefix: the prompts as read, shared by all settings that leave the prompt alone.
     """
 
     inputs: Mapping[str, Any]
-    prefilled: Any
+    prefix: Prefix
     questions: tuple[SceneQuestion, ...]
     masks: tuple[Bool[np.ndarray, " _"], ...]
 
@@ -144,7 +145,7 @@ def _batch(loaded: LoadedModel, made: Sequence[tuple[Scene, SceneQuestion]]) -> 
         region_mask([Region.box(*box) for box in question.boxes_xyxy], grid)
         for (_, question), (grid,) in zip(made, grids, strict=True)
     ]
-    return Batch(inputs, prefill(loaded, inputs), tuple(question for _, question in made), tuple(masks))
+    return Batch(inputs, read_prompt(loaded, inputs), tuple(question for _, question in made), tuple(masks))
 
 
 def right(loaded: LoadedModel, batch: Batch, steering: Steering | None) -> list[bool]:
@@ -152,8 +153,8 @@ def right(loaded: LoadedModel, batch: Batch, steering: Steering | None) -> list[
     steer = None
     if steering is not None:
         steer = steer_request(loaded, batch.inputs["input_ids"], steering, batch.masks)
-    known = None if steering is not None and steering.prompt else copy.deepcopy(batch.prefilled)
-    steps = list(decode(loaded, batch.inputs, max_new_tokens=MAX_NEW_TOKENS, steer=steer, prefilled=known))
+    known = None if steering is not None and steering.prompt else copy.deepcopy(batch.prefix)
+    steps = decode(loaded, batch.inputs, max_new_tokens=MAX_NEW_TOKENS, steer=steer, prefix=known)
     rows = np.stack([step.token_ids.cpu().numpy() for step in steps], axis=1)
     texts = loaded.tokenizer.batch_decode(rows, skip_special_tokens=True)
     return [

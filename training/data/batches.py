@@ -14,6 +14,8 @@ from torch import Tensor
 
 from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.core.geometry.region import region_mask
+from sayo_app.mllm.answering.decode import pad_token_id
+from sayo_app.mllm.answering.forward import Positions
 from sayo_app.mllm.answering.prompt import build_inputs, chat_text, text_inputs
 from sayo_app.mllm.models.families import base_model
 from sayo_app.mllm.models.loading import LoadedModel
@@ -62,6 +64,20 @@ class Batch:
     image_columns: Bool[Tensor, "prompt length"]
     text_inputs: dict[str, Tensor]
 
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What a forward on the prompts is given; positions apart."""
+        return {
+            "input_ids": self.input_ids,
+            "attention_mask": self.attention_mask,
+            "mm_encoder_outputs": {"image": self.picture_features},
+            **self.text_inputs,
+        }
+
+    @property
+    def positions(self) -> Positions:
+        return self.position_ids, self.next_position
+
 
 def encode(loaded: LoadedModel, sample: Sample) -> Prompt:
     """Open the sample's picture and make model inputs of it and the question."""
@@ -94,7 +110,7 @@ def collate(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Batch:
     for name, first in prompts[0].inputs.items():
         parts = [prompt.inputs[name] for prompt in prompts]
         if first.shape == prompts[0].inputs["input_ids"].shape:
-            fill = pad_id(loaded) if name == "input_ids" else 0
+            fill = pad_token_id(loaded) if name == "input_ids" else 0
             parts = [
                 torch.nn.functional.pad(part, (longest - part.shape[1], 0), value=fill) for part in parts
             ]
@@ -135,9 +151,3 @@ def _joined(parts: Sequence[Tensor]) -> Tensor:
         pads = [pad for side in reversed(missing) for pad in (0, side)]
         padded.append(torch.nn.functional.pad(part, pads) if any(missing) else part)
     return torch.cat(padded)
-
-
-def pad_id(loaded: LoadedModel) -> int:
-    """What stands where nothing is read; any known token will do."""
-    tokenizer = loaded.tokenizer
-    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)

@@ -33,10 +33,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sayo_app.errors import TrainingError
+from sayo_app.mllm.answering.decode import pad_token_id
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
-from training.data.batches import Batch, blanked, collate, encode, pad_id
+from training.data.batches import Batch, blanked, collate, encode
 from training.data.samples import Sample
 from training.rl import steered_teacher
 from training.rl.advantages import attention_counts, credit_of
@@ -245,7 +246,7 @@ def roll_out(
     count = round(config.steered_share * config.num_generations)
     if count and state.steering:
         steered = sample(count, 1, steer=steered_teacher.region_bias(loaded, batch, state.steering))
-        completions = steered_teacher.mixed(completions, steered, pad_id(loaded))
+        completions = steered_teacher.mixed(completions, steered, pad_token_id(loaded))
     return completions
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from sayo_app.mllm.answering.decode import end_token_ids
+from sayo_app.mllm.answering.decode import token_steps
+from sayo_app.mllm.answering.forward import prefill
 from sayo_app.mllm.attention.bias import SteerRequest
-from sayo_app.mllm.attention.cache import GraphCache
-from sayo_app.mllm.models.families import base_model
 from sayo_app.mllm.models.loading import LoadedModel
-from training.data.batches import Batch, collate, pad_id
+from training.data.batches import Batch, collate
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,76 +29,6 @@ class Completions:
     mask: Bool[Tensor, "row token"]
     texts: tuple[str, ...]
     num_generations: int
-
-
-def prefill(
-    model: torch.nn.Module, batch: Batch, num_generations: int, **kwargs: Any
-) -> tuple[GraphCache, Float[Tensor, "row vocabulary"]]:
-    """Encode each prompt once; its keys, values and next-token logits, repeated for its group."""
-    cache = GraphCache(config=base_model(model).config)
-    output = model(
-        input_ids=batch.input_ids,
-        attention_mask=batch.attention_mask,
-        position_ids=batch.position_ids,
-        mm_encoder_outputs={"image": batch.picture_features},
-        **batch.text_inputs,
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-        **kwargs,
-    )
-    # Unlike batch_repeat_interleave it knows the states of linear attention too.
-    group: Any = torch.arange(len(batch.prompts), device=batch.input_ids.device)
-    cache.reorder_cache(group.repeat_interleave(num_generations))
-    return cache, output.logits[:, -1].float().repeat_interleave(num_generations, dim=0)
-
-
-def extend(
-    model: torch.nn.Module,
-    batch: Batch,
-    cache: GraphCache,
-    ids: Int[Tensor, "row query"],
-    num_generations: int,
-    start: int,
-    **kwargs: Any,
-) -> Float[Tensor, "row query vocabulary"]:
-    """Logits after completion tokens `start` to `start + query`, on a cache that holds all before them.
-
-    Completion padding stands to the right of every real token of its row, so the causal mask hides it.
-    """
-    rows, queries = ids.shape
-    prompt_mask = batch.attention_mask.repeat_interleave(num_generations, dim=0)
-    offsets = torch.arange(start, start + queries, device=ids.device)
-    positions = batch.next_position.repeat_interleave(num_generations)[:, None] + offsets
-    output = model(
-        input_ids=ids,
-        attention_mask=torch.cat([prompt_mask, prompt_mask.new_ones(rows, start + queries)], dim=1),
-        position_ids=positions.expand(*batch.position_ids.shape[:-2], -1, -1),
-        past_key_values=cache,
-        use_cache=True,
-        **kwargs,
-    )
-    return output.logits.float()
-
-
-def whole_pass(
-    model: torch.nn.Module, batch: Batch, ids: Int[Tensor, "row query"], **kwargs: Any
-) -> Float[Tensor, "row key vocabulary"]:
-    """Logits of prompts and completions in one forward without a cache; a completion for each prompt."""
-    new = ids.shape[1]
-    offsets = batch.next_position[:, None] + torch.arange(new, device=ids.device)
-    later = offsets.expand(*batch.position_ids.shape[:-2], -1, -1)
-    pad = torch.nn.functional.pad
-    output = model(
-        input_ids=torch.cat([batch.input_ids, ids], dim=1),
-        attention_mask=pad(batch.attention_mask, (0, new), value=True),
-        position_ids=torch.cat([batch.position_ids, later], dim=-1),
-        mm_encoder_outputs={"image": batch.picture_features},
-        **{name: pad(value, (0, new)) for name, value in batch.text_inputs.items()},
-        use_cache=False,
-        **kwargs,
-    )
-    return output.logits.float()
 
 
 def one_by_one(loaded: LoadedModel, batch: Batch, completions: Completions) -> tuple[Batch, Completions]:
@@ -166,27 +94,19 @@ def generate(
         steer: a bias on attention while completing; its columns and queries are the batch's.
         check: called before every token; may raise to stop.
     """
-    model, device = loaded.model, batch.input_ids.device
-    cache, logits = prefill(model, batch, num_generations, sayo_steer=steer)
-    rows = len(logits)
-    ends = torch.tensor(end_token_ids(loaded), device=device)
-    banned = list(loaded.family.never_sampled(loaded.config))
-    numbers = None if uniforms is None else uniforms.to(device)
-    ids = torch.full((rows, max_new_tokens), pad_id(loaded), device=device)
-    mask = torch.zeros_like(ids, dtype=torch.bool)
-    running = torch.ones(rows, dtype=torch.bool, device=device)
-    for t in range(max_new_tokens):
+    prefix = prefill(loaded.model, batch.inputs, batch.positions, copies=num_generations, sayo_steer=steer)
+    numbers = None if uniforms is None else iter(uniforms.to(batch.input_ids.device).T)
+
+    def choose(logits: Float[Tensor, "row vocabulary"]) -> Int[Tensor, " row"]:
         check()
-        logits[:, banned] = -torch.inf
-        drawn = draw(logits, None if numbers is None else numbers[:, t], temperature=temperature, top_p=top_p)
-        ids[running, t] = drawn[running]
-        mask[:, t] = running
-        running = running & ~torch.isin(drawn, ends)
-        if t + 1 == max_new_tokens or not running.any():
-            break
-        logits = extend(model, batch, cache, ids[:, t : t + 1], num_generations, t, sayo_steer=steer)[:, -1]
-    longest = int(mask.sum(dim=1).max())
-    ids, mask = ids[:, :longest], mask[:, :longest]
+        mine = None if numbers is None else next(numbers)
+        return draw(logits, mine, temperature=temperature, top_p=top_p)
+
+    columns, running = [], []
+    for step in token_steps(loaded, prefix, choose, max_new_tokens=max_new_tokens, sayo_steer=steer):
+        columns.append(step.token_ids)
+        running.append(step.running)
+    ids, mask = torch.stack(columns, dim=1), torch.stack(running, dim=1)
     texts = loaded.tokenizer.batch_decode(
         [row[kept] for row, kept in zip(ids, mask, strict=True)], skip_special_tokens=True
     )

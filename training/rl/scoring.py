@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.answering.decode import entropy
+from sayo_app.mllm.answering.forward import feed, prefill, whole_pass
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.attention.bias import SteerRequest
 from sayo_app.mllm.attention.capture import CaptureRequest
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import Batch
-from training.rl.rollout import Completions, extend, prefill, whole_pass
+from training.rl.rollout import Completions
 
 LAST, FOUND = "last", "found"
 
@@ -92,8 +93,8 @@ class Scores:
 class Scorer(nn.Module):
     """The policy as one module with one forward, so that any accelerate wrapper sees one forward a step.
 
-    The prompt's keys and values are computed once a group. Row i's columns are found by the positions
-    of the image tokens in the padded prompt, row by row.
+    The prompt is read once a group, but by a checkpointed policy that is to have a gradient: once for each
+    completion, both in one pass. Image columns are found in the padded prompt, row by row.
     """
 
     def __init__(self, policy: nn.Module, reading: Reading, checkpointed: bool = False) -> None:
@@ -130,24 +131,33 @@ class Scorer(nn.Module):
         # Transformers checkpoints in training mode only; there is no dropout, so nothing else changes.
         self.policy.train()
         try:
-            output = whole_pass(self.policy, batch, completions.ids[:, :-1], sayo_capture=request)
+            logits = whole_pass(
+                self.policy,
+                batch.inputs,
+                batch.positions,
+                completions.ids[:, :-1],
+                keep=tokens,
+                sayo_capture=request,
+            )
         finally:
             self.policy.eval()
-        return output[:, prompt - 1 :], self._rows(request)
+        return logits, self._rows(request)
 
     def _shared(
         self, batch: Batch, completions: Completions, steer: SteerRequest | None
     ) -> tuple[Float[Tensor, "row token vocabulary"], Float[Tensor, "row query image"]]:
         """The prompt once a group, then the completions on its cache."""
         group = completions.num_generations
-        cache, first = prefill(self.policy, batch, group, sayo_steer=steer)
+        prefix = prefill(self.policy, batch.inputs, batch.positions, copies=group, sayo_steer=steer)
+        first = prefix.logits[:, None]
         # The last token predicts nothing that is scored and its row is never read.
         queries = completions.ids[:, :-1]
         if queries.shape[1] == 0:
-            return first[:, None], first.new_zeros(len(first), 0, int(batch.image_columns.sum(dim=1).max()))
+            return first, first.new_zeros(len(first), 0, int(batch.image_columns.sum(dim=1).max()))
         request = self._request(batch)
-        later = extend(self.policy, batch, cache, queries, group, 0, sayo_capture=request, sayo_steer=steer)
-        return torch.cat([first[:, None], later], dim=1), self._rows(request)
+        requests = {"sayo_capture": request, "sayo_steer": steer}
+        later = feed(self.policy, prefix, queries, keep=queries.shape[1], **requests)
+        return torch.cat([first, later], dim=1), self._rows(request)
 
     def _request(self, batch: Batch, queries: slice | None = None) -> CaptureRequest:
         layers, heads = frozenset(self.reading.layers), self.reading.heads
@@ -160,7 +170,7 @@ class Scorer(nn.Module):
 def _token_scores(
     logits: Float[Tensor, "row token vocabulary"], ids: Int[Tensor, "row token"], temperature: float
 ) -> tuple[Float[Tensor, "row token"], Float[Tensor, "row token"]]:
-    """Log-probabilities and entropies, row by row: the vocabulary times all tokens would not fit."""
+    """Log-probabilities and entropies, row by row: the logits are kept whole, further copies of them not."""
     log_probs, entropies = [], []
     for row_logits, row_ids in zip(logits, ids, strict=True):
         scaled = row_logits / temperature

@@ -15,10 +15,10 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from sayo_app.core.attention.steps import ANSWER, answer_text
-from sayo_app.mllm.answering.decode import end_token_ids
+from sayo_app.mllm.answering.decode import end_token_ids, pad_token_id
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
-from training.data.batches import collate, encode, pad_id
+from training.data.batches import collate, encode
 from training.data.samples import Sample
 from training.rl.rollout import Completions
 from training.rl.scoring import Scorer, reward_view
@@ -87,7 +87,7 @@ def _lay_out(
         for pair in texts
     ]
     rows = [[*(token for part in parts for token in part), end] for parts in both]
-    ids = torch.full((len(rows), max(map(len, rows))), pad_id(loaded), device=loaded.device)
+    ids = torch.full((len(rows), max(map(len, rows))), pad_token_id(loaded), device=loaded.device)
     learnt = torch.zeros_like(ids, dtype=torch.bool)
     for row, (tokens, parts) in enumerate(zip(rows, both, strict=True)):
         ids[row, : len(tokens)] = torch.tensor(tokens, device=loaded.device)

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sayo_app.errors import TrainingError
-from sayo_app.mllm.answering.steer import Steering
+from sayo_app.mllm.answering.steer import Steering, steer_request
 from sayo_app.mllm.attention.bias import SteerRequest
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
@@ -41,13 +41,8 @@ def needed(config: RunConfig, found: Steering | None) -> Steering | None:
 
 def region_bias(loaded: LoadedModel, batch: Batch, steering: Steering) -> SteerRequest:
     """Towards each prompt's region; a prompt without one is left as it is."""
-    columns = torch.zeros_like(batch.image_columns)
-    for row, prompt in enumerate(batch.prompts):
-        if prompt.region_mask is not None:
-            columns[row, batch.image_columns[row]] = torch.from_numpy(prompt.region_mask).to(columns.device)
-    # Text after the last picture: no image token at or behind it.
-    behind = batch.image_columns.flip(1).cumsum(dim=1).flip(1) == 0
-    return SteerRequest(columns, steering.heads, steering.strength, behind if steering.prompt else None)
+    masks = [prompt.region_mask for prompt in batch.prompts]
+    return steer_request(loaded, batch.input_ids, steering, masks)
 
 
 def mixed(plain: Completions, steered: Completions, pad: int) -> Completions:

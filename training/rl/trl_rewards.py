@@ -32,9 +32,10 @@ from PIL import Image
 
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import TrainingError
+from sayo_app.mllm.answering.decode import pad_token_id
 from sayo_app.mllm.answering.prompt import question_text
 from sayo_app.mllm.models.loading import LoadedModel
-from training.data.batches import collate, encode_chat, pad_id
+from training.data.batches import collate, encode_chat
 from training.data.samples import Sample
 from training.rl.attention_targets import attention_reward, targets_of
 from training.rl.rewards import answer_reward, format_reward
@@ -182,7 +183,7 @@ def _sample(prompt: Chat, regions: Sequence[Mapping[str, Any]]) -> Sample:
 def _padded(loaded: LoadedModel, completion_ids: Sequence[Sequence[int]], group: int) -> Completions:
     lengths = torch.tensor([len(ids) for ids in completion_ids])
     longest = int(lengths.max())
-    ids = torch.tensor([[*ids, *[pad_id(loaded)] * (longest - len(ids))] for ids in completion_ids])
+    ids = torch.tensor([[*ids, *[pad_token_id(loaded)] * (longest - len(ids))] for ids in completion_ids])
     mask = torch.arange(longest)[None] < lengths[:, None]
     # The reward reads tokens, not text.
     texts = ("",) * len(completion_ids)

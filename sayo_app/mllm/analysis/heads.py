@@ -16,7 +16,7 @@ from sayo_app.core.attention.metrics import EPSILON
 from sayo_app.core.attention.steps import split_steps
 from sayo_app.errors import InputError
 from sayo_app.mllm.answering.chat import TokenText
-from sayo_app.mllm.answering.decode import changing_states, feed, prefill
+from sayo_app.mllm.answering.forward import changing_states, feed, read_prompt
 from sayo_app.mllm.answering.prompt import build_inputs
 from sayo_app.mllm.attention.bias import SteerRequest
 from sayo_app.mllm.attention.capture import CaptureRequest
@@ -184,14 +184,12 @@ def _effect(
         for layer in loaded.attention_layers
     }
     # The first token comes from the prompt, which is not steered.
-    _, cache, position = prefill(loaded, inputs)
+    prefix = read_prompt(loaded, inputs)
     ids = torch.tensor([_completion(loaded, case).token_ids], device=loaded.device)
     fed, wanted = ids[:, :-1], ids[0, 1:]
-    mask = torch.nn.functional.pad(inputs["attention_mask"], (0, fed.shape[1]), value=1)
     with torch.enable_grad(), changing_states():
-        logits = feed(
-            loaded, fed, mask, position, cache, keep=fed.shape[1], sayo_steer=_HeadBias(columns, biases)
-        )[0]
+        steer = _HeadBias(columns, biases)
+        logits = feed(loaded.model, prefix, fed, keep=fed.shape[1], sayo_steer=steer)[0]
         gain = -torch.nn.functional.cross_entropy(logits, wanted, reduction="sum")
         slopes = torch.autograd.grad(gain, list(biases.values()))
     return torch.stack(slopes).float().cpu().numpy()
@@ -222,10 +220,8 @@ def _of_case(loaded: LoadedModel, case: HeadCase) -> list[Float[np.ndarray, "lay
         loaded.image_columns(inputs["input_ids"]),
         torch.from_numpy(means.T.copy()).to(loaded.device),
     )
-    _, cache, position = prefill(loaded, inputs)
     ids = torch.tensor([pieces.token_ids], device=loaded.device)
-    mask = torch.nn.functional.pad(inputs["attention_mask"], (0, ids.shape[1]), value=1)
-    feed(loaded, ids, mask, position, cache, sayo_capture=request)
+    feed(loaded.model, read_prompt(loaded, inputs), ids, sayo_capture=request)
     read = request.head_rows
     rows = torch.stack([read[layer][0] for layer in sorted(read)]).cpu().numpy()
     scores = []

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from sayo_app.core.attention.heatmap import gradient_weighted, middle_layers, rank_heads
 from sayo_app.mllm.answering.chat import ACTIVE, answering_with
-from sayo_app.mllm.answering.decode import changing_states, feed, prefill
+from sayo_app.mllm.answering.forward import changing_states, feed, read_prompt, whole_pass
 from sayo_app.mllm.answering.prompt import build_inputs
 from sayo_app.mllm.answering.steer import check_heads
 from sayo_app.mllm.attention.capture import CaptureRequest, RowReader
@@ -100,7 +100,7 @@ def relative_rows(
             inputs = build_inputs(loaded, pictures, text)
             columns = loaded.image_columns(inputs["input_ids"])
             request = CaptureRequest(frozenset(loaded.attention_layers), columns, queries=slice(-1, None))
-            prefill(loaded, inputs, sayo_capture=request)
+            read_prompt(loaded, inputs, sayo_capture=request)
             rows.append(_array(torch.stack([row[0, 0] for _, row in sorted(request.rows.items())])))
     return rows[0], rows[1]
 
@@ -127,17 +127,16 @@ def gradient_maps(
         columns = loaded.image_columns(inputs["input_ids"])
         layers = loaded.attention_layers
         band = [layers[entry] for entry in middle_layers(layers, loaded.n_layers)]
-        _, cache, position = prefill(loaded, inputs)
+        prefix = read_prompt(loaded, inputs)
         rows = []
         for index, token_id in enumerate(token_ids[:-1]):
             ids = torch.tensor([[token_id]], device=loaded.device)
-            mask = _extended(inputs["attention_mask"], index + 1, 1)
             request = _Weights(frozenset(band), columns)
             with torch.enable_grad(), changing_states(), _frozen(loaded.model):
-                logits = feed(loaded, ids, mask, position + index, cache, sayo_capture=request)
+                logits = feed(loaded.model, prefix, ids, sayo_capture=request)
                 kept = [request.weights[layer] for layer in band]
                 slopes = torch.autograd.grad(logits[0, -1, token_ids[index + 1]], kept)
-            cache.detach()
+            prefix.cache.detach()
             pairs = [
                 (_array(request.image(weights)), _array(request.image(slope)))
                 for weights, slope in zip(kept, slopes, strict=True)
@@ -164,25 +163,11 @@ def rollout_maps(
     with _alone(loaded, adapter):
         inputs = build_inputs(loaded, pictures, question)
         ids = torch.tensor([list(token_ids[:-1])], dtype=torch.long, device=loaded.device)
-        count, shape = ids.shape[1], inputs["input_ids"].shape
-        position_ids, after = loaded.family.positions(loaded.model, inputs)
-        later = loaded.family.text_positions(after[:, None] + torch.arange(count, device=loaded.device))
-        # Whatever is one number a token (the kind of token, in some families) is that of text: 0.
-        whole = {
-            name: _extended(value, count, 0) if value.shape == shape else value
-            for name, value in inputs.items()
-        }
-        whole["input_ids"] = torch.cat([inputs["input_ids"], ids], dim=1)
-        whole["attention_mask"] = _extended(inputs["attention_mask"], count, 1)
-        request = _Rollout(loaded.attention_layers, loaded.image_columns(whole["input_ids"])[0])
-        loaded.model(
-            **whole,
-            position_ids=torch.cat([position_ids, later], dim=-1),
-            use_cache=False,
-            logits_to_keep=1,
-            sayo_capture=request,
-        )
-    return _array(request.product[shape[1] :])
+        columns = nn.functional.pad(loaded.image_columns(inputs["input_ids"])[0], (0, ids.shape[1]))
+        request = _Rollout(loaded.attention_layers, columns)
+        positions = loaded.family.positions(loaded.model, inputs)
+        whole_pass(loaded.model, inputs, positions, ids, sayo_capture=request)
+    return _array(request.product[inputs["input_ids"].shape[1] :])
 
 
 class _Mean(CaptureRequest):
@@ -273,10 +258,8 @@ def _force(
     loaded: LoadedModel, inputs: Mapping[str, Any], token_ids: Sequence[int], reader: RowReader
 ) -> None:
     """Feed tokens of an answer behind their prompt in one forward, and read it."""
-    _, cache, position = prefill(loaded, inputs)
     ids = torch.tensor([list(token_ids)], device=loaded.device)
-    mask = _extended(inputs["attention_mask"], len(token_ids), 1)
-    feed(loaded, ids, mask, position, cache, sayo_capture=reader)
+    feed(loaded.model, read_prompt(loaded, inputs), ids, sayo_capture=reader)
 
 
 @contextmanager
@@ -296,10 +279,6 @@ def _frozen(model: nn.Module) -> Iterator[None]:
     finally:
         for parameter in trainable:
             parameter.requires_grad_(True)
-
-
-def _extended(values: Tensor, count: int, value: int) -> Tensor:
-    return nn.functional.pad(values, (0, count), value=value)
 
 
 def _array(values: Tensor) -> np.ndarray:

@@ -1,26 +1,28 @@
-"""One token after another: prefill, then a cached forward a token, with the rows read on the way.
+"""One token after another: the prompt once, then a forward a token on its cache, rows read on the way.
 
 A loop of the project's own, since `generate` refuses keyword arguments that it does not know and streams
-only through a second thread. Greedy tokens are those of `generate`; a test holds that.
+only through a second thread. Greedy tokens are those of `generate`; a test holds that. How a token is chosen
+is the caller's: here by one generator of random numbers, in training by a number for each row and token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from sayo_app.mllm.answering.prompt import never_sampled
+from sayo_app.mllm.answering.forward import Prefix, feed, read_prompt
 from sayo_app.mllm.attention.bias import SteerRequest
-from sayo_app.mllm.attention.cache import GraphCache
 from sayo_app.mllm.attention.capture import CaptureRequest
 from sayo_app.mllm.models.families import base_model
 from sayo_app.mllm.models.loading import LoadedModel
+
+Choose = Callable[[Float[Tensor, "row vocabulary"]], Int[Tensor, " row"]]
 
 
 @dataclass(frozen=True)
@@ -32,18 +34,25 @@ class Sampling:
 
 
 @dataclass(frozen=True, eq=False)
-class DecodeStep:
-    """One token a sequence.
+class TokenStep:
+    """One token a row.
 
     Attributes:
-        token_ids: the pad token in sequences that ended before.
-        entropies: nats, of the model's own distribution: temperature 1, nothing suppressed.
-        finished: True for a sequence that has ended, with this token or before.
+        token_ids: the pad token in rows that ended before.
+        logits: what it was chosen by, before anything was suppressed.
+        running: True for a row that had not ended before this token.
+        finished: True for a row that has ended, with this token or before.
     """
 
-    token_ids: Int[Tensor, " sequence"]
-    entropies: Float[Tensor, " sequence"]
-    finished: Bool[Tensor, " sequence"]
+    token_ids: Int[Tensor, " row"]
+    logits: Float[Tensor, "row vocabulary"]
+    running: Bool[Tensor, " row"]
+    finished: Bool[Tensor, " row"]
+
+    @property
+    def entropies(self) -> Float[Tensor, " row"]:
+        """Nats, of the model's own distribution: temperature 1, nothing suppressed."""
+        return entropy(self.logits)
 
 
 def decode(
@@ -54,111 +63,55 @@ def decode(
     sampling: Sampling | None = None,
     capture: CaptureRequest | None = None,
     steer: SteerRequest | None = None,
-    prefilled: tuple[Tensor, Any, Tensor] | None = None,
-) -> Iterator[DecodeStep]:
-    """Yield tokens until every sequence has ended or `max_new_tokens` are out.
+    prefix: Prefix | None = None,
+) -> Iterator[TokenStep]:
+    """Yield tokens until every row has ended or `max_new_tokens` are out.
 
     Args:
         inputs: from `build_inputs`, or a left-padded batch of the same keys.
         capture: a request with `decoding=True`. After n tokens it holds n - 1 rows: row i has token i as
             the query, and the last token is never fed.
         steer: biases the attention of every forward, the prompt's included where it says so.
-        prefilled: what `prefill` gave for these inputs, where it is known; its cache grows.
+        prefix: what `read_prompt` gave for these inputs, where it is known; it grows.
 
     Gradients are off within a step and untouched between steps, where the caller runs.
     """
     sampling = sampling or Sampling()
     generator = torch.Generator(device=loaded.device).manual_seed(sampling.seed)
+    choose = partial(draw, sampling=sampling, generator=generator)
+    prefix = prefix or read_prompt(loaded, inputs, sayo_steer=steer)
+    yield from token_steps(
+        loaded, prefix, choose, max_new_tokens=max_new_tokens, sayo_capture=capture, sayo_steer=steer
+    )
+
+
+def token_steps(
+    loaded: LoadedModel, prefix: Prefix, choose: Choose, *, max_new_tokens: int, **requests: Any
+) -> Iterator[TokenStep]:
+    """Choose a token a row and feed it, until every row has ended or `max_new_tokens` are out.
+
+    Args:
+        choose: gets logits, once a token. Tokens that stand for a picture have no probability: the next
+            forward would look for their picture and fail.
+    """
     ends = torch.tensor(end_token_ids(loaded), device=loaded.device)
-    pad = _pad_token_id(loaded)
-    logits, cache, next_position = prefilled or prefill(loaded, inputs, sayo_steer=steer)
-    mask = inputs["attention_mask"]
-    suppressed = never_sampled(loaded, logits.shape[-1])
-    finished = torch.zeros(logits.shape[0], dtype=torch.bool, device=loaded.device)
+    never = torch.tensor(loaded.family.never_sampled(loaded.config), device=loaded.device)
+    pad, logits = pad_token_id(loaded), prefix.logits
+    running = torch.ones(len(logits), dtype=torch.bool, device=loaded.device)
     for index in range(max_new_tokens):
-        token_ids = draw(logits.masked_fill(suppressed, -torch.inf), sampling, generator)
-        token_ids = token_ids.masked_fill(finished, pad)
-        finished = finished | torch.isin(token_ids, ends)
-        yield DecodeStep(token_ids, entropy(logits), finished)
-        if index + 1 == max_new_tokens or bool(finished.all()):
+        token_ids = choose(logits.index_fill(1, never, -torch.inf)).masked_fill(~running, pad)
+        finished = ~running | torch.isin(token_ids, ends)
+        yield TokenStep(token_ids, logits, running, finished)
+        running = ~finished
+        if index + 1 == max_new_tokens or not bool(running.any()):
             return
-        mask = torch.cat([mask, mask.new_ones(mask.shape[0], 1)], dim=1)
         with torch.no_grad():
-            logits = feed(
-                loaded,
-                token_ids[:, None],
-                mask,
-                next_position + index,
-                cache,
-                sayo_capture=capture,
-                sayo_steer=steer,
-            )[:, -1]
-
-
-@torch.no_grad()
-def prefill(
-    loaded: LoadedModel, inputs: Mapping[str, Any], **requests: Any
-) -> tuple[Float[Tensor, "batch vocabulary"], GraphCache, Int[Tensor, " batch"]]:
-    """Encode a prompt: the logits of the first token, the cache, and the first token's position.
-
-    Args:
-        requests: `sayo_capture` and `sayo_steer`; None where there is none.
-    """
-    position_ids, next_position = loaded.family.positions(loaded.model, inputs)
-    cache = GraphCache(config=base_model(loaded.model).config)
-    output = loaded.model(
-        **inputs,
-        position_ids=position_ids,
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-        **_given(requests),
-    )
-    return output.logits[:, -1].float(), cache, next_position
-
-
-def feed(
-    loaded: LoadedModel,
-    token_ids: Int[Tensor, "sequence query"],
-    mask: Int[Tensor, "sequence key"],
-    first_position: Int[Tensor, " sequence"],
-    cache: Any,
-    keep: int = 1,
-    **requests: Any,
-) -> Float[Tensor, "sequence kept vocabulary"]:
-    """Put tokens behind what is in the cache; the logits after the last `keep` of them.
-
-    Positions are explicit: the model's own memory of them is shared state.
-
-    Args:
-        mask: of all keys, those of the new tokens included.
-        first_position: that of the first new token of each sequence.
-    """
-    steps = torch.arange(token_ids.shape[1], device=token_ids.device)
-    output = loaded.model(
-        input_ids=token_ids,
-        attention_mask=mask,
-        position_ids=loaded.family.text_positions(first_position[:, None] + steps),
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=keep,
-        **_given(requests),
-    )
-    return output.logits[:, -keep:].float()
-
-
-def changing_states() -> AbstractContextManager[Any]:
-    """For gradients through `feed`: hybrid models write the state of their linear layers in place."""
-    return torch.autograd.graph.allow_mutation_on_saved_tensors()
-
-
-def _given(requests: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: request for name, request in requests.items() if request is not None}
+            logits = feed(loaded.model, prefix, token_ids[:, None], **requests)[:, -1]
 
 
 def draw(
-    logits: Float[Tensor, "sequence vocabulary"], sampling: Sampling, generator: torch.Generator
-) -> Int[Tensor, " sequence"]:
+    logits: Float[Tensor, "row vocabulary"], sampling: Sampling, generator: torch.Generator
+) -> Int[Tensor, " row"]:
     """One token a row: the likeliest at temperature 0, else drawn from softmax(logits / temperature)."""
     if sampling.temperature <= 0:
         return logits.argmax(dim=-1)
@@ -179,6 +132,7 @@ def end_token_ids(loaded: LoadedModel) -> list[int]:
     return sorted({int(token) for token in (*of_model, loaded.tokenizer.eos_token_id) if token is not None})
 
 
-def _pad_token_id(loaded: LoadedModel) -> int:
+def pad_token_id(loaded: LoadedModel) -> int:
+    """What stands where nothing is read; any known token will do."""
     pad = loaded.tokenizer.pad_token_id
     return end_token_ids(loaded)[0] if pad is None else int(pad)

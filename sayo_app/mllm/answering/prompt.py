@@ -102,13 +102,6 @@ def _sizes(pictures: Sequence[Image.Image]) -> str:
     return " and ".join(f"{picture.width} x {picture.height}" for picture in pictures)
 
 
-def never_sampled(loaded: LoadedModel, vocabulary: int) -> torch.Tensor:
-    """Bool "vocabulary" on the model's device: True at tokens that stand for a picture."""
-    suppressed = torch.zeros(vocabulary, dtype=torch.bool, device=loaded.device)
-    suppressed[list(loaded.family.never_sampled(loaded.config))] = True
-    return suppressed
-
-
 def _without_special_tokens(loaded: LoadedModel, question: str) -> str:
     """A question cannot end the turn or claim a second picture: special tokens in it are dropped."""
     names = ("image_token", "video_token")

@@ -103,12 +103,13 @@ def steer_request(
     loaded: LoadedModel,
     input_ids: Int[Tensor, "batch key"],
     steering: Steering,
-    region_masks: Sequence[Bool[np.ndarray, " _"]],
+    region_masks: Sequence[Bool[np.ndarray, " _"] | None],
 ) -> SteerRequest:
     """The request for a prompt or a padded batch of them.
 
     Args:
-        region_masks: one a batch row, over the image tokens of all its pictures in order.
+        region_masks: one a batch row, over the image tokens of all its pictures in order; None leaves the
+            row as it is.
 
     Raises:
         ModelError: heads that the model lacks.
@@ -118,6 +119,8 @@ def steer_request(
     image = loaded.image_columns(input_ids)
     columns = torch.zeros_like(image)
     for row, mask in enumerate(region_masks):
+        if mask is None:
+            continue
         count = int(image[row].sum())
         if mask.shape != (count,) or not mask.any():
             raise RegionError(

@@ -124,10 +124,6 @@ class Family:
         mask = inputs["attention_mask"].long()
         return (mask.cumsum(dim=1) - 1).clamp(min=0), mask.sum(dim=1)
 
-    def text_positions(self, positions: Int[Tensor, "batch query"]) -> Int[Tensor, "*axis batch query"]:
-        """Positions of text in the form that `positions` has."""
-        return positions
-
     def decoder_layers(self, model: nn.Module) -> nn.ModuleList:
         decoder: Any = base_model(model).get_decoder()
         return cast(nn.ModuleList, decoder.layers)
@@ -154,9 +150,6 @@ class QwenVL(Family):
         self, model: nn.Module, inputs: Mapping[str, Any]
     ) -> tuple[Int[Tensor, "*axis batch key"], Int[Tensor, " batch"]]:
         return positions_on_three_axes(model, inputs)
-
-    def text_positions(self, positions: Int[Tensor, "batch query"]) -> Int[Tensor, "*axis batch query"]:
-        return positions[None].expand(3, -1, -1)
 
 
 class InternVL(Family):

@@ -85,9 +85,6 @@ class Unknown(Family):
                 remedy=f"Choose a model of a supported family ({', '.join(FAMILIES)}).",
             ) from error
 
-    def text_positions(self, positions: Int[Tensor, "batch query"]) -> Int[Tensor, "*axis batch query"]:
-        return positions[None].expand(3, -1, -1) if self._has_axes else positions
-
 
 def _side_of_square(seen: Seen) -> int | None:
     """Patches a side where every picture becomes one square of pixels; else None."""

@@ -10,7 +10,7 @@ from PIL import Image
 from sayo_app.core.attention.steps import split_steps
 from sayo_app.errors import InputError
 from sayo_app.mllm.analysis.heads import HeadCase, find_heads, head_effects, heads_for_region, top_heads
-from sayo_app.mllm.answering.decode import feed, prefill
+from sayo_app.mllm.answering.forward import feed, read_prompt
 from sayo_app.mllm.answering.prompt import build_inputs
 from sayo_app.mllm.answering.steer import Steering, steer_request
 from sayo_app.mllm.models.loading import LoadedModel
@@ -79,11 +79,10 @@ def test_effects_are_what_a_small_bias_does(loaded: LoadedModel, picture: Image.
     ids = torch.tensor([loaded.tokenizer(COMPLETION).input_ids])
 
     def log_p(heads: dict[int, tuple[int, ...]], strength: float) -> float:
-        _, cache, position = prefill(loaded, inputs)
-        mask = torch.nn.functional.pad(inputs["attention_mask"], (0, ids.shape[1] - 1), value=1)
         steer = steer_request(loaded, inputs["input_ids"], Steering(heads, strength), [region])
         with torch.no_grad():
-            logits = feed(loaded, ids[:, :-1], mask, position, cache, ids.shape[1] - 1, sayo_steer=steer)
+            prefix, fed = read_prompt(loaded, inputs), ids[:, :-1]
+            logits = feed(loaded.model, prefix, fed, keep=fed.shape[1], sayo_steer=steer)
         return float(torch.log_softmax(logits[0].double(), -1).gather(1, ids[0, 1:, None]).sum())
 
     assert got.shape == (3, 4) and np.abs(got).max() > 0.1

@@ -101,7 +101,7 @@ def test_decode_steps_equal_the_teacher_forced_forward(loaded: LoadedModel, batc
             loaded.model(
                 input_ids=tail[:, start:stop],
                 attention_mask=torch.nn.functional.pad(batch["attention_mask"], (0, stop), value=1),
-                position_ids=loaded.family.text_positions(after[:, None] + torch.arange(start, stop)),
+                position_ids=(after[:, None] + torch.arange(start, stop)).expand(3, -1, -1),
                 past_key_values=cache,
                 sayo_capture=request,
                 sayo_steer=steer,

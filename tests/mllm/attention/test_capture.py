@@ -108,7 +108,7 @@ def test_rows_on_a_shared_prompt_cache(any_loaded: LoadedModel, any_batch: Batch
     model(
         input_ids=tail,
         attention_mask=torch.cat([mask, mask.new_ones(6, 5)], dim=1),
-        position_ids=family.text_positions(positions),
+        position_ids=positions.expand(*position_ids.shape[:-2], -1, -1),
         past_key_values=cache,
         sayo_capture=request,
     )

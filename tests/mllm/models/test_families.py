@@ -122,7 +122,6 @@ def test_positions_of_plain_text_begin_at_the_first_real_token(any_loaded: Loade
     start = positions.flatten(0, -3).amax(dim=0) if positions.ndim == 3 else positions
     assert [int(row[mask][0]) for row, mask in zip(start, real, strict=True)] == [0, 0, 0]
     assert torch.equal(start[:, -1] + 1, after)
-    assert any_loaded.family.text_positions(after[:, None]).shape == (*positions.shape[:-1], 1)
 
 
 def test_positions_are_those_of_the_model(loaded: LoadedModel, batch: BatchFeature) -> None:

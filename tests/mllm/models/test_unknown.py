@@ -66,8 +66,6 @@ def test_positions_on_three_axes_are_the_model_s(loaded: LoadedModel) -> None:
         stranger.positions(loaded.model, batch), loaded.family.positions(loaded.model, batch), strict=True
     ):
         assert torch.equal(got, wanted)
-    ones = torch.ones(2, 5, dtype=torch.long)
-    assert stranger.text_positions(ones).shape == (3, 2, 5)
     batch.pop("mm_token_type_ids")
     with pytest.raises(CaptureError, match="in its own way"):
         stranger.positions(loaded.model, batch)
