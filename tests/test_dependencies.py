@@ -55,7 +55,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "viewer": {"shared"},
         "ask": {"shared", "viewer"},
         "correct": {"shared", "viewer"},
-        "worklist": {"shared", "viewer", "ask"},
+        "worklist": {"shared", "viewer"},
         "retrain": {"shared", "viewer"},
         "compare": {"shared", "viewer"},
         ".": {"shared", "viewer", "ask", "correct", "worklist", "retrain", "compare"},

@@ -1,29 +1,22 @@
-"""The page: headline, five tabs, and how it is served."""
+"""The page: a headline, what the model is doing, and five tabs."""
 
 from __future__ import annotations
 
 import html
-import os
-import socket
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from sayo_app.errors import SayoError
-from sayo_app.jobs.keeper import keep_queue
-from sayo_app.settings import Settings
 from sayo_app.ui.ask import tab as ask
 from sayo_app.ui.compare import tab as compare
 from sayo_app.ui.correct import tab as correct
 from sayo_app.ui.retrain import tab as retrain
 from sayo_app.ui.shared.handlers import PRIVATE, quiet
-from sayo_app.ui.shared.studio import BASE_LABEL, Session, Studio, model_label
-from sayo_app.ui.theme import head, theme
-from sayo_app.ui.viewer import autosave
-from sayo_app.ui.viewer.component import viewer
-from sayo_app.ui.worklist import tab as corrections
+from sayo_app.ui.shared.session import Session
+from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.shared.words import BASE_LABEL, model_label
+from sayo_app.ui.worklist import tab as worklist
 
 TITLE = "SAYO Studio"
 _MASTHEAD = (
@@ -31,7 +24,6 @@ _MASTHEAD = (
     "looked for every word, show it where it should have looked, and retrain it on that.</p></header>"
 )
 _TICK_SECONDS = 1.0
-_MAX_WAITING = 32
 
 
 def build_page(studio: Studio) -> gr.Blocks:
@@ -44,22 +36,14 @@ def build_page(studio: Studio) -> gr.Blocks:
         gr.HTML(_MASTHEAD, apply_default_css=False)
         status = gr.HTML(_status(studio), elem_id="status", apply_default_css=False)
         # It is shown what Ask is shown, so it must exist before Ask is wired; its tab renders it.
-        correct_viewer = viewer(
-            "correct-viewer",
-            hint=ask.CORRECT_HINT,
-            editable=True,
-            group="current",
-            fields=("correct-answer",),
-            drafts=autosave.CORRECT_FIELDS,
-            render=False,
-        )
+        correct_viewer = correct.make_viewer()
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Ask", elem_id="tab-ask"):
                 asked = ask.build(studio, session, correct_viewer)
             with gr.Tab("Correct", elem_id="tab-correct"):
-                correct.build(studio, session, correct_viewer, changed)
+                correct.build(studio, session, correct_viewer, asked.chart, changed)
             with gr.Tab("Corrections", elem_id="tab-corrections") as corrections_tab:
-                corrections.build(studio, session, changed, corrections_tab)
+                worklist.build(studio, session, changed, corrections_tab)
             with gr.Tab("Retrain", elem_id="tab-retrain") as retrain_tab:
                 retrain.build(studio, changed, retrain_tab, timer)
             with gr.Tab("Compare", elem_id="tab-compare") as compare_tab:
@@ -72,66 +56,6 @@ def build_page(studio: Studio) -> gr.Blocks:
 
         timer.tick(on_tick, seen, [status, seen], queue=False, **PRIVATE)
     return page
-
-
-def serve(studio: Studio) -> tuple[gr.Blocks, str]:
-    """Serve the page without blocking; the page and its address.
-
-    Everything that Gradio writes goes into the data folder.
-    """
-    settings = studio.settings
-    os.environ["GRADIO_TEMP_DIR"] = str(_uploads_dir(settings))
-    keep_queue(studio.store, settings)
-    studio.load_in_background()
-    page = build_page(studio)
-    page.queue(max_size=_MAX_WAITING, default_concurrency_limit=4)
-    _, url, _ = page.launch(**launch_options(settings))
-    return page, url
-
-
-def launch_options(settings: Settings) -> dict[str, Any]:
-    return {
-        "server_name": settings.host,
-        "server_port": _port(settings.port),
-        # Of any upload; what is smaller for a kind of file is checked where that kind is opened.
-        "max_file_size": max(
-            settings.max_file_bytes,
-            settings.max_trace_bytes,
-            settings.max_import_bytes,
-            settings.max_adapter_bytes,
-        ),
-        "theme": theme(),
-        "head": head(),
-        "allowed_paths": [],
-        "footer_links": [],
-        "run_history": False,
-        "enable_monitoring": False,
-        "ssr_mode": False,
-        "mcp_server": False,
-        "share": False,
-        "prevent_thread_lock": True,
-        "quiet": True,
-        "show_error": False,
-    }
-
-
-def _uploads_dir(settings: Settings) -> Path:
-    """A folder for uploads: in the data folder, or a temporary one where that can only be read."""
-    uploads = settings.data_dir / "uploads"
-    try:
-        uploads.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="sayo-uploads-"))
-    return uploads if os.access(uploads, os.W_OK) else Path(tempfile.mkdtemp(prefix="sayo-uploads-"))
-
-
-def _port(port: int) -> int | None:
-    """Gradio's None: the usual port, or the next one that is free."""
-    if port:
-        return None if port == Settings.port else port
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
 
 
 def _status(studio: Studio) -> str:

@@ -102,7 +102,7 @@ def serve_page(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> ServePage:
     @contextmanager
     def serving(blocks: gr.Blocks) -> Iterator[str]:
         from sayo_app.settings import Settings
-        from sayo_app.ui.page import launch_options
+        from sayo_app.ui.serving import launch_options
 
         _, url, _ = blocks.launch(**launch_options(Settings(data_dir=data_dir, port=0)))
         try:

@@ -12,8 +12,10 @@ from PIL import Image
 from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.viewer import queries
-from sayo_app.ui.viewer.component import answer_value, pictures_value, viewer
+from sayo_app.ui.viewer.component import ViewerOptions
 from sayo_app.ui.viewer.payload import view_data
+from sayo_app.ui.viewer.values import answer_value, pictures_value
+from sayo_app.ui.viewer.viewer import Viewer
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -47,9 +49,8 @@ def demo(trace: AttentionTrace, *, second: bool = False, fields: tuple[str, ...]
         for name in fields:
             gr.Textbox(elem_id=name, lines=2)
         ids = ("one", "two") if second else ("one",)
-        viewers = [
-            viewer(name, hint="", editable=True, inspect=True, group="g", fields=fields) for name in ids
-        ]
+        options = [ViewerOptions(name, editable=True, inspect=True, group="g", fields=fields) for name in ids]
+        viewers = [Viewer(it, hint="").component for it in options]
         for component in viewers:
             component.regions(on_regions, None, [component, sent], queue=False)
             component.proposed(on_propose, None, component, queue=False)

@@ -1,6 +1,6 @@
 /* The viewer: pictures with an attention overlay, the answer as tokens and steps, and regions.
  *
- * props.value:   what to show (see sayo_app/ui/viewer/component.py for its fields); sent once an answer.
+ * props.value:   what to show (see sayo_app/ui/viewer/values.py for its fields); sent once an answer.
  * props.numbers: the server's figures for the boxes; sent after every change of them.
  * props.maps:    the maps of one more view {id, view, data | reason}, sent when it was asked for.
  * props.heads:   figures of every layer and head {id, ...}, sent when they were asked for.

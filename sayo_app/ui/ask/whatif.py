@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import uuid
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -15,12 +14,15 @@ from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.core.geometry.region import region_mask
 from sayo_app.errors import InputError, RegionError
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.handlers import PRIVATE, guarded
-from sayo_app.ui.shared.studio import MODEL_QUEUE, Session, Studio
-from sayo_app.ui.viewer import queries, rerun
-from sayo_app.ui.viewer.component import answer_value, viewer
-from sayo_app.ui.viewer.page_state import READ_STATE, PageState
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded
+from sayo_app.ui.shared.session import Session
+from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.viewer import rerun, view_ids
+from sayo_app.ui.viewer.component import ViewerOptions
+from sayo_app.ui.viewer.page_state import PageState
 from sayo_app.ui.viewer.streaming import streamed
+from sayo_app.ui.viewer.values import answer_value
+from sayo_app.ui.viewer.viewer import Viewer
 
 _HINT = "Draw a box on the picture above, then answer again."
 _EXPLAINED = (
@@ -44,11 +46,10 @@ class _Parts(NamedTuple):
     prompt: gr.Checkbox
     go: gr.Button
     said: gr.HTML
-    first: gr.HTML
-    second: gr.HTML
+    viewers: tuple[Viewer, Viewer]
 
 
-def build(studio: Studio, session: gr.State, ask_viewer: str) -> None:
+def build(studio: Studio, session: gr.State, ask_viewer: Viewer) -> None:
     """Lay out the panel below the viewer of Ask, and wire it."""
     parts = _lay_out()
 
@@ -69,14 +70,12 @@ def build(studio: Studio, session: gr.State, ask_viewer: str) -> None:
     parts.go.click(
         on_again,
         [state, session, parts.heads, parts.layers, parts.strength, parts.prompt],
-        [parts.said, parts.first, parts.second],
-        js=READ_STATE.format(viewer=ask_viewer),
-        concurrency_id=MODEL_QUEUE,
-        concurrency_limit=1,
-        **PRIVATE,
+        [parts.said, *(viewer.component for viewer in parts.viewers)],
+        js=ask_viewer.read_state,
+        **ON_MODEL,
     )
-    for component in (parts.first, parts.second):
-        queries.wire(studio, session, component)
+    for viewer in parts.viewers:
+        viewer.wire(studio, session)
 
 
 def _lay_out() -> _Parts:
@@ -103,15 +102,17 @@ def _lay_out() -> _Parts:
             go = gr.Button("Answer again", variant="primary", elem_id="whatif-button", scale=0, min_width=200)
         said = gr.HTML("", elem_id="whatif-said", apply_default_css=False)
         with gr.Row(equal_height=False):
-            shown = []
-            for side, title in (("first", "As it answered"), ("second", "Had it looked there")):
-                with gr.Column(min_width=320):
-                    gr.HTML(f'<h4 class="side-title">{title}</h4>', apply_default_css=False)
-                    shown.append(
-                        viewer(f"whatif-{side}", hint=_HINT, editable=False, narrow=True, group="whatif")
-                    )
+            first = _lay_out_side("whatif-first", "As it answered")
+            second = _lay_out_side("whatif-second", "Had it looked there")
     heads.input(lambda chosen: gr.Dropdown(visible=chosen == "layers"), heads, layers, queue=False, **PRIVATE)
-    return _Parts(box, heads, layers, strength, prompt, go, said, *shown)
+    return _Parts(box, heads, layers, strength, prompt, go, said, (first, second))
+
+
+def _lay_out_side(elem_id: str, title: str) -> Viewer:
+    with gr.Column(min_width=320):
+        gr.HTML(f'<h4 class="side-title">{title}</h4>', apply_default_css=False)
+        options = ViewerOptions(elem_id, editable=False, narrow=True, group="whatif")
+        return Viewer(options, hint=_HINT)
 
 
 def _choices(studio: Studio, session: Session) -> tuple[Any, ...]:
@@ -142,7 +143,7 @@ def _again(studio: Studio, session: Session, state: PageState, plan: rerun.Plan)
     shown = session.shown
     first = session.answers.remember(
         Answered(
-            f"first-{uuid.uuid4().hex}",
+            view_ids.new_answer("first"),
             answered.pictures,
             answered.question,
             answered.trace,
@@ -155,7 +156,7 @@ def _again(studio: Studio, session: Session, state: PageState, plan: rerun.Plan)
     steering, chunks = rerun.steered(studio, answered, masks, plan)
     heads = sum(len(chosen or ()) for chosen in steering.heads.values()) or "all"
     yield _note(f"Pulling {heads} heads …"), before, gr.skip()
-    answer_id = f"steered-{uuid.uuid4().hex}"
+    answer_id = view_ids.new_answer("steered")
     for value, trace in streamed(chunks, shown, answer_id):
         if trace is None:
             yield gr.skip(), gr.skip(), value

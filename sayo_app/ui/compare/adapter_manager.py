@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from sayo_app.errors import AdapterError
-from sayo_app.ui.shared.handlers import PRIVATE, guarded, say, typed
-from sayo_app.ui.shared.studio import MODEL_QUEUE, Studio
-
-_PRESS = "() => document.querySelector('#adapter-file').click()"
+from sayo_app.ui.shared.downloads import Download, export_folder, file_stem
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, say, typed
+from sayo_app.ui.shared.studio import Studio
 
 
 def build(studio: Studio, chosen: gr.Dropdown, changed: gr.State) -> None:
@@ -42,7 +39,7 @@ def build(studio: Studio, chosen: gr.Dropdown, changed: gr.State) -> None:
             "`adapter_model.safetensors` of PEFT's folder together.",
             elem_classes="hint",
         )
-        file = gr.DownloadButton(visible="hidden", elem_id="adapter-file")
+        download = Download("adapter-file")
 
     @guarded
     def on_rename(chosen: int, name: str | None, changed: int) -> Any:
@@ -68,8 +65,8 @@ def build(studio: Studio, chosen: gr.Dropdown, changed: gr.State) -> None:
 
     rename.click(on_rename, [chosen, name, changed], changed, **PRIVATE)
     delete.click(on_delete, [chosen, changed], changed, **PRIVATE)
-    export.click(on_export, chosen, file, **PRIVATE).success(None, None, None, js=_PRESS)
-    load.upload(on_load, [load, name, changed], changed, concurrency_id=MODEL_QUEUE, **PRIVATE)
+    download.follow(export.click(on_export, chosen, download.component, **PRIVATE))
+    load.upload(on_load, [load, name, changed], changed, **ON_MODEL)
 
 
 def _chosen(adapter_id: int) -> int:
@@ -85,7 +82,6 @@ def _packed(studio: Studio, adapter_id: int) -> Path:
     from sayo_app.mllm.models.adapter_files import pack_adapter
 
     record = studio.store.adapters.get(adapter_id)
-    name = re.sub(r"[^a-z0-9]+", "-", record.name.lower()).strip("-")[:40] or "adapter"
-    path = Path(tempfile.mkdtemp()) / f"{name}.zip"
+    path = export_folder() / f"{file_stem(record.name, 'adapter')}.zip"
     pack_adapter(record.path, path)
     return path

@@ -2,36 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 
 from sayo_app.errors import CorrectionError
 from sayo_app.ui.shared.handlers import PRIVATE, guarded, say, typed
-from sayo_app.ui.shared.studio import Session, Studio
-from sayo_app.ui.viewer.autosave import discard_drafts
-from sayo_app.ui.viewer.page_state import READ_STATE, PageState
+from sayo_app.ui.shared.session import Session
+from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.viewer.autosave import KeptDrafts
+from sayo_app.ui.viewer.component import DraftFields, ViewerOptions
+from sayo_app.ui.viewer.page_state import PageState
+from sayo_app.ui.viewer.viewer import Viewer
+
+_HINT = "Ask a question first: the answer then appears here, to be corrected."
+_DRAFTED = DraftFields("correct-answer", "correct-author")
 
 
-def build(studio: Studio, session: gr.State, shown: gr.HTML, changed: gr.State) -> None:
-    """Lay out the tab around the viewer `shown`; `changed` counts changes of the store."""
+@dataclass
+class Saved:
+    """Of a browser tab: {answer: the correction that it was stored as}."""
+
+    corrections: dict[str, int] = field(default_factory=dict)
+
+
+def make_viewer() -> Viewer:
+    """The viewer of this tab, before its place on the page: Ask shows its answers in it, too."""
+    options = ViewerOptions(
+        "correct-viewer",
+        editable=True,
+        group="current",
+        fields=(_DRAFTED.answer,),
+        drafts=_DRAFTED,
+    )
+    return Viewer(options, hint=_HINT, render=False)
+
+
+def build(studio: Studio, session: gr.State, viewer: Viewer, chart: gr.Plot, changed: gr.State) -> None:
+    """Lay out the tab around the viewer and wire it.
+
+    Args:
+        chart: the timeline of the answer, below Ask's viewer.
+        changed: counts changes of the store.
+    """
     gr.Markdown(
         "Draw a box around what the model **should** have looked at. A box holds for the whole answer unless "
         "you choose a step for it. If the answer was wrong, give the right one.",
         elem_classes="hint",
     )
-    shown.render()
+    viewer.component.render()
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=280):
             answer = gr.Textbox(
                 label="Right answer",
                 placeholder="Leave empty if the answer was right",
-                elem_id="correct-answer",
+                elem_id=_DRAFTED.answer,
                 max_lines=3,
             )
         with gr.Column(scale=2, min_width=200):
             author = gr.Textbox(
-                label="Your name (optional)", placeholder="Who is correcting", elem_id="correct-author"
+                label="Your name (optional)", placeholder="Who is correcting", elem_id=_DRAFTED.author
             )
         with gr.Column(scale=2, min_width=200):
             save = gr.Button("Save correction", variant="primary", elem_id="correct-save")
@@ -40,7 +71,7 @@ def build(studio: Studio, session: gr.State, shown: gr.HTML, changed: gr.State) 
 
     @guarded
     def on_save(boxes: str, answer: str | None, author: str | None, session: Session, changed: int) -> Any:
-        record_id, fresh = save_correction(studio, session, boxes, answer, author)
+        record_id, fresh = save_correction(studio, session, PageState.read(boxes), answer, author)
         verb = "saved" if fresh else "updated"
         say(f"Correction {record_id} {verb}.")
         return f"✓ Correction {record_id} {verb}. Find it in the Corrections tab.", changed + 1
@@ -49,15 +80,16 @@ def build(studio: Studio, session: gr.State, shown: gr.HTML, changed: gr.State) 
         on_save,
         [boxes, answer, author, session, changed],
         [status, changed],
-        js=READ_STATE.format(viewer="correct-viewer"),
+        js=viewer.read_state,
         **PRIVATE,
     )
     # A new answer makes an old "saved" untrue.
-    shown.change(lambda: "", None, status, **PRIVATE)
+    viewer.component.change(lambda: "", None, status, **PRIVATE)
+    viewer.wire(studio, session, chart)
 
 
 def save_correction(
-    studio: Studio, session: Session, boxes: str, answer: str | None, author: str | None
+    studio: Studio, session: Session, state: PageState, answer: str | None, author: str | None
 ) -> tuple[int, bool]:
     """Store what was drawn and typed; (id, whether it is a new one).
 
@@ -66,7 +98,6 @@ def save_correction(
     Raises:
         CorrectionError, RegionError, StorageError
     """
-    state = PageState.read(boxes)
     answered = session.answered(state.id)
     if len(answered.pictures) > 1:
         raise CorrectionError(
@@ -83,12 +114,12 @@ def save_correction(
             got="neither",
             remedy="Draw a box on the picture or type the right answer, then save.",
         )
-    store = studio.store
-    if session.saved_id is not None:
+    store, saved, kept = studio.store, session.room(Saved).corrections, session.room(KeptDrafts)
+    if answered.id in saved:
         record = store.corrections.revise(
-            session.saved_id, author=typed(author), regions=tuple(regions), corrected_answer=right
+            saved[answered.id], author=typed(author), regions=tuple(regions), corrected_answer=right
         )
-        discard_drafts(store, session, record)
+        kept.discard(store, record)
         return record.id, False
     record = store.corrections.add(
         picture_id=store.pictures.add(picture).id,
@@ -101,6 +132,6 @@ def save_correction(
         corrected_answer=right,
         author=typed(author),
     )
-    session.saved_id = record.id
-    discard_drafts(store, session, record)
+    saved[answered.id] = record.id
+    kept.discard(store, record)
     return record.id, True

@@ -13,7 +13,7 @@ import gradio as gr
 from sayo_app.options import Option
 from sayo_app.run_config import REWARDS, RunConfig
 from sayo_app.ui.shared.handlers import typed
-from sayo_app.ui.shared.studio import BASE_ID, BASE_LABEL
+from sayo_app.ui.shared.words import BASE_ID, BASE_LABEL
 
 # Chosen together, as one field.
 _IN_REWARD = ("reward_parts", "objective")

@@ -16,8 +16,9 @@ from sayo_app.core.verdict import COMPARED, Change, change_text
 from sayo_app.jobs.control import reconcile
 from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds, without_redone
 from sayo_app.ui.shared.charts import training_chart
-from sayo_app.ui.shared.studio import Studio, counted
-from sayo_app.ui.viewer.component import data_url
+from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.shared.words import counted
+from sayo_app.ui.viewer.values import data_url
 from storage.base.records import AdapterRecord, RunRecord
 
 # Chosen where a person has chosen none: the run that is going on, or else the newest.

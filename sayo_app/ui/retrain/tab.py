@@ -17,8 +17,9 @@ from sayo_app.jobs.control import cancel_run, check_enough, resume_run, start_ru
 from sayo_app.run_config import RunConfig
 from sayo_app.ui.retrain import config_form
 from sayo_app.ui.retrain.run_view import LATEST, enough_text, run_choices, run_view, shown_run
-from sayo_app.ui.shared.handlers import PRIVATE, guarded, quiet, say, typed
-from sayo_app.ui.shared.studio import BASE_ID, BASE_LABEL, MODEL_QUEUE, Studio
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, quiet, say, typed
+from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.shared.words import BASE_ID, BASE_LABEL
 from storage.base.records import RunRecord
 from storage.generated import add_generated_corrections
 
@@ -177,7 +178,7 @@ def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Ti
         (watched.delete, on_delete),
     ):
         button.click(handler, watched.chosen, everything, **PRIVATE)
-    watched.use.click(on_use, [watched.chosen, changed], changed, concurrency_id=MODEL_QUEUE, **PRIVATE)
+    watched.use.click(on_use, [watched.chosen, changed], changed, **ON_MODEL)
     watched.notes.blur(on_notes, [watched.chosen, watched.notes], None, **PRIVATE)
 
 

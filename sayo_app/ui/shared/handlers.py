@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 _SECONDS = 15
 # Every event of the page: not an API, and without Gradio's veil over its outputs.
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+# Of those that use the model, which does one thing at a time.
+ON_MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, **PRIVATE}
 
 
 def warn(message: str) -> None:

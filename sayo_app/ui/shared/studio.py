@@ -1,4 +1,4 @@
-"""What all tabs share: the settings, the store, the model (loaded in the background) and a tab's session."""
+"""What all tabs share: the settings, the store and the model, which is loaded in the background."""
 
 from __future__ import annotations
 
@@ -8,22 +8,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from sayo_app.core.geometry.region import Region
-from sayo_app.errors import (
-    AdapterError,
-    CorrectionError,
-    PictureError,
-    QuestionError,
-    SayoError,
-)
+from sayo_app.errors import AdapterError, PictureError, QuestionError, SayoError
 from sayo_app.settings import Settings
-from sayo_app.ui.shared.answers import Answered, Answers
 from storage.base.records import AdapterRecord
 from storage.store import Store
 
@@ -32,59 +23,6 @@ if TYPE_CHECKING:
     from sayo_app.mllm.models.loading import LoadedModel
 
 log = logging.getLogger(__name__)
-# One thing at a time on the model: every event that uses it names this.
-MODEL_QUEUE = "model"
-BASE_LABEL = "Base model"
-# Its value in dropdowns: Gradio cannot tell None from nothing chosen.
-BASE_ID = 0
-
-
-@dataclass
-class Session:
-    """What one browser tab is looking at; lives on the server, one a tab.
-
-    Attributes:
-        pictures: of the next question, in order.
-        shown: the viewer's value of these pictures.
-        current: id of the answer that Ask shows.
-        saved_id: the correction that this answer was stored as.
-        drafted: (work item, author, correction that is changed) of the drafts that this tab keeps.
-        settled: views of the work list whose drawing was stored as a correction: what the page still
-            sends of them is no draft any more.
-        stopping: a person pressed Stop.
-        work_view: how the ids of what the work list's viewer shows begin.
-    """
-
-    pictures: tuple[Image.Image, ...] = ()
-    shown: dict[str, Any] = field(default_factory=dict)
-    answers: Answers = field(default_factory=Answers)
-    current: str = ""
-    suggestions: set[str] = field(default_factory=set)
-    saved_id: int | None = None
-    drafted: set[tuple[int, str, int | None]] = field(default_factory=set)
-    settled: set[str] = field(default_factory=set)
-    stopping: bool = False
-    work_view: str = ""
-
-    def look_at(self, pictures: Sequence[Image.Image], shown: dict[str, Any]) -> None:
-        """New pictures: the answer to those before them is over."""
-        self.pictures, self.shown = tuple(pictures), shown
-        self.current, self.saved_id = "", None
-
-    def answered(self, answer_id: str) -> Answered:
-        """The answer that Ask shows, if it is the one of that id.
-
-        Raises:
-            CorrectionError: the server does not have that answer (any more).
-        """
-        known = self.answers.get(self.current)
-        if known is None or answer_id != self.current:
-            raise CorrectionError(
-                expected="an answer that the app still holds",
-                got="none" if known is None else "an answer that was replaced by a newer one",
-                remedy="Ask the question again in the Ask tab; drawn boxes can then be saved.",
-            )
-        return known
 
 
 class Studio:
@@ -247,22 +185,3 @@ class Studio:
             if name not in adapters.names(loaded):
                 adapters.load_adapter(loaded, record.path, name)
         return name
-
-
-def fitted(regions: list[dict[str, Any]], picture: Image.Image) -> list[Region]:
-    """Regions as they came from the browser, checked against the server's own picture.
-
-    Raises:
-        RegionError: not a region, outside the picture or without area.
-    """
-    return [Region.from_dict(region).fitted(picture.size) for region in regions]
-
-
-def model_label(name: str) -> str:
-    """What a page calls a model: a folder by its name, as its path is the operator's business."""
-    return Path(name).name if Path(name).is_dir() else name
-
-
-def counted(number: int, noun: str) -> str:
-    """`1, "picture"` -> "1 picture"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

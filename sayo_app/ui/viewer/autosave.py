@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import gradio as gr
 from PIL import Image
 
 from sayo_app.errors import ConflictError, CorrectionError, SayoError
 from sayo_app.ui.shared.answers import Answers
-from sayo_app.ui.shared.handlers import PRIVATE, typed
-from sayo_app.ui.shared.studio import Session, Studio, fitted
+from sayo_app.ui.shared.handlers import typed
+from sayo_app.ui.shared.session import Session
+from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.viewer.page_state import fitted
+from sayo_app.ui.viewer.view_ids import CorrectionView, ItemView, WorkView, read_view
 from storage.base.records import CorrectionRecord
 from storage.store import Store
 from storage.work.drafts import nameless
 from storage.work.work_records import Draft
 
-# The fields of the Correct tab, for `viewer(drafts=)`.
-CORRECT_FIELDS = ("correct-answer", "correct-author")
 _READ_ONLY = "Nothing can be saved: the store can only be read."
 _BROWSER = re.compile(r"[0-9a-f]{32}")
-_CORRECTION = re.compile(r"correction-(\d+)-")
-_ITEM = re.compile(r"item-(\d+)-")
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Canvas:
     """What is drawn on.
 
     Attributes:
@@ -43,13 +41,24 @@ class Drawn:
     revises: int | None = None
 
 
-def wire(studio: Studio, session: gr.State, shown: gr.HTML) -> None:
-    """Answer the draft events of a viewer."""
+@dataclass
+class KeptDrafts:
+    """What a tab has kept of drafts.
 
-    def on_draft(session: Session, event: gr.EventData) -> Any:
-        return gr.HTML(draft=draft_reply(studio, session, event))
+    Attributes:
+        open: (work item, author, correction that is changed) of those that it keeps.
+        settled: what was stored as a correction: what the page still sends of it is no draft any more.
+    """
 
-    shown.drafted(on_draft, session, shown, trigger_mode="multiple", **PRIVATE)
+    open: set[tuple[int, str, int | None]] = field(default_factory=set)
+    settled: set[WorkView] = field(default_factory=set)
+
+    def discard(self, store: Store, record: CorrectionRecord, revises: int | None = None) -> None:
+        """What this tab kept on it is a correction now; what it kept on others stays."""
+        done = {it for it in self.open if (it[0], it[2]) == (record.item_id, revises)}
+        for item_id, author, _ in done:
+            store.drafts.discard(item_id, author, revises)
+        self.open -= done
 
 
 def draft_reply(studio: Studio, session: Session, event: Any) -> dict[str, Any]:
@@ -57,30 +66,30 @@ def draft_reply(studio: Studio, session: Session, event: Any) -> dict[str, Any]:
     # Numbered, since a reply that equals the one before would not be noticed.
     reply = {"id": event.id, "op": event.op, "revision": event.revision}
     try:
-        drawn, author = drawn_on(studio.store, session.answers, event.id), owner(event)
+        canvas, author = canvas_of(studio.store, session.answers, event.id), owner(event)
         if event.op == "load":
-            found = find_draft(studio.store, drawn, author)
+            found = find_draft(studio.store, canvas, author)
             return reply if found is None else reply | _told(found)
         if studio.store.read_only:
             return reply | {"off": _READ_ONLY}
-        if any(event.id == view or event.id.startswith(f"{view}-") for view in session.settled):
+        if read_view(event.id) in session.room(KeptDrafts).settled:
             # The last keys before a submission arrive after it.
             return reply | {"version": int(event.version)}
-        return reply | _kept(studio.store, session, drawn, author, event)
+        return reply | _kept(studio.store, session, canvas, author, event)
     except SayoError as error:
         return reply | {"off": str(error)}
 
 
-def _kept(store: Store, session: Session, drawn: Drawn, author: str, event: Any) -> dict[str, Any]:
-    content = checked(event.content, drawn.picture)
-    item_id, revises = drawn.item_id, drawn.revises
+def _kept(store: Store, session: Session, canvas: Canvas, author: str, event: Any) -> dict[str, Any]:
+    content = checked(event.content, canvas.picture)
+    item_id, revises = canvas.item_id, canvas.revises
     if item_id is None:
-        picture_id = store.pictures.add(drawn.picture).id
-        item_id = store.items.add(picture_id=picture_id, question=drawn.question, wanted=0).id
+        picture_id = store.pictures.add(canvas.picture).id
+        item_id = store.items.add(picture_id=picture_id, question=canvas.question, wanted=0).id
     there = store.drafts.get(item_id, author, revises)
     # A draft that was saved as a correction or thrown away can be begun again: nothing is written over.
     version = there.version if there.content is None else int(event.version)
-    session.drafted.add((item_id, author, revises))
+    session.room(KeptDrafts).open.add((item_id, author, revises))
     key: dict[str, Any] = {"author": author, "revises": revises}
     try:
         kept = store.drafts.save(item_id, content=content, version=version, tab=str(event.tab), **key)
@@ -89,23 +98,23 @@ def _kept(store: Store, session: Session, drawn: Drawn, author: str, event: Any)
     return {"version": kept.version}
 
 
-def drawn_on(store: Store, answers: Answers, shown_id: Any) -> Drawn:
+def canvas_of(store: Store, answers: Answers, shown_id: Any) -> Canvas:
     """What a viewer that shows this draws on.
 
     Raises:
         CorrectionError: an answer that the server has let go of.
         NotFoundError, StorageError: a correction or an item that is gone, or whose picture is.
     """
-    shown = shown_id if isinstance(shown_id, str) else ""
-    if number := _CORRECTION.match(shown):
-        record = store.corrections.get(int(number[1]))
+    view = read_view(shown_id)
+    if isinstance(view, CorrectionView):
+        record = store.corrections.get(view.correction_id)
         picture = store.pictures.load(record.picture_id)
-        return Drawn(picture, record.picture_id, record.question, record.item_id, record.id)
-    if number := _ITEM.match(shown):
-        item = store.items.get(int(number[1]))
-        return Drawn(store.pictures.load(item.picture_id), item.picture_id, item.question, item.id)
+        return Canvas(picture, record.picture_id, record.question, record.item_id, record.id)
+    if isinstance(view, ItemView):
+        item = store.items.get(view.item_id)
+        return Canvas(store.pictures.load(item.picture_id), item.picture_id, item.question, item.id)
     answered = answers.find(shown_id)
-    return Drawn(answered.pictures[0], answered.picture_id, answered.question)
+    return Canvas(answered.pictures[0], answered.picture_id, answered.question)
 
 
 def owner(event: Any) -> str:
@@ -144,24 +153,14 @@ def checked(content: Any, picture: Image.Image) -> dict[str, Any]:
     )
 
 
-def find_draft(store: Store, drawn: Drawn, author: str) -> Draft | None:
+def find_draft(store: Store, canvas: Canvas, author: str) -> Draft | None:
     """The author's open draft on the same pixels and question. Looking stores nothing."""
     for draft in store.drafts.of_author(author):
         item = store.items.get(draft.item_id)
-        same = item.picture_id == drawn.picture_id and item.question == drawn.question.strip()
-        if draft.revises == drawn.revises and (same or draft.item_id == drawn.item_id):
+        same = item.picture_id == canvas.picture_id and item.question == canvas.question.strip()
+        if draft.revises == canvas.revises and (same or draft.item_id == canvas.item_id):
             return draft
     return None
-
-
-def discard_drafts(
-    store: Store, session: Session, record: CorrectionRecord, revises: int | None = None
-) -> None:
-    """What this tab kept on it is a correction now; what it kept on others stays."""
-    done = {it for it in session.drafted if (it[0], it[2]) == (record.item_id, revises)}
-    for item_id, author, _ in done:
-        store.drafts.discard(item_id, author, revises)
-    session.drafted -= done
 
 
 def _told(draft: Draft) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from sayo_app.core.geometry.region import Region
-from sayo_app.ui.viewer.component import data_url, scripts
+from sayo_app.ui.viewer.component import scripts
+from sayo_app.ui.viewer.values import data_url
 
 _EDGE_BGR, _HALO_BGR = (80, 60, 235), (255, 255, 255)
 

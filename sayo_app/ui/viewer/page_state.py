@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from PIL import Image
 
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import CorrectionError
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.studio import fitted
 
 # For a handler's js: what the viewer shows now, not as of its last event, as the first input.
 READ_STATE = "(state, ...rest) => [sayo.regionsOf('{viewer}'), ...rest]"
@@ -29,7 +31,7 @@ class PageState:
     """
 
     id: str
-    regions: tuple[dict[str, Any], ...]
+    regions: tuple[dict[str, Any], ...] = ()
     view: str = ""
     selection: Any = None
     strength: float = 1.0
@@ -84,3 +86,12 @@ class PageState:
                 )
             sorted_out[number].append({key: value for key, value in region.items() if key != "picture"})
         return [fitted(own, picture) for own, picture in zip(sorted_out, answered.pictures, strict=True)]
+
+
+def fitted(regions: Iterable[dict[str, Any]], picture: Image.Image) -> list[Region]:
+    """Regions as they came from the browser, checked against the server's own picture.
+
+    Raises:
+        RegionError: not a region, outside the picture or without area.
+    """
+    return [Region.from_dict(region).fitted(picture.size) for region in regions]

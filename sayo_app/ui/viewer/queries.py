@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import gradio as gr
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -18,53 +17,11 @@ from sayo_app.core.geometry.region import Region, looked_at, region_mask, union_
 from sayo_app.errors import InputError, SayoError
 from sayo_app.ui.shared.answers import Answered, Answers
 from sayo_app.ui.shared.charts import token_chart
-from sayo_app.ui.shared.handlers import PRIVATE, guarded, say, warn
-from sayo_app.ui.shared.studio import MODEL_QUEUE, Session, Studio, fitted
+from sayo_app.ui.shared.handlers import say, warn
+from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import rerun
+from sayo_app.ui.viewer.page_state import fitted
 from sayo_app.ui.viewer.payload import pooled, region_numbers, scope_of, timeline, view_data
-
-
-def wire(studio: Studio, session: gr.State, shown: gr.HTML, chart: gr.Plot | None = None) -> None:
-    """Answer the events of a viewer; `chart` is the timeline that follows its boxes."""
-    outputs = [shown] if chart is None else [shown, chart]
-
-    @guarded
-    def on_regions(session: Session, event: gr.EventData) -> Any:
-        answered = session.answers.get(event.id)
-        if answered is None:
-            return gr.skip()
-        numbers, line = measured(answered, event)
-        update = gr.HTML(numbers=numbers)
-        return update if chart is None else (update, gr.Plot(line))
-
-    @guarded
-    def on_view(session: Session, event: gr.EventData) -> Any:
-        return gr.HTML(maps=_maps(session.answers, event, lambda answered: answered.token_maps(event.view)))
-
-    @guarded
-    def on_model(session: Session, event: gr.EventData) -> Any:
-        def compute(answered: Answered) -> Any:
-            if event.view not in answered.maps:
-                answered.maps[event.view] = rerun.view_maps(studio, answered, event.view)
-            return answered.maps[event.view]
-
-        return gr.HTML(maps=_maps(session.answers, event, compute))
-
-    @guarded
-    def on_heads(session: Session, event: gr.EventData) -> Any:
-        return gr.HTML(heads=head_figures(studio, session.answers, event))
-
-    @guarded
-    def on_propose(session: Session, event: gr.EventData) -> Any:
-        return gr.HTML(proposals=proposed(session.answers.find(event.id), event))
-
-    on_model_queue = {"concurrency_id": MODEL_QUEUE, "concurrency_limit": 1}
-    always: dict[str, Any] = {"trigger_mode": "multiple", **PRIVATE}
-    shown.regions(on_regions, session, outputs if chart is not None else shown, **always)
-    shown.proposed(on_propose, session, shown, **always)
-    shown.viewmaps(on_view, session, shown, **always)
-    shown.modelmaps(on_model, session, shown, **on_model_queue, **always)
-    shown.headfigures(on_heads, session, shown, **on_model_queue, **always)
 
 
 @dataclass(frozen=True)
@@ -145,6 +102,22 @@ def proposed(answered: Answered, event: Any) -> dict[str, Any]:
         say("This map has no peak to propose.")
     reply = {"id": event.id, "revision": event.revision, "picture": picture}
     return reply | {"regions": [region.to_dict() for region in found]}
+
+
+def recorded_maps(answers: Answers, event: Any) -> dict[str, Any]:
+    """The maps of a view that the recording of an answer has."""
+    return _maps(answers, event, lambda answered: answered.token_maps(event.view))
+
+
+def model_maps(studio: Studio, answers: Answers, event: Any) -> dict[str, Any]:
+    """The maps of a view that the model is run again for, unless that was done before."""
+
+    def compute(answered: Answered) -> Any:
+        if event.view not in answered.maps:
+            answered.maps[event.view] = rerun.view_maps(studio, answered, event.view)
+        return answered.maps[event.view]
+
+    return _maps(answers, event, compute)
 
 
 def _maps(answers: Answers, event: Any, compute: Any) -> dict[str, Any]:

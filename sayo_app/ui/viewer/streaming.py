@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sayo_app.core.attention.trace import AttentionTrace
-from sayo_app.ui.viewer.component import streaming_value
 from sayo_app.ui.viewer.payload import packed_bytes
+from sayo_app.ui.viewer.values import streaming_value
 
 if TYPE_CHECKING:
     from sayo_app.mllm.answering.chat import Chunk

@@ -10,9 +10,9 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.ui.shared.handlers import PRIVATE, guarded
-from sayo_app.ui.shared.studio import Studio, counted
-from sayo_app.ui.worklist.item import label_of
-from sayo_app.ui.worklist.listing import STATES
+from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.shared.words import counted
+from sayo_app.ui.worklist.words import STATES, label_of
 from storage.base.records import CorrectionRecord
 from storage.work.work_records import Agreement, PairAgreement
 

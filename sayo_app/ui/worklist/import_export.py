@@ -11,11 +11,11 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.errors import InputError
-from sayo_app.ui.ask.export import export_folder
+from sayo_app.ui.shared.downloads import Download, export_folder
 from sayo_app.ui.shared.handlers import PRIVATE, guarded, say, typed
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.worklist.agreement import table
-from sayo_app.ui.worklist.listing import STATES
+from sayo_app.ui.worklist.words import STATES
 from storage.formats.catalogue import FORMATS, find_format
 from storage.formats.common.grids import GridRule
 from storage.formats.common.rows import DEFAULT_QUESTION, ReadOptions, WriteOptions
@@ -25,7 +25,6 @@ from storage.formats.kinds.pictures import PICTURE_QUESTION
 from storage.formats.uploads import import_upload
 from storage.work.work_records import ImportRecord
 
-_PRESS = "() => document.querySelector('#data-file').click()"
 _GRIDS = {
     "Qwen3-VL (32 px)": GridRule(token_px=32),
     "Qwen2.5-VL (28 px)": GridRule(token_px=28),
@@ -173,7 +172,7 @@ def _build_export(studio: Studio) -> None:
         elem_id="data-predictions",
     )
     go = gr.Button("Export", elem_id="data-button")
-    file = gr.DownloadButton(visible="hidden", elem_id="data-file")
+    download = Download("data-file")
     report = gr.HTML("", elem_id="data-report", apply_default_css=False)
 
     @guarded
@@ -187,9 +186,8 @@ def _build_export(studio: Studio) -> None:
         return gr.Dropdown(visible=kind == "sayo"), gr.Checkbox(visible=kind == "labelstudio")
 
     kind.change(on_kind, kind, [grid, predictions], **PRIVATE)
-    go.click(on_export, [kind, states, grid, predictions], [file, report], **PRIVATE).success(
-        None, None, None, js=_PRESS
-    )
+    fields = [kind, states, grid, predictions]
+    download.follow(go.click(on_export, fields, [download.component, report], **PRIVATE))
 
 
 def export_zip(

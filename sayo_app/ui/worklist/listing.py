@@ -1,8 +1,7 @@
-"""The work list: filter, search, sort, page by page, and how far it is done. All of it asked of the store."""
+"""The work list: page by page, and how far it is done. All of it asked of the store."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,15 +9,14 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from sayo_app.core.geometry.region import Region
-from sayo_app.errors import InputError, StorageError
-from sayo_app.ui.shared.handlers import typed
-from sayo_app.ui.shared.studio import Studio, model_label
+from sayo_app.errors import StorageError
+from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.cards import cards, cards_value, thumbnail
 from sayo_app.ui.viewer.component import scripts
-from sayo_app.ui.worklist.item import label_of
+from sayo_app.ui.worklist import filters
+from sayo_app.ui.worklist.words import STATES, label_of
 from storage.base.records import CORRECTION_STATES, CorrectionRecord
 from storage.work.work_records import WorkEntry, WorkQuery
-from storage.work.worklist import SORTS
 
 _PAGE = 24
 _EMPTY = (
@@ -26,40 +24,11 @@ _EMPTY = (
     "Or import questions below."
 )
 _NOTHING = "Nothing in the list is like that. Take a filter away."
-STATES = {
-    "todo": "to do",
-    "draft": "begun",
-    "submitted": "to review",
-    "accepted": "accepted",
-    "rejected": "sent back",
-    "skipped": "skipped",
-    "deleted": "deleted",
-}
-_ORIGINS = {"All": "", "Drawn by people": "person", "Generated": "generated"}
-_FLAGS = {"All": "", "Flagged": "yes", "Not flagged": "no"}
 _DONE = ("submitted", "accepted")
-_ANY = ""
-
-
-class Filters(NamedTuple):
-    """In the order of the arguments of `query_of`."""
-
-    text: gr.Textbox
-    states: gr.Dropdown
-    sort: gr.Dropdown
-    annotator: gr.Dropdown
-    model: gr.Dropdown
-    family: gr.Dropdown
-    origin: gr.Dropdown
-    flagged: gr.Dropdown
-    below: gr.Textbox
-    deleted: gr.Checkbox
-    others: gr.Checkbox
-    author: gr.Textbox
 
 
 class Listing(NamedTuple):
-    filters: Filters
+    filters: filters.Filters
     newer: gr.Button
     older: gr.Button
     progress: gr.HTML
@@ -90,27 +59,7 @@ class Shown:
 
 def lay_out() -> Listing:
     progress = gr.HTML("", elem_id="corrections-progress", apply_default_css=False)
-    with gr.Row(elem_classes="tight work-filters"):
-        text = gr.Textbox(
-            label="Search",
-            placeholder="in questions and right answers",
-            elem_id="corrections-text",
-            min_width=200,
-        )
-        states = gr.Dropdown(
-            [(label, state) for state, label in STATES.items() if state != "deleted"],
-            multiselect=True,
-            value=[],
-            label="State (none: all)",
-            elem_id="corrections-states",
-            min_width=200,
-        )
-        sorts = [("Newest first" if name == "newest" else it.label, name) for name, it in SORTS.items()]
-        sort = _choice("Sort", sorts, "corrections-sort", "newest")
-        author = gr.Textbox(
-            label="Your name", placeholder="optional", elem_id="corrections-author", min_width=150
-        )
-    filters = Filters(text, states, sort, *_lay_out_more(), *_lay_out_boxes(), author)
+    narrowed = filters.lay_out()
     count = gr.Markdown("", elem_classes="hint", elem_id="corrections-count")
     gallery = cards("corrections-gallery", cards_value([], ""))
     with gr.Row(elem_classes="tight"):
@@ -124,101 +73,7 @@ def lay_out() -> Listing:
         apply_default_css=False,
         elem_id="corrections-keys",
     )
-    return Listing(filters, newer, older, progress, count, gallery, gr.State(Shown()))
-
-
-def _lay_out_more() -> tuple[gr.Dropdown, gr.Dropdown, gr.Dropdown, gr.Dropdown, gr.Dropdown, gr.Textbox]:
-    with (
-        gr.Accordion("More filters", open=False, elem_id="corrections-more"),
-        gr.Row(elem_classes="tight work-filters"),
-    ):
-        anybody = _choice("Author", [("Anybody", _ANY)], "corrections-annotator")
-        model = _choice("Model", [("Any", _ANY)], "corrections-model")
-        family = _choice("Kind of question", [("Any", _ANY)], "corrections-family")
-        origin = _choice("Origin", list(_ORIGINS.items()), "corrections-origin")
-        flagged = _choice("Flag", list(_FLAGS.items()), "corrections-flagged")
-        # No gr.Number: on the page an empty one is 0.
-        below = gr.Textbox(
-            label="Reward below",
-            placeholder="−1 to 1",
-            elem_id="corrections-below",
-            min_width=130,
-        )
-    return anybody, model, family, origin, flagged, below
-
-
-def _lay_out_boxes() -> tuple[gr.Checkbox, gr.Checkbox]:
-    with gr.Row(elem_classes="tight"):
-        options: dict[str, Any] = {"container": False, "scale": 0, "min_width": 190}
-        deleted = gr.Checkbox(label="Show deleted", elem_id="corrections-deleted", **options)
-        others = gr.Checkbox(label="Hide what I have done", elem_id="corrections-others", **options)
-    return deleted, others
-
-
-def _choice(label: str, choices: list[tuple[str, str]], elem_id: str, value: str = _ANY) -> gr.Dropdown:
-    return gr.Dropdown(choices, value=value, label=label, elem_id=elem_id, min_width=150, filterable=False)
-
-
-def query_of(
-    text: str | None,
-    states: list[str] | None,
-    sort: str | None,
-    annotator: str | None,
-    model: str | None,
-    family: str | None,
-    origin: str | None,
-    flagged: str | None,
-    below: str | None,
-    deleted: bool | None,
-    others: bool | None,
-    author: str | None,
-) -> WorkQuery:
-    """What the filters say.
-
-    Raises:
-        InputError: `below` is no number.
-    """
-    wanted = tuple(states or ())
-    if deleted:
-        wanted = (*(wanted or [state for state in STATES if state != "deleted"]), "deleted")
-    return WorkQuery(
-        states=wanted,
-        annotator=annotator or None,
-        model=model or None,
-        family=family or None,
-        origin=origin or None,
-        flagged={"yes": True, "no": False}.get(flagged or ""),
-        reward_below=_number(typed(below)),
-        text=typed(text),
-        not_by=typed(author) if others and typed(author) else None,
-        sort=sort or "newest",
-    )
-
-
-def _number(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        # As people write it: with a comma, or with the minus sign that the page itself shows.
-        number = float(text.replace(",", ".").replace("−", "-"))
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise InputError(
-            expected="a number from -1 to 1 as the reward", got=repr(text)[:80], remedy="Write -0.2, say."
-        )
-    return number
-
-
-def choices(studio: Studio) -> tuple[Any, ...]:
-    """What the filters by author, model and kind of question offer."""
-    found = studio.store.worklist.choices()
-    models = [("Any", _ANY), *((model_label(name), name) for name in found["model"])]
-    return (
-        gr.Dropdown(choices=[("Anybody", _ANY), *((name, name) for name in found["annotator"])]),
-        gr.Dropdown(choices=models),
-        gr.Dropdown(choices=[("Any", _ANY), *((name, name) for name in found["family"])]),
-    )
+    return Listing(narrowed, newer, older, progress, count, gallery, gr.State(Shown()))
 
 
 def listed(studio: Studio, query: WorkQuery, places: tuple[str | None, ...]) -> tuple[Any, ...]:

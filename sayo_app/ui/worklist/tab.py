@@ -8,16 +8,18 @@ import gradio as gr
 
 from sayo_app.errors import NotFoundError
 from sayo_app.ui.shared.handlers import PRIVATE, guarded
-from sayo_app.ui.shared.studio import Session, Studio
-from sayo_app.ui.worklist import agreement, editor, import_export, listing
-from sayo_app.ui.worklist.item import Opened, opened_entry
+from sayo_app.ui.shared.session import Session
+from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.worklist import agreement, detail, editor, import_export, listing
+from sayo_app.ui.worklist.filters import choices, query_of
 from sayo_app.ui.worklist.listing import Listing, Shown
+from sayo_app.ui.worklist.opened import Opened, opened_entry
 
 
 def build(studio: Studio, session: gr.State, changed: gr.State, tab: gr.Tab) -> None:
     """Lay out the tab; `changed` counts changes of the store and refreshes the list."""
     rows = listing.lay_out()
-    below = editor.lay_out()
+    below = detail.lay_out()
     agreement.build(studio)
     import_export.build(studio, changed, tab, rows.filters.author)
     _wire_list(studio, rows, below.opened, changed, tab)
@@ -29,7 +31,7 @@ def build(studio: Studio, session: gr.State, changed: gr.State, tab: gr.Tab) -> 
             raise NotFoundError(
                 expected="a line of the list", got="one that is gone", remedy="Choose one in the list."
             )
-        return editor.values(studio, session, opened_entry(studio, entry))
+        return detail.values(studio, session, opened_entry(studio, entry))
 
     picked = rows.gallery.pick(on_pick, [session, rows.shown], below.outputs, **PRIVATE)
     picked.then(None, None, None, js="() => sayo.workOpened()", **PRIVATE)
@@ -42,7 +44,7 @@ def _wire_list(studio: Studio, rows: Listing, opened: gr.State, changed: gr.Stat
     def turned(turn: Any) -> Any:
         @guarded
         def on_list(shown: Shown, *filters: Any) -> Any:
-            return listing.listed(studio, listing.query_of(*filters), turn(shown))
+            return listing.listed(studio, query_of(*filters), turn(shown))
 
         return on_list
 
@@ -75,7 +77,7 @@ def _wire_list(studio: Studio, rows: Listing, opened: gr.State, changed: gr.Stat
 
     @guarded
     def on_choices() -> Any:
-        return listing.choices(studio)
+        return choices(studio)
 
     offered = [filters.annotator, filters.model, filters.family]
     gr.on([changed.change, tab.select], on_choices, None, offered, **always)

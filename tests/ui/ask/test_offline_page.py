@@ -12,14 +12,8 @@ from PIL import Image
 from sayo_app.core.attention.heatmap import TRACE_METHODS
 from sayo_app.core.rendering.offline_page import offline_page
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.viewer.component import (
-    SCRIPTS,
-    UI_DIR,
-    answer_value,
-    picture_value,
-    script_text,
-    viewer_options,
-)
+from sayo_app.ui.viewer.component import SCRIPTS, UI_DIR, ViewerOptions, script_text
+from sayo_app.ui.viewer.values import answer_value, picture_value
 from tests.ui.driving import make_trace
 
 if TYPE_CHECKING:
@@ -43,7 +37,7 @@ def opened(browser: Browser, folder: Path) -> Page:
     answered = Answered("a", (picture,), "Where?", trace, recorded="Only its recording is here.")
     views = [name for name in TRACE_METHODS if answered.why_not(name) is None]
     value = answer_value(picture_value(picture, "p"), answered, views=views)
-    options = viewer_options("offline", editable=False, inspect=False, group=None, chart=None)
+    options = ViewerOptions("offline", editable=False).to_dict()
     styles = (UI_DIR / "viewer.css").read_text("utf-8")
     file = folder / "answer.html"
     file.write_text(

@@ -18,9 +18,9 @@ from sayo_app.ui.ask.whatif import outcome
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import rerun
-from sayo_app.ui.viewer.component import pictures_value
 from sayo_app.ui.viewer.page_state import PageState
 from sayo_app.ui.viewer.streaming import streamed
+from sayo_app.ui.viewer.values import pictures_value
 from storage.store import Store
 
 BOX = Region.box(10, 20, 110, 120).to_dict()

@@ -12,7 +12,7 @@ from sayo_app.errors import AdapterError
 from sayo_app.mllm.models.adapters import attach, lora_config, names, save_adapter
 from sayo_app.mllm.models.loading import load_model
 from sayo_app.settings import Settings
-from sayo_app.ui.page import launch_options
+from sayo_app.ui.serving import launch_options
 from sayo_app.ui.shared.studio import Studio
 from storage.store import Store
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +20,8 @@ from sayo_app.ui.retrain import run_view
 from sayo_app.ui.shared import handlers
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.charts import token_chart, training_chart
-from sayo_app.ui.shared.studio import Session, Studio
+from sayo_app.ui.shared.session import Session
+from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.page_state import PageState
 from sayo_app.ui.worklist.item import save_changes
 from storage.base.records import RunRecord
@@ -42,13 +42,12 @@ def session() -> Session:
     pixels = np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)
     session = Session()
     session.look_at([Image.fromarray(pixels)], {})
-    session.answers.remember(Answered("answer-1", session.pictures, "What is here?", make_trace()))
-    session.current = "answer-1"
+    session.show(Answered("answer-1", session.pictures, "What is here?", make_trace()))
     return session
 
 
-def boxes(*regions: dict, answer: str = "answer-1") -> str:
-    return json.dumps({"id": answer, "regions": list(regions)})
+def boxes(*regions: dict, answer: str = "answer-1") -> PageState:
+    return PageState(answer, regions)
 
 
 BOX = Region.box(10, 20, 110, 120).to_dict()

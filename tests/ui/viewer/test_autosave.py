@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +15,12 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.settings import Settings
 from sayo_app.ui.correct.tab import save_correction
 from sayo_app.ui.shared.answers import Answered, draft_name
-from sayo_app.ui.shared.studio import Session, Studio
-from sayo_app.ui.viewer.autosave import discard_drafts, draft_reply
-from sayo_app.ui.worklist.item import item_value, opened_item, submit
+from sayo_app.ui.shared.session import Session
+from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.viewer.autosave import KeptDrafts, draft_reply
+from sayo_app.ui.viewer.page_state import PageState
+from sayo_app.ui.worklist.item import submit
+from sayo_app.ui.worklist.opened import item_value, opened_item
 from storage.base.records import CorrectionRecord
 from storage.store import Store
 from tests.ui.driving import make_trace
@@ -42,8 +44,7 @@ def session() -> Session:
 def answered(session: Session, answer_id: str, shade: int = 200, question: str = "What is here?") -> Session:
     """An answer on a picture of that shade, as a tab has it."""
     pixels = np.full((240, 320, 3), shade, dtype=np.uint8)
-    session.answers.remember(Answered(answer_id, (Image.fromarray(pixels),), question, make_trace()))
-    session.current = answer_id
+    session.show(Answered(answer_id, (Image.fromarray(pixels),), question, make_trace()))
     return session
 
 
@@ -126,7 +127,7 @@ def test_a_stored_correction_has_drafts_of_its_own(
     assert "content" not in draft_reply(studio, afresh, event(shown="answer-3"))
     found = draft_reply(studio, Session(), event(shown=f"correction-{stored.id}-8"))
     assert found["content"]["regions"] == [BOX]
-    discard_drafts(studio.store, session, stored, stored.id)
+    session.room(KeptDrafts).discard(studio.store, stored, stored.id)
     assert "content" not in draft_reply(studio, session, event(shown=shown))
 
 
@@ -139,11 +140,10 @@ def test_an_item_of_the_work_list_has_the_draft_of_its_question(
     assert draft_reply(studio, asked, event(shown="answer-3"))["content"]["regions"] == [BOX]
     opened = opened_item(1, stored.item_id)
     assert item_value(studio, session.answers, opened)["draft"] == asked.answers.find("answer-3").draft
-    boxes = json.dumps({"id": opened.view, "regions": [BOX]})
-    submit(studio, session, opened, boxes, "", "")
+    submit(studio, session, opened, PageState(str(opened.view), (BOX,)), "", "")
     assert "content" not in draft_reply(studio, session, event(shown=shown))
     # The last keys before a submission may reach the server after it.
-    assert "version" in draft_reply(studio, session, event("save", opened.view))
+    assert "version" in draft_reply(studio, session, event("save", str(opened.view)))
     assert "version" in draft_reply(studio, session, event("save", f"{opened.view}-answer-1"))
     assert "content" not in draft_reply(studio, session, event(shown=shown))
 
@@ -152,8 +152,7 @@ def test_saving_one_correction_leaves_the_drafts_of_others(studio: Studio, sessi
     draft_reply(studio, session, event("save"))
     answered(session, "answer-2", shade=90)
     draft_reply(studio, session, event("save", "answer-2"))
-    boxes = json.dumps({"id": "answer-2", "regions": [BOX]})
-    save_correction(studio, session, boxes, "", "")
+    save_correction(studio, session, PageState("answer-2", (BOX,)), "", "")
     assert "content" not in draft_reply(studio, session, event(shown="answer-2"))
     assert "content" in draft_reply(studio, session, event())
 

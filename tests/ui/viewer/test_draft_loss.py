@@ -20,10 +20,11 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from sayo_app.core.geometry.region import Region
 from sayo_app.settings import Settings
 from sayo_app.ui.shared.answers import Answers
-from sayo_app.ui.shared.studio import Session, Studio
+from sayo_app.ui.shared.session import Session
+from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.autosave import draft_reply
-from sayo_app.ui.viewer.component import EVENTS, SCRIPTS, UI_DIR, script_text, viewer_options
-from sayo_app.ui.worklist.item import correction_value
+from sayo_app.ui.viewer.component import EVENTS, SCRIPTS, UI_DIR, DraftFields, ViewerOptions, script_text
+from sayo_app.ui.worklist.opened import correction_value
 from storage.store import Store
 from tests.ui.driving import PATIENCE_MS, drag
 
@@ -93,11 +94,11 @@ def server(data_dir: Path) -> Iterator[Server]:
 @pytest.fixture
 def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
     """A browser of its own, whose every page is ours."""
-    options = viewer_options("one", editable=True, fields=("answer",), drafts=("answer", "author"))
+    options = ViewerOptions("one", editable=True, fields=("answer",), drafts=DraftFields("answer", "author"))
     page = _PAGE % {
         "style": (UI_DIR / "viewer.css").read_text("utf-8"),
         "scripts": script_text(*SCRIPTS),
-        "options": json.dumps(options),
+        "options": json.dumps(options.to_dict()),
         "events": json.dumps(EVENTS),
     }
     made = browser.new_context(viewport={"width": 900, "height": 800})

@@ -17,14 +17,14 @@ from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import CorrectionError, InputError
 from sayo_app.ui.shared.answers import Answered, Answers, head_of
-from sayo_app.ui.viewer.component import (
+from sayo_app.ui.viewer.payload import packed_bytes, view_data
+from sayo_app.ui.viewer.values import (
     answer_value,
     data_url,
     picture_value,
     pictures_value,
     streaming_value,
 )
-from sayo_app.ui.viewer.payload import packed_bytes, view_data
 from tests.ui.driving import make_trace
 
 

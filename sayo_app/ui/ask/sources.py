@@ -1,0 +1,126 @@
+"""Choose a picture: upload some, pick an example, or have a fresh scene drawn."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+from PIL import Image
+
+from sayo_app.core.picture import open_picture
+from sayo_app.core.scenes.questions import HELD_OUT_SEED, SceneQuestion, make_question
+from sayo_app.core.scenes.scene import Scene
+from sayo_app.errors import PictureError
+from sayo_app.settings import Settings
+from sayo_app.ui.ask.state import Asking, Shown
+from sayo_app.ui.shared.handlers import PRIVATE, guarded, typed
+from sayo_app.ui.shared.session import Session
+from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.viewer import view_ids
+from sayo_app.ui.viewer.cards import cards, cards_value, thumbnail
+from sayo_app.ui.viewer.values import picture_value, pictures_value
+
+MOST_PICTURES = 4
+# One example of each question family, none of them seen in pretraining.
+_EXAMPLE_SEEDS = tuple(HELD_OUT_SEED + 5_000 + i for i in range(5))
+
+
+class Sources(NamedTuple):
+    upload: gr.UploadButton
+    add: gr.UploadButton
+    fresh: gr.Button
+    examples: gr.HTML
+
+
+@cache
+def _example(seed: int) -> tuple[Scene, SceneQuestion]:
+    return make_question(seed)
+
+
+def lay_out() -> Sources:
+    gr.Markdown("#### 1 · Choose a picture", elem_classes="step-title")
+    with gr.Row(elem_classes="tight"):
+        upload = gr.UploadButton(
+            "Upload a picture", elem_id="ask-upload", type="filepath", file_count="multiple"
+        )
+        add = gr.UploadButton("Add one more", elem_id="ask-add", type="filepath", file_count="multiple")
+        fresh = gr.Button("Draw a fresh scene", elem_id="ask-fresh")
+    gr.Markdown("or pick an example:", elem_classes="hint")
+    return Sources(upload, add, fresh, cards("ask-examples", examples_value(), strip=True))
+
+
+def examples_value() -> dict[str, Any]:
+    """The strip of example pictures, each with its question."""
+    items = []
+    for index, seed in enumerate(_EXAMPLE_SEEDS):
+        scene, asked = _example(seed)
+        items.append({"id": index, "src": thumbnail(scene.picture, side=128), "lines": [asked.question]})
+    return cards_value(items, "")
+
+
+def wire(
+    studio: Studio, session: gr.State, sources: Sources, shown: Shown, nothing_asked: dict[str, Any]
+) -> None:
+    """`nothing_asked` is the value of Correct's viewer as long as there is no answer."""
+
+    def filled(value: dict[str, Any], question: Any) -> tuple[Any, ...]:
+        return value, nothing_asked, question, gr.Plot(visible=False)
+
+    def uploaded(session: Session, before: tuple[Image.Image, ...], paths: list[str] | None) -> Any:
+        if not paths:
+            return gr.skip()
+        pictures = (*before, *_opened(studio.settings, paths, len(before)))
+        value = pictures_value([(picture, view_ids.new_picture()) for picture in pictures])
+        session.look_at(pictures, value)
+        return filled(value, gr.skip())
+
+    def drawn(session: Session, text: str, made: tuple[Scene, SceneQuestion], seed: int) -> Any:
+        scene, asked = made
+        truth = [(f"{it.colour} {it.letter} {it.kind}", it.box_xyxy) for it in scene.objects]
+        value = picture_value(scene.picture, view_ids.scene_picture(seed), truth)
+        session.look_at([scene.picture], value)
+        # A question that the person typed stays; an earlier suggestion gives way.
+        suggestions = session.room(Asking).suggestions
+        own = bool(typed(text)) and text not in suggestions
+        suggestions.add(asked.question)
+        return filled(value, gr.skip() if own else asked.question)
+
+    @guarded
+    def on_upload(paths: list[str] | None, session: Session) -> Any:
+        return uploaded(session, (), paths)
+
+    @guarded
+    def on_add(paths: list[str] | None, session: Session) -> Any:
+        return uploaded(session, session.pictures, paths)
+
+    @guarded
+    def on_fresh(session: Session, text: str) -> Any:
+        seed = HELD_OUT_SEED + random.randrange(1_000_000)
+        return drawn(session, text, make_question(seed), seed)
+
+    @guarded
+    def on_pick(session: Session, text: str, event: gr.EventData) -> Any:
+        seed = _EXAMPLE_SEEDS[int(event.id) % len(_EXAMPLE_SEEDS)]
+        return drawn(session, text, _example(seed), seed)
+
+    sources.upload.upload(on_upload, [sources.upload, session], [*shown], **PRIVATE)
+    sources.add.upload(on_add, [sources.add, session], [*shown], **PRIVATE)
+    sources.fresh.click(on_fresh, [session, shown.question], [*shown], **PRIVATE)
+    sources.examples.pick(on_pick, [session, shown.question], [*shown], **PRIVATE)
+
+
+def _opened(limits: Settings, paths: list[str], before: int) -> list[Image.Image]:
+    """Raises PictureError: not pictures, too large ones, or too many with those that are there before."""
+    if before + len(paths) > MOST_PICTURES:
+        raise PictureError(
+            expected=f"at most {MOST_PICTURES} pictures in a question",
+            got=str(before + len(paths)),
+            remedy="Upload fewer.",
+        )
+    return [
+        open_picture(Path(path), max_bytes=limits.max_file_bytes, max_pixels=limits.max_picture_pixels)
+        for path in paths
+    ]

@@ -1,0 +1,79 @@
+"""How the page is served: where, what it may be sent, and nothing that is fetched from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from sayo_app.jobs.keeper import keep_queue
+from sayo_app.settings import Settings
+from sayo_app.ui.page import build_page
+from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.theme import head, theme
+
+_MAX_WAITING = 32
+
+
+def serve(studio: Studio) -> tuple[gr.Blocks, str]:
+    """Serve the page without blocking; the page and its address.
+
+    Everything that Gradio writes goes into the data folder.
+    """
+    settings = studio.settings
+    os.environ["GRADIO_TEMP_DIR"] = str(_uploads_dir(settings))
+    keep_queue(studio.store, settings)
+    studio.load_in_background()
+    page = build_page(studio)
+    page.queue(max_size=_MAX_WAITING, default_concurrency_limit=4)
+    _, url, _ = page.launch(**launch_options(settings))
+    return page, url
+
+
+def launch_options(settings: Settings) -> dict[str, Any]:
+    return {
+        "server_name": settings.host,
+        "server_port": _port(settings.port),
+        # Of any upload; what is smaller for a kind of file is checked where that kind is opened.
+        "max_file_size": max(
+            settings.max_file_bytes,
+            settings.max_trace_bytes,
+            settings.max_import_bytes,
+            settings.max_adapter_bytes,
+        ),
+        "theme": theme(),
+        "head": head(),
+        "allowed_paths": [],
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "mcp_server": False,
+        "share": False,
+        "prevent_thread_lock": True,
+        "quiet": True,
+        "show_error": False,
+    }
+
+
+def _uploads_dir(settings: Settings) -> Path:
+    """A folder for uploads: in the data folder, or a temporary one where that can only be read."""
+    uploads = settings.data_dir / "uploads"
+    try:
+        uploads.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="sayo-uploads-"))
+    return uploads if os.access(uploads, os.W_OK) else Path(tempfile.mkdtemp(prefix="sayo-uploads-"))
+
+
+def _port(port: int) -> int | None:
+    """Gradio's None: the usual port, or the next one that is free."""
+    if port:
+        return None if port == Settings.port else port
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])

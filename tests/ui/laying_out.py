@@ -1,0 +1,29 @@
+"""Components laid out without a page being served."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+Made = TypeVar("Made")
+
+
+def laid_out(make: Callable[[], Made]) -> tuple[gr.Blocks, Made]:
+    """(the page, what `make` laid out on it).
+
+    Where no event loop runs, Gradio makes one and leaves it open; and where browser tests ran before, this
+    thread has one that is running. So it is done in a loop of its own in a thread of its own.
+    """
+    import gradio as gr
+
+    async def lay_out() -> tuple[gr.Blocks, Made]:
+        with gr.Blocks(analytics_enabled=False) as page:
+            return page, make()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(lay_out())).result()
