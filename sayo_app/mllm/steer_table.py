@@ -26,7 +26,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sayo_app.core.attention.steps import answer_text
-from sayo_app.core.geometry.region import Region, region_mask
+from sayo_app.core.geometry.cells import region_mask
+from sayo_app.core.geometry.region import Region
 from sayo_app.core.scenes.questions import (
     FAMILIES,
     HELD_OUT_SEED,

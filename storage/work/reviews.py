@@ -9,6 +9,7 @@ from jaxtyping import Bool
 from sqlalchemy import func, select
 
 from sayo_app.core.attention.steps import answer_text
+from sayo_app.core.geometry.cells import looked_at
 from sayo_app.core.geometry.region import mask_iou, rasterise
 from sayo_app.errors import CorrectionError
 from storage.base.database import Database
@@ -126,9 +127,8 @@ class Reviews:
 
 def _mask(correction: CorrectionRecord, image_wh: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
     mask = np.zeros(image_wh[::-1], dtype=bool)
-    for region in correction.regions:
-        if region.look:
-            mask |= rasterise(region, image_wh)
+    for region in looked_at(correction.regions):
+        mask |= rasterise(region, image_wh)
     return mask
 
 

@@ -7,7 +7,8 @@ import math
 from collections.abc import Sequence
 
 from sayo_app.core.attention.metrics import sayo_reward
-from sayo_app.core.geometry.region import Region, region_mask
+from sayo_app.core.geometry.cells import looked_at, region_mask
+from sayo_app.core.geometry.region import Region
 from sayo_app.errors import SayoError
 from storage.base.traces import Traces
 
@@ -19,7 +20,7 @@ def shown_reward(traces: Traces, trace_id: str | None, regions: Sequence[Region]
 
     None without a trace or a region, and where the trace cannot be read: a correction is not lost over it.
     """
-    if trace_id is None or not any(region.look for region in regions):
+    if trace_id is None or not looked_at(regions):
         return None
     try:
         trace = traces.load(trace_id).of_picture(0)

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Int
 from PIL import Image
 from torch import Tensor
 
+from sayo_app.core.geometry.cells import region_mask
 from sayo_app.core.geometry.grid import ImageGrid
-from sayo_app.core.geometry.region import region_mask
 from sayo_app.mllm.answering.decode import pad_token_id
 from sayo_app.mllm.answering.forward import Positions
 from sayo_app.mllm.answering.prompt import build_inputs, chat_text, text_inputs
@@ -93,8 +93,8 @@ def encode_chat(loaded: LoadedModel, sample: Sample, messages: Sequence[Mapping[
 
 def _prompt(loaded: LoadedModel, sample: Sample, picture: Image.Image, inputs: Mapping[str, Any]) -> Prompt:
     grid = loaded.image_grids(inputs, [picture.size])[0][0]
-    mask = region_mask(sample.regions, grid) if any(region.look for region in sample.regions) else None
-    return Prompt(sample, dict(inputs), grid, mask)
+    mask = region_mask(sample.regions, grid)
+    return Prompt(sample, dict(inputs), grid, mask if mask.any() else None)
 
 
 @torch.no_grad()

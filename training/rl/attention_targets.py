@@ -20,7 +20,7 @@ prompt predicts it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,8 +29,9 @@ from torch import Tensor
 
 from sayo_app.core.attention.metrics import EPSILON, TOP_SHARE
 from sayo_app.core.attention.steps import split_steps
+from sayo_app.core.geometry.cells import NO_STEP, away_mask, region_mask
 from sayo_app.core.geometry.grid import ImageGrid
-from sayo_app.core.geometry.region import Region, region_mask
+from sayo_app.core.geometry.region import Region
 from sayo_app.mllm.answering.chat import TokenText
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import Batch
@@ -73,20 +74,14 @@ def parts_of(regions: Sequence[Region], grid: ImageGrid, pieces: Sequence[str]) 
         tokens = np.zeros(len(pieces), dtype=bool)
         tokens[steps[number].start : steps[number].stop] = True
         left &= ~tokens
-        chosen = [region for region in regions if region.step in (None, number)]
-        parts.append(_part(tokens, chosen, grid))
-    whole = [region for region in regions if region.step is None]
-    return [*parts, _part(left, whole, grid)] if whole else parts
+        parts.append(_part(tokens, regions, grid, number))
+    whole = any(region.step is None for region in regions)
+    return [*parts, _part(left, regions, grid, NO_STEP)] if whole else parts
 
 
-def _part(tokens: Bool[np.ndarray, " token"], regions: Sequence[Region], grid: ImageGrid) -> Part:
-    look = [region for region in regions if region.look]
-    away = [replace(region, look=True) for region in regions if not region.look]
-    return Part(
-        tokens,
-        look=region_mask(look, grid) if look else None,
-        away=region_mask(away, grid) if away else None,
-    )
+def _part(tokens: Bool[np.ndarray, " token"], regions: Sequence[Region], grid: ImageGrid, step: int) -> Part:
+    look, away = region_mask(regions, grid, step), away_mask(regions, grid, step)
+    return Part(tokens, look if look.any() else None, away if away.any() else None)
 
 
 @dataclass(frozen=True, eq=False)

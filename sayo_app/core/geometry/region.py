@@ -1,4 +1,4 @@
-"""Regions drawn on a picture, and the image tokens that they cover."""
+"""Regions drawn on a picture, in its own pixels; the image tokens that they mean are in `cells`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Bool, Float
 
-from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.core.geometry.raster import (
     Box,
     Point,
     Rle,
     clip_polygon,
-    covered_areas,
     encloses,
-    lattice,
     polygon_inside,
     read_rle,
 )
@@ -27,7 +24,6 @@ from sayo_app.errors import RegionError
 Kind = Literal["box", "polygon", "brush"]
 # A polygon is sampled at this many lines a side of its bounding box; boxes and brushes are exact.
 POLYGON_LINES = 256
-HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -160,11 +156,6 @@ class Region:
         return clipped
 
 
-def coverage(region: Region, grid: ImageGrid) -> Float[np.ndarray, " image"]:
-    """What part of each cell the region covers, from 0 to 1. Exact for boxes and brushes."""
-    return union_coverage([region], grid)
-
-
 def rasterise(region: Region, image_wh: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
     """The pixels of the picture whose centre lies in the region.
 
@@ -175,7 +166,7 @@ def rasterise(region: Region, image_wh: tuple[int, int]) -> Bool[np.ndarray, "he
     if region.rle is not None:
         _require_size(region.rle, image_wh)
         return region.rle.to_mask()
-    return _inside(region, np.arange(width) + HALF, np.arange(height) + HALF)
+    return inside(region, np.arange(width) + 0.5, np.arange(height) + 0.5)
 
 
 def mask_iou(one: Bool[np.ndarray, "height width"], other: Bool[np.ndarray, "height width"]) -> float:
@@ -184,77 +175,7 @@ def mask_iou(one: Bool[np.ndarray, "height width"], other: Bool[np.ndarray, "hei
     return np.count_nonzero(one & other) / either if either else 1.0
 
 
-def looked_at(regions: Sequence[Region], step: int | None = None) -> list[Region]:
-    """The regions to look at: all of them, or those that hold for a reasoning step."""
-    return [r for r in regions if r.look and (step is None or r.step in (None, step))]
-
-
-def region_mask(
-    regions: Sequence[Region], grid: ImageGrid, step: int | None = None
-) -> Bool[np.ndarray, " image"]:
-    """True for the image tokens that the regions to look at mean.
-
-    These are the cells that are at least half covered by the regions together. A region that has
-    no such cell under it (it is smaller than a cell, or a thin line) adds the cell it covers most.
-
-    Args:
-        step: count only the regions of this reasoning step and those of the whole answer.
-    """
-    chosen = looked_at(regions, step)
-    mask = np.zeros(grid.n_tokens, dtype=bool)
-    if not chosen:
-        return mask
-    mask |= union_coverage(chosen, grid) >= HALF
-    kept = mask.copy()
-    for region in chosen:
-        covered = coverage(region, grid)
-        if not (kept & (covered > 0)).any():
-            mask[_cell_under(region, covered, grid)] = True
-    return mask
-
-
-def region_note(region: Region, grid: ImageGrid) -> str | None:
-    """A plain sentence where a region is finer than the model can tell apart, else None."""
-    covered = coverage(region, grid)
-    cell = _cell_under(region, covered, grid)
-    if covered.max() >= HALF and (covered * grid.areas).sum() >= grid.areas[cell]:
-        return None
-    x0, y0, x1, y1 = grid.cells_xyxy[cell]
-    return (
-        f"This region is smaller than one image token ({x1 - x0:.0f} x {y1 - y0:.0f} px), "
-        "the smallest part of this picture that the model tells apart; the cell under it is used."
-    )
-
-
-def _cell_under(region: Region, covered: Float[np.ndarray, " image"], grid: ImageGrid) -> int:
-    if covered.max() > 0:
-        return int(np.argmax(covered))
-    x0, y0, x1, y1 = region.box_xyxy
-    return grid.cell_at((x0 + x1) / 2, (y0 + y1) / 2)
-
-
-def union_coverage(regions: Sequence[Region], grid: ImageGrid) -> Float[np.ndarray, " image"]:
-    """What part of each cell the regions cover together, from 0 to 1.
-
-    Lines cut the plane into small rectangles that are wholly in or out.
-    """
-    if all(_is_empty(region) for region in regions):
-        return np.zeros(grid.n_tokens)
-    xs, ys = (lattice(_cuts(region, axis) for region in regions) for axis in (0, 1))
-    centre_x, centre_y = (xs[:-1] + xs[1:]) / 2, (ys[:-1] + ys[1:]) / 2
-    inside = np.zeros((len(centre_y), len(centre_x)), dtype=bool)
-    for region in regions:
-        inside |= _inside(region, centre_x, centre_y)
-    areas, covered = grid.areas, covered_areas(inside, xs, ys, grid.cells_xyxy)
-    return np.clip(np.divide(covered, areas, out=np.zeros_like(covered), where=areas > 0), 0.0, 1.0)
-
-
-def _is_empty(region: Region) -> bool:
-    x0, y0, x1, y1 = region.box_xyxy
-    return x0 == x1 or y0 == y1
-
-
-def _cuts(region: Region, axis: int) -> Float[np.ndarray, " cut"]:
+def cuts(region: Region, axis: int) -> Float[np.ndarray, " cut"]:
     """Where one coordinate may go from outside to inside: the sides of a box, of pixels, or a fine comb."""
     low, high = region.box_xyxy[axis], region.box_xyxy[axis + 2]
     if region.kind == "brush":
@@ -262,7 +183,7 @@ def _cuts(region: Region, axis: int) -> Float[np.ndarray, " cut"]:
     return np.linspace(low, high, POLYGON_LINES + 1 if region.kind == "polygon" else 2)
 
 
-def _inside(
+def inside(
     region: Region, xs: Float[np.ndarray, " x"], ys: Float[np.ndarray, " y"]
 ) -> Bool[np.ndarray, "y x"]:
     """Which points of a lattice lie in the region; its left and upper edges belong to it."""

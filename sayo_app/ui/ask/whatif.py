@@ -11,7 +11,7 @@ import numpy as np
 
 from sayo_app.core.attention.steps import answer_text
 from sayo_app.core.attention.trace import AttentionTrace
-from sayo_app.core.geometry.region import region_mask
+from sayo_app.core.geometry.cells import region_mask
 from sayo_app.errors import InputError, RegionError
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded

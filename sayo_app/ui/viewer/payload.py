@@ -18,11 +18,11 @@ from sayo_app.core.attention.metrics import (
     sayo_reward,
 )
 from sayo_app.core.attention.trace import AttentionTrace
-from sayo_app.core.geometry.region import Region, region_mask, region_note
+from sayo_app.core.geometry.cells import NO_STEP, region_mask, region_note
+from sayo_app.core.geometry.region import Region
 
 Maps = Float[np.ndarray, "row image"]
 # Special tokens belong to no step: for them only the boxes of the whole answer hold.
-_NO_STEP = -1
 _OF_REGION = tuple(name for name, metric in METRICS.items() if metric.of_region)
 
 
@@ -73,7 +73,7 @@ def region_numbers(
     """
     whole = region_mask(regions, trace.grid)
     step_masks = [region_mask(regions, trace.grid, step.index) for step in trace.steps]
-    token_masks = [region_mask(regions, trace.grid, _NO_STEP)] * len(trace.attention)
+    token_masks = [region_mask(regions, trace.grid, NO_STEP)] * len(trace.attention)
     for step, mask in zip(trace.steps, step_masks, strict=True):
         for token in range(step.start, min(step.stop, len(token_masks))):
             token_masks[token] = mask

@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float
 from sayo_app.core.attention.metrics import region_energy, spatial_entropy
 from sayo_app.core.attention.proposals import proposals
 from sayo_app.core.attention.trace import AttentionTrace
+from sayo_app.core.geometry.cells import coverage, looked_at, region_mask
 from sayo_app.core.geometry.grid import ImageGrid
-from sayo_app.core.geometry.region import Region, looked_at, region_mask, union_coverage
+from sayo_app.core.geometry.region import Region
 from sayo_app.errors import InputError, SayoError
 from sayo_app.ui.shared.answers import Answered, Answers
 from sayo_app.ui.shared.charts import token_chart
@@ -82,7 +83,7 @@ def told_cells(regions: Sequence[Region], grid: ImageGrid, step: int | None = No
     Returns:
         told: image tokens that count as theirs. covered: {cell: part of it, from 0 to 1} where they touch.
     """
-    covered = union_coverage(looked_at(regions, step), grid)
+    covered = coverage(looked_at(regions, step), grid)
     touched = {str(cell): round(float(covered[cell]), 3) for cell in np.flatnonzero(covered > 0)}
     return {"told": np.flatnonzero(region_mask(regions, grid, step)).tolist(), "covered": touched}
 

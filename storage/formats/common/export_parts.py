@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from sayo_app.core.geometry.cells import looked_at
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import ExportFileError
 from storage.formats.common.rows import Row
@@ -48,7 +49,7 @@ class Losses:
             "polygons and brush masks written as their bounding box",
             any(region.look and region.kind not in kinds for region in regions),
         )
-        return [region for region in regions if region.look]
+        return looked_at(regions)
 
 
 def image_size(row: Row) -> tuple[int, int]:

@@ -10,7 +10,7 @@ alone.
 Two slips of the published script are put right on reading: a box that touches the right edge has a last id
 in the first column of the next row (cut at the row's end here), and one that touches the bottom edge has a
 row past the grid (left out). Writing follows the reward instead of the script: a cell counts where the
-regions cover at least half of it (`sayo_app.core.geometry.region.region_mask`), so a box does not gain the
+regions cover at least half of it (`sayo_app.core.geometry.cells.region_mask`), so a box does not gain the
 cells that it only grazes.
 
 Cannot hold: the picture in its own size, regions finer than a cell (written as the cells they mean),
@@ -25,14 +25,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from jaxtyping import Bool
 from PIL import Image
 
-from sayo_app.core.geometry.grid import ImageGrid
-from sayo_app.core.geometry.raster import Box
-from sayo_app.core.geometry.region import Region, region_mask
+from sayo_app.core.geometry.cells import are_whole_cells, mask_to_ranges, ranges_to_boxes, region_mask
+from sayo_app.core.geometry.region import Region
 from sayo_app.core.picture import open_picture
 from storage.formats.common.export_parts import Losses, image_size
 from storage.formats.common.grids import GridRule
@@ -99,7 +96,7 @@ def _fields(row: Row, rule: GridRule, losses: Losses) -> dict[str, Any]:
     losses.add('regions "do not look here" left out', any(not region.look for region in now.regions))
     grid = rule.grid(image_wh)
     mask = region_mask(now.regions, grid)
-    losses.add("regions written as whole cells", _is_finer(now.regions, mask, grid))
+    losses.add("regions written as whole cells", not are_whole_cells(now.regions, grid))
     return {
         "id": str(extra.get("id", row.number)),
         "type": str(extra.get("type", "img")),
@@ -111,43 +108,6 @@ def _fields(row: Row, rule: GridRule, losses: Losses) -> dict[str, Any]:
     }
 
 
-def ranges_to_boxes(ranges: list[tuple[int, int]], grid: ImageGrid) -> list[Box]:
-    """The rectangles that token ranges stand for, in pixels of the picture.
-
-    Ranges of the same columns in rows that follow each other make one box.
-
-    Args:
-        ranges: first and last id of each, both included; each is cut at the end of its first row.
-        grid: a regular grid.
-    """
-    assert grid.grid_hw is not None
-    rows, columns = grid.grid_hw
-    spans: dict[tuple[int, int], set[int]] = {}
-    for first, last in ranges:
-        row, start = divmod(first, columns)
-        if row < rows:
-            spans.setdefault((start, min(last - row * columns, columns - 1)), set()).add(row)
-    boxes: list[Box] = []
-    for (start, stop), chosen in spans.items():
-        for top in sorted(row for row in chosen if row - 1 not in chosen):
-            bottom = next(row for row in range(top, rows + 1) if row + 1 not in chosen)
-            x0, y0 = grid.cells_xyxy[top * columns + start, :2]
-            x1, y1 = grid.cells_xyxy[bottom * columns + stop, 2:]
-            boxes.append((float(x0), float(y0), float(x1), float(y1)))
-    return boxes
-
-
-def mask_to_ranges(mask: Bool[np.ndarray, " image"], grid: ImageGrid) -> list[list[int]]:
-    """[first, last] id of each run of True, none of them longer than a row of the grid."""
-    assert grid.grid_hw is not None
-    ranges = []
-    for row, cells in enumerate(mask.reshape(grid.grid_hw)):
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], cells, [False]]).astype(int)))
-        start = row * grid.grid_hw[1]
-        ranges += [[start + int(a), start + int(b) - 1] for a, b in edges.reshape(-1, 2)]
-    return ranges
-
-
 def _token_range(pair: Any) -> tuple[int, int]:
     ends = listed(pair, "a range of focus_area")
     if len(ends) != 2 or not all(isinstance(end, int) for end in ends):
@@ -155,13 +115,6 @@ def _token_range(pair: Any) -> tuple[int, int]:
     if not 0 <= ends[0] <= ends[1]:
         raise unfit("a range of focus_area that rises from 0 or more", f"{ends[0]} to {ends[1]}")
     return ends[0], ends[1]
-
-
-def _is_finer(regions: tuple[Region, ...], mask: Bool[np.ndarray, " image"], grid: ImageGrid) -> bool:
-    """True where the regions are not just the cells that they mean."""
-    edges = {float(edge) for edge in grid.cells_xyxy.ravel()}
-    looked = [region for region in regions if region.look]
-    return any(region.kind != "box" or not edges.issuperset(region.box_xyxy) for region in looked)
 
 
 def _png(data: bytes, resized_wh: tuple[int, int]) -> bytes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sayo_app.core.attention.proposals import proposals
+from sayo_app.core.geometry.cells import region_mask
 from sayo_app.core.geometry.grid import ImageGrid
-from sayo_app.core.geometry.region import Region, region_mask
+from sayo_app.core.geometry.region import Region
 
 GRID = ImageGrid.regular((80, 60), (6, 8))  # cells of 10 px
 

@@ -11,9 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from sayo_app.core.geometry.cells import coverage, region_mask
 from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.core.geometry.raster import Rle, encloses, polygon_inside
-from sayo_app.core.geometry.region import Region, coverage, mask_iou, rasterise, region_mask
+from sayo_app.core.geometry.region import Region, mask_iou, rasterise
 from sayo_app.errors import RegionError
 
 WH = (20, 10)
@@ -71,13 +72,13 @@ def test_region_to_mask_to_region(points: list[tuple[float, float]], box: bool) 
 @given(pictures)
 def test_a_brush_covers_exactly_its_pixels(mask: np.ndarray) -> None:
     counted = mask.reshape(2, 5, 4, 5).sum(axis=(1, 3)).reshape(-1)
-    assert coverage(Region.brush(mask), GRID) == pytest.approx(counted / 25, abs=1e-9)
+    assert coverage([Region.brush(mask)], GRID) == pytest.approx(counted / 25, abs=1e-9)
 
 
 @given(pictures, st.integers(1, 5), st.integers(1, 7))
 def test_cells_that_cut_pixels_take_their_part(mask: np.ndarray, rows: int, columns: int) -> None:
     grid = ImageGrid.regular(WH, (rows, columns))
-    covered = coverage(Region.brush(mask), grid)
+    covered = coverage([Region.brush(mask)], grid)
     assert (covered * grid.areas).sum() == pytest.approx(mask.sum())
     # 210 columns and 60 rows are whole multiples of everything: the same cells in fine pixels.
     fine = np.kron(mask, np.ones((6 * 10, 21 * 20), bool)[:60, :21])
@@ -92,7 +93,7 @@ def test_one_pixel_strokes_count() -> None:
     line = Region.brush(painted(*((x, 2) for x in range(20)))).fitted(WH)
     assert line.box_xyxy == (0, 2, 20, 3)
     # A row of 5 pixels is a fifth of each cell: none is half covered, the first of equals is taken.
-    assert coverage(line, GRID) == pytest.approx([0.2] * 4 + [0] * 4)
+    assert coverage([line], GRID) == pytest.approx([0.2] * 4 + [0] * 4)
     assert np.flatnonzero(region_mask([line], GRID)).tolist() == [0]
     diagonal = Region.brush(painted((3, 3), (4, 4), (5, 5))).fitted(WH)
     assert rasterise(diagonal, WH).sum() == 3
@@ -102,7 +103,7 @@ def test_brush_and_box_together_cover_their_union() -> None:
     # The box takes the left 10 of 25 px of cell 0, the brush rows 0 and 1: 4 of those are the box's.
     stroke = Region.brush(painted(*((x, y) for x in range(5) for y in range(2))))
     box = Region.box(0, 0, 2, 5)
-    assert coverage(stroke, GRID)[0] == pytest.approx(10 / 25)
+    assert coverage([stroke], GRID)[0] == pytest.approx(10 / 25)
     assert np.flatnonzero(region_mask([stroke, box], GRID)).tolist() == [0]  # 16 of 25
     assert np.flatnonzero(region_mask([box, Region.box(10, 0, 15, 3)], GRID)).tolist() == [0, 2]
 
@@ -238,7 +239,7 @@ def test_a_brush_belongs_to_a_picture_of_its_size() -> None:
             call()
     with pytest.raises(RegionError, match="with an area"):
         Region.brush(painted()).fitted(WH)
-    assert coverage(Region.brush(painted()), GRID).max() == 0
+    assert coverage([Region.brush(painted())], GRID).max() == 0
 
 
 @given(pictures, pictures)

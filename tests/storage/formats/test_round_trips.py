@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sayo_app.core.geometry.region import Region, rasterise, region_mask
+from sayo_app.core.geometry.cells import region_mask
+from sayo_app.core.geometry.region import Region, rasterise
 from sayo_app.errors import ExportFileError, ImportFileError
 from sayo_app.settings import Settings
 from storage.base.records import CorrectionRecord

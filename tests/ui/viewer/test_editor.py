@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from sayo_app.core.geometry.region import Region, coverage, rasterise, region_mask
+from sayo_app.core.geometry.cells import coverage, region_mask
+from sayo_app.core.geometry.region import Region, rasterise
 from tests.ui.demo import boxes, sent_boxes
 from tests.ui.driving import click_at, drag, make_trace, move_to, screen_point
 
@@ -347,7 +348,7 @@ def test_grid_shows_the_cells_the_regions_mean_and_their_attention(opened: Opene
 
     assert told() == outlined(region_mask([region], trace.grid))
     # The part of each cell that is covered, as strong as it is large.
-    part = coverage(region, trace.grid)
+    part = coverage([region], trace.grid)
     opacity = page.locator("#one .sv-touched").evaluate_all(
         "(nodes) => nodes.map((it) => Number(it.getAttribute('fill-opacity')))"
     )

@@ -17,8 +17,9 @@ from sayo_app.core.attention.metrics import (
     sayo_reward,
 )
 from sayo_app.core.attention.trace import AttentionTrace
+from sayo_app.core.geometry.cells import region_mask
 from sayo_app.core.geometry.grid import ImageGrid
-from sayo_app.core.geometry.region import Region, region_mask
+from sayo_app.core.geometry.region import Region
 from sayo_app.ui.viewer.payload import region_numbers, timeline, view_data
 from tests.ui.driving import make_trace
 

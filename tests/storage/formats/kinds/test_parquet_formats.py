@@ -7,17 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from sayo_app.core.geometry.grid import ImageGrid
-from sayo_app.core.geometry.region import Region, region_mask
+from sayo_app.core.geometry.region import Region
 from sayo_app.errors import ImportFileError
 from storage.formats.common.grids import GridRule
 from storage.formats.common.rows import ReadOptions, Row, Skipped, Version, WriteOptions
@@ -142,21 +137,6 @@ def test_what_is_written_has_the_official_columns(tmp_path: Path) -> None:
         "pictures resized (1)",
         "regions written as whole cells (1)",
     ]
-
-
-@given(
-    st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
-        lambda shape: st.tuples(st.just(shape), arrays(bool, shape))
-    )
-)
-def test_any_set_of_cells_comes_back_by_its_ranges(drawn: tuple[tuple[int, int], np.ndarray]) -> None:
-    (rows, columns), cells = drawn
-    grid = ImageGrid.regular((columns * 28, rows * 28), (rows, columns))
-    ranges = sayo.mask_to_ranges(cells.ravel(), grid)
-    assert all(first // columns == last // columns for first, last in ranges)
-    boxes = sayo.ranges_to_boxes([(first, last) for first, last in ranges], grid)
-    again = region_mask([Region.box(*box) for box in boxes], grid)
-    assert np.array_equal(again, cells.ravel())
 
 
 REFOCUS = {
