@@ -120,9 +120,9 @@ def refusal(kind: type[Options], name: str, got: object) -> SettingsError:
     if name not in known:
         near = nearest(name, known)
         return SettingsError(
-            expected=f"the name of an option: {', '.join(known)}",
+            expected=kind.subject.format(name="an option"),
             got=repr(name),
-            remedy=f"Did you mean {near}?" if near else "Choose one of them.",
+            remedy=f"Did you mean {near}?" if near else f"There are {', '.join(known)}.",
         )
     option = known[name]
     near = nearest(str(got), dict.fromkeys(option.choices))
@@ -161,7 +161,8 @@ def _values(field: FieldInfo, one_of: tuple[str, ...], some_of: tuple[str, ...])
     if one_of or some_of:
         return f"one of {', '.join(one_of)}" if one_of else f"some of {', '.join(some_of)}"
     kinds = get_args(field.annotation) or (field.annotation,)
-    return f"{_KINDS[next(kind for kind in kinds if kind is not NoneType)]}{_bounds(field)}"
+    kind = next(kind for kind in kinds if kind is not NoneType)
+    return f"{_KINDS[kind]}{_bounds(field)}{', or null' if NoneType in kinds else ''}"
 
 
 def _bounds(field: FieldInfo) -> str:

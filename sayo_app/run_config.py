@@ -68,6 +68,16 @@ def _ordered(parts: tuple[RewardPart, ...]) -> tuple[RewardPart, ...]:
     return tuple(part for part in REWARD_PARTS if part in parts)
 
 
+# Where the defaults of other models than the bundled one differ.
+OTHER_MODELS: dict[str, Any] = {
+    "objective": "published",
+    "learning_rate": 5e-6,
+    "beta": 0.001,
+    "num_generations": 16,
+    "max_new_tokens": 110,
+}
+
+
 class RunConfig(Options):
     """What a run is told. The defaults are for the bundled model; `for_model` has those of other models."""
 
@@ -90,7 +100,7 @@ class RunConfig(Options):
     )
     steps: int = _first(60, "Steps", "More steps learn more and take longer.", ge=1, usual=(1, 200))
     base_adapter_id: int | None = _more(
-        None, "Start from", "Number of the adapter to go on from; none starts at the base model."
+        None, "Start from", "Number of the adapter to go on from; null starts at the base model."
     )
     name: str = _more("", "Name of the adapter", "Made up if empty.")
     num_generations: int = _more(
@@ -192,16 +202,7 @@ class RunConfig(Options):
     @classmethod
     def for_model(cls, model: str) -> Self:
         """Defaults for a model: measured ones for the bundled, those of the paper's code for any other."""
-        if model == BUNDLED:
-            return cls()
-        return cls(
-            model=model,
-            objective="published",
-            learning_rate=5e-6,
-            beta=0.001,
-            num_generations=16,
-            max_new_tokens=110,
-        )
+        return cls() if model == BUNDLED else cls(model=model, **OTHER_MODELS)
 
     def to_dict(self) -> dict[str, Any]:
         """All options by name, JSON-able."""

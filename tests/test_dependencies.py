@@ -16,12 +16,13 @@ import pytest
 
 from sayo_app.settings import REPOSITORY_DIR
 
-EVERYBODYS = {"settings", "errors", "options", "run_config"}
+EVERYBODYS = {"settings", "errors", "options", "options_text", "run_config"}
 MAY_IMPORT: dict[str, set[str]] = {
     "sayo_app": set(),
     "settings": {"errors"},
     "options": {"errors"},
     "run_config": {"errors", "options", "settings"},
+    "options_text": {"errors", "options"},
     "errors": set(),
     "core": set(),
     "mllm": {"core"},

@@ -38,7 +38,7 @@ def test_what_is_known_of_an_option_stands_at_its_field() -> None:
         "true or false",
         "one of assam, darjeeling",
         "none, some or their names",
-        "a whole number of at least 1",
+        "a whole number of at least 1, or null",
         "a path",
     ]
     assert (found["kind"].choices, found["kind"].free) == (("assam", "darjeeling"), False)
@@ -57,8 +57,8 @@ def test_what_is_known_of_an_option_stands_at_its_field() -> None:
         ({"kind": "asam"}, "to be one of assam, darjeeling, got 'asam'. Did you mean assam? Stir kind."),
         ({"kind": "coffee"}, "to be one of assam, darjeeling, got 'coffee'. Stir kind."),
         ({"biscuit": "2"}, "to be none, some or their names, got '2'. Stir biscuit."),
-        ({"sugra": 1}, "got 'sugra'. Did you mean sugar?"),
-        ({"water": 1}, "got 'water'. Choose one of them."),
+        ({"sugra": 1}, "Expected an option of a cup of tea, got 'sugra'. Did you mean sugar?"),
+        ({"water": 1}, "got 'water'. There are sugar, strength, milk,"),
     ],
 )
 def test_a_value_that_is_not_taken_is_told_with_what_is(values: dict, message: str) -> None:

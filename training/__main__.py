@@ -1,4 +1,4 @@
-"""python -m training train | evaluate | study | bench | pretrain
+"""python -m training train | evaluate | study | bench | options | pretrain
 
 Heavy imports wait until the command is known: a signal that comes while they load must find its handler.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
-from sayo_app.errors import SayoError
+from sayo_app.errors import SayoError, SettingsError
 from sayo_app.settings import BUNDLED, Settings
 from training.state.progress_log import Cancelled, StopSignal
 
@@ -21,7 +23,7 @@ EXIT_CANCELLED = 143
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; the return value is the exit status."""
-    parser = _parser(wanted=(sys.argv[1:] if arguments is None else arguments)[:1])
+    parser = _parser(wanted=sys.argv[1:] if arguments is None else arguments)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
@@ -36,22 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser(wanted: list[str]) -> argparse.ArgumentParser:
+    """Args: wanted: what is to be parsed; what no part of that needs is not imported."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="train | evaluate | study | bench | pretrain")
+    names = "train | evaluate | study | bench | options | pretrain"
+    commands = parser.add_subparsers(required=True, metavar=names)
 
-    train = commands.add_parser("train", help="carry out a run: a stored one, or one from a YAML file")
-    which = train.add_mutually_exclusive_group(required=True)
-    which.add_argument("--run", dest="run_id", type=int, help="the run's number in the store")
-    which.add_argument("--config", type=Path, help="a YAML file such as those in training/recipes/")
-    train.add_argument(
-        "--resume", action="store_true", help="with --run: a cancelled or failed one, from its checkpoint"
-    )
-    train.add_argument("--data", type=Path, help="with --config: corrections of this file, not the store's")
-    train.add_argument("--format", help="of that file; see `python -m storage import --help`")
-    train.add_argument("--model", help="with --config: another model than the file names")
-    train.add_argument("--data-dir", type=Path, help="the store's folder (default: SAYO_DATA_DIR or data/)")
-    train.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps")
-    train.set_defaults(run=_train)
+    _add_train(commands, listed=wanted[:1] == ["train"] and bool({"-h", "--help"} & set(wanted)))
 
     evaluate = commands.add_parser("evaluate", help="accuracy and looks on held-out composed scenes")
     evaluate.add_argument("--model", default=BUNDLED, help="bundled, a local folder or a Hugging Face id")
@@ -63,6 +55,63 @@ def _parser(wanted: list[str]) -> argparse.ArgumentParser:
     evaluate.add_argument("--card", type=Path, help="also write the model card to this file")
     evaluate.set_defaults(run=_evaluate)
 
+    _add_study(commands)
+
+    bench = commands.add_parser(
+        "bench", help="seconds a step and memory, beside trl's trainer on the same work"
+    )
+    if wanted[:1] == ["bench"]:
+        from training.bench.step_cost import add_arguments as add_bench_arguments
+
+        add_bench_arguments(bench)
+    bench.set_defaults(run=_bench)
+
+    table = commands.add_parser("options", help="the options of a run as a table in Markdown")
+    table.add_argument("--into", type=Path, help="put it between the markers of this page, not on the screen")
+    table.set_defaults(run=_options)
+
+    pretrain = commands.add_parser("pretrain", help="make the bundled model")
+    if wanted[:1] == ["pretrain"]:
+        from training.bundled.pretrain import add_arguments, run
+
+        add_arguments(pretrain)
+        pretrain.set_defaults(run=run)
+    return parser
+
+
+def _add_train(commands: Any, listed: bool) -> None:
+    """Args: listed: with the options of a run in its help."""
+    train = commands.add_parser(
+        "train",
+        help="carry out a run: a stored one, or one from a YAML file or from options alone",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    which = train.add_mutually_exclusive_group()
+    which.add_argument("--run", dest="run_id", type=int, help="the run's number in the store")
+    which.add_argument("--config", type=Path, help="a YAML file such as those in training/recipes/")
+    train.add_argument(
+        "--resume", action="store_true", help="with --run: a cancelled or failed one, from its checkpoint"
+    )
+    train.add_argument(
+        "--set",
+        dest="told",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the run, over what the file says; without a file over the model's defaults; "
+        "as often as needed",
+    )
+    train.add_argument("--data", type=Path, help="corrections of this file, not the store's")
+    train.add_argument("--format", help="of that file; see `python -m storage import --help`")
+    train.add_argument("--model", help="another model than the file names")
+    train.add_argument("--data-dir", type=Path, help="the store's folder (default: SAYO_DATA_DIR or data/)")
+    train.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps")
+    if listed:
+        train.epilog = _options_help()
+    train.set_defaults(run=_train)
+
+
+def _add_study(commands: Any) -> None:
     study = commands.add_parser("study", help="which way of retraining helps, on corrections of own mistakes")
     study.add_argument("--model", default=BUNDLED, help="bundled, or a model of its kind in a folder")
     study.add_argument("--seeds", type=int, default=5)
@@ -78,37 +127,52 @@ def _parser(wanted: list[str]) -> argparse.ArgumentParser:
     study.add_argument("--json", action="store_true", help="print JSON instead of a table")
     study.set_defaults(run=_study)
 
-    bench = commands.add_parser(
-        "bench", help="seconds a step and memory, beside trl's trainer on the same work"
-    )
-    if wanted == ["bench"]:
-        from training.bench.step_cost import add_arguments as add_bench_arguments
 
-        add_bench_arguments(bench)
-    bench.set_defaults(run=_bench)
+def _options_help() -> str:
+    from sayo_app.options_text import help_text
+    from sayo_app.run_config import OTHER_MODELS, RunConfig
 
-    pretrain = commands.add_parser("pretrain", help="make the bundled model")
-    if wanted == ["pretrain"]:
-        from training.bundled.pretrain import add_arguments, run
+    described = help_text(RunConfig(), OTHER_MODELS, shutil.get_terminal_size().columns)
+    return f"options of a run, in a YAML file or after --set:\n{described}"
 
-        add_arguments(pretrain)
-        pretrain.set_defaults(run=run)
-    return parser
+
+def _check_train(options: argparse.Namespace) -> None:
+    """Raises SettingsError: no run is named, or a stored one is to have other options than it has."""
+    new = {
+        "--set": options.told,
+        "--data": options.data,
+        "--format": options.format,
+        "--model": options.model,
+    }
+    given = [flag for flag, value in new.items() if value]
+    if options.run_id is not None and given:
+        raise SettingsError(
+            expected="--run alone: a stored run has its options",
+            got=" ".join(given),
+            remedy="Start a new run with --config or --set.",
+        )
+    if options.run_id is None and not options.config and not given:
+        raise SettingsError(
+            expected="a run to carry out",
+            got="none",
+            remedy="Name a stored one with --run, a YAML file with --config, or options with --set.",
+        )
 
 
 def _train(options: argparse.Namespace) -> None:
     stop = StopSignal()
     stop.install()
+    _check_train(options)
     from storage.store import Store
     from training.run.job import logged, run_job, submit
     from training.run.recipe import read_recipe
 
     settings = Settings.from_environment(data_dir=options.data_dir, device=options.device)
-    if options.config:
+    if options.run_id is None:
         named = {"model": options.model, "data_format": options.format}
         if options.data:
             named["data"] = str(options.data.resolve())
-        run_id = submit(settings, read_recipe(options.config, **named))
+        run_id = submit(settings, read_recipe(options.config, options.told, **named))
         with logged(settings, run_id):
             run_job(settings, run_id, stop)
         return
@@ -156,6 +220,17 @@ def _bench(options: argparse.Namespace) -> None:
     if options.out:
         options.out.write_text(text + "\n", encoding="utf-8")
     print(text if options.json else table(result))
+
+
+def _options(options: argparse.Namespace) -> None:
+    from sayo_app.options_text import put_table, table
+    from sayo_app.run_config import OTHER_MODELS, RunConfig
+
+    text = table(RunConfig(), OTHER_MODELS)
+    if options.into:
+        put_table(options.into, text)
+    else:
+        print(text)
 
 
 if __name__ == "__main__":

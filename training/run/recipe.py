@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -24,24 +25,55 @@ from training.data.samples import Sample
 CODE_FOLDERS = ("sayo_app", "storage", "training")
 
 
-def read_recipe(path: Path, **named: str | None) -> RunConfig:
+def read_recipe(path: Path | None, told: Sequence[str] = (), **named: str | None) -> RunConfig:
     """The run that a YAML file describes: names and values of `RunConfig`, defaults for what it leaves out.
 
     Args:
-        named: what the command line says instead; None says nothing.
+        path: None describes the run of nothing but defaults.
+        told: `name=value` that the command line says instead, a later one over those before it.
+        named: the same, where it has flags of its own; None says nothing.
 
     Raises:
         SettingsError: no such file, not YAML, or a name or value that no run can have.
     """
+    layers = [{} if path is None else _read_file(path)]
+    layers.append({name: value for name, value in named.items() if value is not None})
+    layers += map(_read_told, told)
+    model = next((layer["model"] for layer in reversed(layers) if "model" in layer), BUNDLED)
+    return RunConfig.from_dict(RunConfig.for_model(str(model)).to_dict(), *layers)
+
+
+class _Yaml(yaml.SafeLoader):
+    """YAML in which 1e-4 is a number, as it is everywhere else, and not a text."""
+
+
+_Yaml.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Yaml)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise _unreadable(path, str(error)) from error
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise _unreadable(path, "something else")
-    told = {name: value for name, value in named.items() if value is not None}
-    model = (values | told).get("model", BUNDLED)
-    return RunConfig.from_dict(RunConfig.for_model(str(model)).to_dict(), values, told)
+    return values
+
+
+def _read_told(told: str) -> dict[str, Any]:
+    """One `name=value`; the value of an option that is a text stands for itself, others are read as YAML."""
+    name, equals, value = told.partition("=")
+    option = RunConfig.options().get(name)
+    if not equals:
+        raise _not_a_pair(told)
+    if option is None or isinstance(option.default, str):
+        return {name: value}
+    try:
+        return {name: yaml.load(value, _Yaml)}
+    except yaml.YAMLError as error:
+        raise _not_a_pair(told) from error
 
 
 def run_record(config: RunConfig, samples: Sequence[Sample], device: torch.device) -> dict[str, Any]:
@@ -104,4 +136,12 @@ def _unreadable(path: Path, got: str) -> SettingsError:
         expected=f"a YAML file of named settings at {path}",
         got=got,
         remedy="See training/recipes/ for examples.",
+    )
+
+
+def _not_a_pair(told: str) -> SettingsError:
+    return SettingsError(
+        expected="name=value after --set",
+        got=repr(told),
+        remedy="Write it as in --set steps=10, or see `python -m training train --help`.",
     )

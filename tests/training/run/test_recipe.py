@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -68,6 +69,64 @@ def test_a_recipe_that_cannot_be_is_told(tmp_path: Path, text: str) -> None:
         read_recipe(write(tmp_path, text))
     with pytest.raises(SettingsError, match="recipes"):
         read_recipe(tmp_path / "none.yaml")
+
+
+def test_the_command_line_wins_over_the_file_and_the_last_word_over_the_first(tmp_path: Path) -> None:
+    path = write(tmp_path, "reward: sayo\nsteps: 3\nlearning_rate: 2e-4\nname: from the file\n")
+    told = ["steps=4", "steps=5", "objective=exact", "reward_parts=answer, attention", "attention_layers=2"]
+    config = read_recipe(path, told, model="some/model")
+    assert (config.steps, config.objective, config.reward_parts) == (5, "exact", ("attention", "answer"))
+    assert (config.attention_layers, config.learning_rate, config.name) == ("2", 2e-4, "from the file")
+    assert (config.model, config.num_generations) == ("some/model", 16)
+    assert read_recipe(path, ["reward=answer"]).reward_parts == ("answer", "format")
+
+
+@pytest.mark.parametrize(
+    ("told", "name", "value"),
+    [
+        ("learning_rate=1e-4", "learning_rate", 1e-4),
+        ("learning_rate=5E-6", "learning_rate", 5e-6),
+        ("learning_rate=1.5e-4", "learning_rate", 1.5e-4),
+        ("beta=0", "beta", 0.0),
+        ("gated=yes", "gated", True),
+        ("gated=false", "gated", False),
+        ("reward_parts=[answer]", "reward_parts", ("answer",)),
+        ("reward_parts=format,attention", "reward_parts", ("attention", "format")),
+        ("attention_layers=2,3", "attention_layers", "2,3"),
+        ("attention_rows=drawing", "attention_rows", "predicting"),
+        ("base_adapter_id=3", "base_adapter_id", 3),
+        ("base_adapter_id=null", "base_adapter_id", None),
+        ("name=12", "name", "12"),
+        ("name=a = b: [c", "name", "a = b: [c"),
+        ("name=", "name", ""),
+        ("model=/a/folder", "model", "/a/folder"),
+    ],
+)
+def test_what_is_set_is_read_by_the_kind_of_its_option(told: str, name: str, value: Any) -> None:
+    assert getattr(read_recipe(None, [told]), name) == value
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ("steps", "name=value after --set, got 'steps'"),
+        ("reward_parts=[", "name=value after --set"),
+        ("stepz=3", "got 'stepz'. Did you mean steps?"),
+        ("steps=many", "a whole number of at least 1, got 'many'. Change steps in the form"),
+        ("steps=", "a whole number of at least 1, got None"),
+        ("learning_rate=1e", "a number above 0, got '1e'"),
+        ("reward=sayoo", "Did you mean sayo?"),
+    ],
+)
+def test_what_cannot_be_set_is_told(told: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_recipe(None, [told])
+    assert message in str(caught.value)
+
+
+def test_without_a_file_there_are_the_defaults_of_the_model() -> None:
+    assert read_recipe(None, ["steps=10"]) == RunConfig(steps=10)
+    assert read_recipe(None, ["model=some/model"]) == RunConfig.for_model("some/model")
 
 
 def test_a_record_is_json_and_its_data_hash_follows_every_field(samples: list[Sample]) -> None:
