@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
 
     from sayo_app.core.attention.trace import AttentionTrace
+    from sayo_app.ui.shared.studio import Studio
     from storage.store import Store
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -153,10 +154,17 @@ def work_store(data_dir: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def work_url(work_store: Store, serve_page: ServePage) -> Iterator[str]:
-    """The page on that store, served from this process, without a model."""
-    from sayo_app.ui.page import build_page
+def studio(work_store: Store) -> Studio:
+    """The app on that store, without a page and a model."""
     from sayo_app.ui.shared.studio import Studio
 
-    with serve_page(build_page(Studio(work_store.settings, work_store))) as url:
+    return Studio(work_store.settings, work_store)
+
+
+@pytest.fixture
+def work_url(studio: Studio, serve_page: ServePage) -> Iterator[str]:
+    """Its page, served from this process."""
+    from sayo_app.ui.page import build_page
+
+    with serve_page(build_page(studio)) as url:
         yield url

@@ -12,12 +12,12 @@ from sayo_app.errors import InputError
 from sayo_app.ui.ask.state import Shown
 from sayo_app.ui.ask.writers import KINDS, Taken
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.charts import token_chart
 from sayo_app.ui.shared.downloads import Download, export_folder, file_stem
 from sayo_app.ui.shared.handlers import PRIVATE, guarded, say
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import view_ids
+from sayo_app.ui.viewer.chart import token_chart
 from sayo_app.ui.viewer.page_state import PageState
 from sayo_app.ui.viewer.values import answer_value, pictures_value
 from sayo_app.ui.viewer.viewer import Viewer

@@ -10,11 +10,11 @@ import gradio as gr
 from sayo_app.ui.ask import export, sources, whatif
 from sayo_app.ui.ask.state import Asking, Shown
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.charts import token_chart
 from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, say
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import view_ids
+from sayo_app.ui.viewer.chart import token_chart
 from sayo_app.ui.viewer.component import ViewerOptions
 from sayo_app.ui.viewer.streaming import streamed
 from sayo_app.ui.viewer.values import answer_value

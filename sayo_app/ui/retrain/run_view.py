@@ -15,7 +15,7 @@ from sayo_app.core.attention.steps import answer_text
 from sayo_app.core.verdict import COMPARED, Change, change_text
 from sayo_app.jobs.control import reconcile
 from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds, without_redone
-from sayo_app.ui.shared.charts import training_chart
+from sayo_app.ui.retrain.curves import training_chart
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import counted
 from sayo_app.ui.viewer.values import data_url

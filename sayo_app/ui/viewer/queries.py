@@ -17,10 +17,10 @@ from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import InputError, SayoError
 from sayo_app.ui.shared.answers import Answered, Answers
-from sayo_app.ui.shared.charts import token_chart
 from sayo_app.ui.shared.handlers import say, warn
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import rerun
+from sayo_app.ui.viewer.chart import token_chart
 from sayo_app.ui.viewer.page_state import fitted
 from sayo_app.ui.viewer.payload import pooled, region_numbers, scope_of, timeline, view_data
 

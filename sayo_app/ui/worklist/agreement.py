@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import html
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import gradio as gr
 
 from sayo_app.ui.shared.handlers import PRIVATE, guarded
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import counted
+from sayo_app.ui.worklist.tables import table
 from sayo_app.ui.worklist.words import STATES, label_of
 from storage.base.records import CorrectionRecord
 from storage.work.work_records import Agreement, PairAgreement
@@ -79,20 +78,6 @@ def item_table(agreement: Agreement, corrections: Sequence[CorrectionRecord]) ->
     return text
 
 
-def table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A plain table; whatever stands in it stays text."""
-
-    def line(tag: str, cells: Sequence[str]) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    return (
-        '<div class="plain-scroll"><table class="plain-table">'
-        + line("th", names)
-        + "".join(line("td", row) for row in rows)
-        + "</table></div>"
-    )
-
-
 def _figures(pairs: Sequence[PairAgreement]) -> tuple[str, str]:
     ious = [pair.iou for pair in pairs if pair.iou is not None]
     same = sum(pair.same_answer for pair in pairs) / len(pairs)
@@ -101,21 +86,3 @@ def _figures(pairs: Sequence[PairAgreement]) -> tuple[str, str]:
 
 def _name(annotator: str) -> str:
     return annotator or _NOBODY
-
-
-def history(past: Sequence[CorrectionRecord]) -> str:
-    """All revisions of a correction: who, when, what."""
-    names = ("Revision", "When (UTC)", "Who", "State", "Regions", "Right answer", "Said")
-    rows: list[tuple[Any, ...]] = [
-        (
-            str(it.revision),
-            f"{it.updated_at:%Y-%m-%d %H:%M}",
-            it.author or "–",
-            STATES[it.state] + (" ⚑" if it.flagged else ""),
-            str(len(it.regions)),
-            it.corrected_answer or "–",
-            it.comment or "–",
-        )
-        for it in past
-    ]
-    return table(names, rows)

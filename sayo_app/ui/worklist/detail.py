@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -12,8 +13,9 @@ from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import model_label
 from sayo_app.ui.viewer.component import DraftFields, ViewerOptions
 from sayo_app.ui.viewer.viewer import Viewer
-from sayo_app.ui.worklist.agreement import history, item_table
+from sayo_app.ui.worklist.agreement import item_table
 from sayo_app.ui.worklist.opened import Desk, Opened, item_value
+from sayo_app.ui.worklist.tables import table
 from sayo_app.ui.worklist.words import STATES
 from storage.base.records import CorrectionRecord
 
@@ -171,3 +173,21 @@ def _title(
         + "".join(f"<p><b>{html.escape(key)}</b> {html.escape(text)}</p>" for key, text in lines if text)
         + f"<p class='hint'>{html.escape(line)}</p></div>"
     )
+
+
+def history(past: Sequence[CorrectionRecord]) -> str:
+    """All revisions of a correction: who, when, what."""
+    names = ("Revision", "When (UTC)", "Who", "State", "Regions", "Right answer", "Said")
+    rows: list[tuple[Any, ...]] = [
+        (
+            str(it.revision),
+            f"{it.updated_at:%Y-%m-%d %H:%M}",
+            it.author or "–",
+            STATES[it.state] + (" ⚑" if it.flagged else ""),
+            str(len(it.regions)),
+            it.corrected_answer or "–",
+            it.comment or "–",
+        )
+        for it in past
+    ]
+    return table(names, rows)

@@ -10,8 +10,9 @@ from sayo_app.errors import NotFoundError
 from sayo_app.ui.shared.handlers import PRIVATE, guarded
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
-from sayo_app.ui.worklist import agreement, detail, editor, import_export, listing
-from sayo_app.ui.worklist.filters import choices, query_of
+from sayo_app.ui.worklist import agreement, detail, editor, exporting, importing, listing
+from sayo_app.ui.worklist.detail import Detail
+from sayo_app.ui.worklist.filters import Filters, choices, query_of
 from sayo_app.ui.worklist.listing import Listing, Shown
 from sayo_app.ui.worklist.opened import Opened, opened_entry
 
@@ -21,21 +22,22 @@ def build(studio: Studio, session: gr.State, changed: gr.State, tab: gr.Tab) -> 
     rows = listing.lay_out()
     below = detail.lay_out()
     agreement.build(studio)
-    import_export.build(studio, changed, tab, rows.filters.author)
+    _lay_out_files(studio, changed, tab, rows.filters.author)
     _wire_list(studio, rows, below.opened, changed, tab)
-
-    @guarded
-    def on_pick(session: Session, shown: Shown, event: gr.EventData) -> Any:
-        entry = next((it for it in shown.entries if it.id == event.id), None)
-        if entry is None:
-            raise NotFoundError(
-                expected="a line of the list", got="one that is gone", remedy="Choose one in the list."
-            )
-        return detail.values(studio, session, opened_entry(studio, entry))
-
-    picked = rows.gallery.pick(on_pick, [session, rows.shown], below.outputs, **PRIVATE)
-    picked.then(None, None, None, js="() => sayo.workOpened()", **PRIVATE)
+    _wire_choices(studio, rows.filters, changed, tab)
+    _wire_picks(studio, session, rows, below)
     editor.wire(studio, session, below, changed, rows.filters)
+
+
+def _lay_out_files(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Textbox) -> None:
+    with gr.Row(equal_height=False):
+        with (
+            gr.Column(min_width=320),
+            gr.Accordion("Import questions and corrections", open=False, elem_id="import"),
+        ):
+            importing.build(studio, changed, tab, author)
+        with gr.Column(min_width=320), gr.Accordion("Export", open=False, elem_id="data-export"):
+            exporting.build(studio)
 
 
 def _wire_list(studio: Studio, rows: Listing, opened: gr.State, changed: gr.State, tab: gr.Tab) -> None:
@@ -75,9 +77,25 @@ def _wire_list(studio: Studio, rows: Listing, opened: gr.State, changed: gr.Stat
     rows.newer.click(turned(newer), inputs, rows.outputs, **PRIVATE)
     rows.older.click(turned(older), inputs, rows.outputs, **PRIVATE)
 
+
+def _wire_choices(studio: Studio, filters: Filters, changed: gr.State, tab: gr.Tab) -> None:
     @guarded
     def on_choices() -> Any:
         return choices(studio)
 
     offered = [filters.annotator, filters.model, filters.family]
-    gr.on([changed.change, tab.select], on_choices, None, offered, **always)
+    gr.on([changed.change, tab.select], on_choices, None, offered, trigger_mode="always_last", **PRIVATE)
+
+
+def _wire_picks(studio: Studio, session: gr.State, rows: Listing, below: Detail) -> None:
+    @guarded
+    def on_pick(session: Session, shown: Shown, event: gr.EventData) -> Any:
+        entry = next((it for it in shown.entries if it.id == event.id), None)
+        if entry is None:
+            raise NotFoundError(
+                expected="a line of the list", got="one that is gone", remedy="Choose one in the list."
+            )
+        return detail.values(studio, session, opened_entry(studio, entry))
+
+    picked = rows.gallery.pick(on_pick, [session, rows.shown], below.outputs, **PRIVATE)
+    picked.then(None, None, None, js="() => sayo.workOpened()", **PRIVATE)

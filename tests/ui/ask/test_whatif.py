@@ -1,135 +1,28 @@
-"""What the what-if panel steers, and what is believed of the page."""
+"""What steering changed, in a sentence."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
-import pytest
-from PIL import Image
 
-from sayo_app.core.geometry.region import Region
-from sayo_app.errors import CorrectionError, InputError, RegionError
-from sayo_app.mllm.answering.steer import Found, Steering, save_found
-from sayo_app.settings import Settings
+from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.ui.ask.whatif import outcome
-from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.studio import Studio
-from sayo_app.ui.viewer import rerun
-from sayo_app.ui.viewer.page_state import PageState
-from sayo_app.ui.viewer.streaming import streamed
-from sayo_app.ui.viewer.values import pictures_value
-from storage.store import Store
-
-BOX = Region.box(10, 20, 110, 120).to_dict()
+from tests.ui.driving import make_trace
 
 
-@pytest.fixture
-def studio(data_dir: Path, tiny_model_dir: Path) -> Iterator[Studio]:
-    """With the tiny model, loaded when it is first asked for."""
-    settings = Settings(data_dir=data_dir, model=str(tiny_model_dir), device="cpu", max_new_tokens=6)
-    with Store(settings) as store:
-        studio = Studio(settings, store)
-        studio.load_in_background()
-        yield studio
+def looking(trace: AttentionTrace, inside: float, mask: np.ndarray) -> AttentionTrace:
+    """The same answer with that part of every row's attention in the region."""
+    row = np.where(mask, inside / mask.sum(), (1 - inside) / (~mask).sum())
+    return AttentionTrace(**{**vars(trace), "attention": np.broadcast_to(row, trace.attention.shape).copy()})
 
 
-@pytest.fixture
-def answered(studio: Studio) -> Answered:
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype=np.uint8))
-    *_, chunk = studio.answer((picture,), "Which is larger?", None)
-    assert chunk.trace is not None
-    return Answered("a", (picture,), "Which is larger?", chunk.trace)
-
-
-def mask_of(answered: Answered) -> np.ndarray:
-    mask = np.zeros(answered.trace.grid.n_tokens, dtype=bool)
-    mask[5] = True
-    return mask
-
-
-def test_plans_name_heads(studio: Studio, answered: Answered) -> None:
-    mask = mask_of(answered)
-    layers = rerun.steering_of(studio, answered, mask, rerun.Plan("layers", (2, 0), 1.5, True))
-    assert layers == Steering({0: None, 2: None}, 1.5, True)
-    looking = rerun.steering_of(studio, answered, mask, rerun.Plan("looking", (), 2.0, False))
-    whole = rerun.head_maps(studio, answered, slice(0, len(answered.trace.attention)))
-    layer, head = np.unravel_index((whole[..., 5] / whole.sum(axis=-1)).argmax(), whole.shape[:2])
-    assert looking.heads == {int(layer): (int(head),)}, "a tenth of 3 x 4 heads is one"
-    with pytest.raises(InputError, match="none yet"):
-        rerun.steering_of(studio, answered, mask, rerun.Plan("found", (), 2.0, False))
-    save_found(Found(studio.settings.model, Steering({1: (0, 3)}, 4.0)), studio.settings)
-    found = rerun.steering_of(studio, answered, mask, rerun.Plan("found", (), 1.0, False))
-    assert found == Steering({1: (0, 3)}, 1.0)
-
-
-def test_a_steered_answer_looks_where_it_is_steered(studio: Studio, answered: Answered) -> None:
-    mask = mask_of(answered)
-    _, chunks = rerun.steered(studio, answered, [mask], rerun.Plan("layers", (0, 1, 2), 8.0, False))
-    *_, last = chunks
-    assert last.trace is not None
-    inside = last.trace.attention[:, :, mask].sum() / last.trace.attention.sum()
-    before = answered.trace.attention[:, :, mask].sum() / answered.trace.attention.sum()
-    assert inside > 0.9 > before
-    said = outcome(answered.trace, last.trace, [mask])
-    assert f"{100 * before:.0f} % before" in said
-
-
-@pytest.mark.parametrize("view", ["relative", "gradient", "rollout", "heads", "head:1:2"])
-def test_views_of_the_model_have_a_map_a_row(studio: Studio, answered: Answered, view: str) -> None:
-    maps = rerun.view_maps(studio, answered, view)
-    rows = 1 if view == "relative" else len(answered.trace.attention)
-    assert maps.shape == (rows, answered.trace.grid.n_tokens) and np.isfinite(maps).all() and maps.min() >= 0
-
-
-def test_heads_of_an_answer_average_to_its_recording(studio: Studio, answered: Answered) -> None:
-    maps = rerun.head_maps(studio, answered, slice(1, 3))
-    np.testing.assert_allclose(maps.mean(axis=1), answered.trace.attention[1:3].mean(axis=0), atol=1e-5)
-    answered.recorded = "Opened from a file."
-    with pytest.raises(InputError, match="Opened from a file"):
-        rerun.head_maps(studio, answered, slice(0, 1))
-
-
-def test_an_answer_on_its_way_shows_where_the_newest_word_looked(
-    studio: Studio, answered: Answered, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sayo_app.ui.viewer.streaming._SECONDS", 0.0)
-    shown = pictures_value([(answered.pictures[0], "p")])
-    states = list(streamed(studio.answer(answered.pictures, answered.question, None), shown, "a"))
-    assert [trace is not None for _, trace in states] == [False] * 6 + [True]
-    lives = [value["live"] for value, _ in states[:-1]]
-    assert lives[0] is None and all(lives[1:]), "the first token has not looked before the second one comes"
-    assert states[0][0]["pictures"][0]["grid"] == answered.trace.grid.to_dict()
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        '{"id": "a", "regions": [3]}',
-        '{"id": "a", "regions": {}}',
-        '{"id": "a", "regions": [], "strength": "much"}',
-        '{"id": "a", "regions": [], "picture": []}',
-        '{"id": "a", "regions": [], "view": 3}',
-        '{"id": "a", "regions": [], "strength": 1e999, "picture": 1e999}',
-    ],
-)
-def test_what_no_page_of_ours_says(sent: str) -> None:
-    with pytest.raises(CorrectionError, match="Reload the page"):
-        PageState.read(sent)
-
-
-def test_boxes_are_sorted_by_picture_and_checked(answered: Answered) -> None:
-    answered.pictures = (Image.new("RGB", (320, 240)), Image.new("RGB", (50, 50)))
-
-    def fitted(*regions: dict) -> list[list[Region]]:
-        return PageState.read(json.dumps({"id": "a", "regions": regions})).fitted(answered)
-
-    small = BOX | {"box_xyxy": [1, 2, 40, 50], "picture": 1}
-    assert fitted(BOX, small) == [[Region.from_dict(BOX)], [Region.box(1, 2, 40, 50)]]
-    with pytest.raises(RegionError):
-        fitted(BOX | {"box_xyxy": [60, 60, 90, 90], "picture": 1})
-    for number in (2, -1, "1", None):
-        with pytest.raises(CorrectionError, match="2 pictures"):
-            fitted(BOX | {"picture": number})
+def test_the_outcome_says_both_answers_and_how_much_was_looked_there() -> None:
+    trace = make_trace()
+    mask = np.zeros(trace.grid.n_tokens, dtype=bool)
+    mask[:12] = True
+    before, after = looking(trace, 0.25, mask), looking(trace, 0.75, mask)
+    said = outcome(before, after, [mask])
+    assert said.startswith("The answer stayed “") and said.endswith("with 25 % before and 75 % now.")
+    words = ("<answer>", " red", "</answer>", "<|im_end|>")
+    other = looking(make_trace(tokens=words), 0.75, mask)
+    assert "to “red”." in outcome(before, other, [mask])
+    assert outcome(before, after, [mask[:20], mask[20:]]) == said, "masks of several pictures are one"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +10,6 @@ import pytest
 from PIL import Image
 
 from sayo_app.core.geometry.region import Region
-from sayo_app.settings import Settings
 from sayo_app.ui.correct.tab import save_correction
 from sayo_app.ui.shared.answers import Answered, draft_name
 from sayo_app.ui.shared.session import Session
@@ -22,18 +19,10 @@ from sayo_app.ui.viewer.page_state import PageState
 from sayo_app.ui.worklist.item import submit
 from sayo_app.ui.worklist.opened import item_value, opened_item
 from storage.base.records import CorrectionRecord
-from storage.store import Store
 from tests.ui.driving import make_trace
 
 BROWSER, OTHER = "a" * 32, "b" * 32
 BOX = Region.box(10, 20, 110, 120).to_dict()
-
-
-@pytest.fixture
-def studio(data_dir: Path) -> Iterator[Studio]:
-    settings = Settings(data_dir=data_dir)
-    with Store(settings) as store:
-        yield Studio(settings, store)
 
 
 @pytest.fixture

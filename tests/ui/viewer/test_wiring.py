@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 
 from sayo_app.core.geometry.region import Region
-from sayo_app.settings import Settings
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
-from storage.store import Store
 from tests.ui.driving import make_trace
 from tests.ui.laying_out import laid_out
 
 if TYPE_CHECKING:
     from sayo_app.ui.viewer.viewer import Viewer
-
-
-@pytest.fixture
-def studio(data_dir: Path) -> Iterator[Studio]:
-    settings = Settings(data_dir=data_dir)
-    with Store(settings) as store:
-        yield Studio(settings, store)
 
 
 def wired(studio: Studio, *, chart: bool = False) -> tuple[Viewer, dict[str, Any]]:
