@@ -68,6 +68,16 @@ class Verdict:
             change |= {name: None for name in ("low", "high") if not math.isfinite(change[name])}
         return found
 
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Verdict:
+        """What `to_dict` gave."""
+        open_ends = {"low": -math.inf, "high": math.inf}
+        changes = {
+            name: Change(**change | {end: far for end, far in open_ends.items() if change[end] is None})
+            for name, change in stored["changes"].items()
+        }
+        return cls(stored["word"], stored["text"], changes)
+
 
 def judge_change(before: Sequence[Figures], after: Sequence[Figures]) -> Verdict:
     """Compare answers to the same questions, in the same order.

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayo_app.core.verdict import judge_change, paired_change, t_quantile
+from sayo_app.core.verdict import Verdict, judge_change, paired_change, t_quantile
 
 
 def answers(*values: float | None, attention: float | None = None) -> list[dict[str, float | None]]:
@@ -35,7 +35,9 @@ def test_one_pair_tells_nothing() -> None:
     assert (change.low, change.high) == (-math.inf, math.inf)
     found = judge_change(answers(None, attention=0.2), answers(None, attention=0.9))
     assert found.word == "same"
-    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["changes"]["attention"]["low"] is None
+    stored = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert stored["changes"]["attention"]["low"] is None
+    assert Verdict.from_dict(stored) == found
 
 
 def test_the_quantiles_of_t() -> None:

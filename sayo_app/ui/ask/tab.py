@@ -10,7 +10,7 @@ import gradio as gr
 from sayo_app.ui.ask import export, sources, whatif
 from sayo_app.ui.ask.state import Asking, Shown
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, say
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, say_if_loading
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import view_ids
@@ -120,8 +120,7 @@ def _answers(studio: Studio, session: Session, question: str) -> Iterator[Any]:
     adapter_id = studio.active_id()
     asking = session.room(Asking)
     asking.stopping = False
-    if studio.model_state[0] == "loading":
-        say("The model is still being loaded. The answer comes as soon as it is there.")
+    say_if_loading(studio)
     answer_id = view_ids.new_answer("answer")
     chunks = studio.answer(pictures, text, adapter_id, on_stop=lambda: asking.stopping)
     for value, trace in streamed(chunks, shown, answer_id):

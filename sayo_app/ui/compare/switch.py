@@ -10,6 +10,7 @@ import gradio as gr
 from sayo_app.errors import AdapterError
 from sayo_app.ui.shared.handlers import ON_MODEL, guarded, say, warn
 from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.shared.verdicts import verdict_of
 from sayo_app.ui.shared.words import BASE_ID, BASE_LABEL, adapter_name
 
 
@@ -73,8 +74,10 @@ def spoken_name(studio: Studio, adapter_id: int) -> str:
 def _warn_of(studio: Studio, adapter_id: int) -> None:
     """Anybody may switch to anything, but not without knowing what was measured."""
     record = studio.adapter(adapter_id or None)
-    word = "" if record is None else record.summary.get("verdict", {}).get("word", "unknown")
-    if word == "worse":
+    if record is None:
+        return
+    verdict = verdict_of(record)
+    if verdict is not None and verdict.word == "worse":
         warn("On held-out corrections this adapter is worse than what it was trained from.")
-    elif word in ("same", "unknown"):
+    elif verdict is None or not verdict.offered:
         warn("It has not been shown that this adapter is better than what it was trained from.")

@@ -1,30 +1,27 @@
-"""What the Retrain tab shows of a run: one line, a bar, curves, the verdict, held-out answers, the log."""
+"""What the Retrain tab shows of runs: their list, and of one how far it is, its log and what can be done."""
 
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
-from sayo_app.core.attention.steps import answer_text
-from sayo_app.core.verdict import COMPARED, Change, change_text
 from sayo_app.jobs.control import reconcile
 from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds, without_redone
 from sayo_app.ui.retrain.curves import training_chart
+from sayo_app.ui.retrain.held_out import looks_html, verdict_html
 from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.shared.verdicts import WORDS, verdict_of
 from sayo_app.ui.shared.words import counted
-from sayo_app.ui.viewer.values import data_url
 from storage.base.records import AdapterRecord, RunRecord
 
 # Chosen where a person has chosen none: the run that is going on, or else the newest.
 LATEST = 0
 _LOG_LINES = 30
-_MOST_LISTED, _MOST_LOOKS, _LOOK_SIDE = 50, 4, 180
+_MOST_LISTED = 50
 _STATES = {
     "queued": "Waiting in the queue",
     "running": "Training",
@@ -32,7 +29,6 @@ _STATES = {
     "failed": "Failed",
     "cancelled": "Cancelled",
 }
-_WORDS = {"better": "Better", "same": "No difference", "worse": "Worse"}
 
 
 def enough_text(studio: Studio, have: int, needed: int) -> str:
@@ -85,7 +81,7 @@ def run_view(studio: Studio, seen: Mapping[str, str], chosen: int) -> tuple[Any,
         _list(runs, adapters) if "list" in new else gr.skip(),
         gr.Dropdown(choices=run_choices(runs)) if "list" in new else gr.skip(),
         *_measured(studio, run, new),
-        _looks(looks) if "looks" in new else gr.skip(),
+        looks_html(looks) if "looks" in new else gr.skip(),
         _log(run) if "log" in new else gr.skip(),
         *(_controls(studio, run, changed_run(seen, keys)) if "run" in new else [gr.skip()] * 5),
     )
@@ -112,13 +108,13 @@ def _measured(studio: Studio, run: RunRecord | None, new: set[str]) -> tuple[Any
 def _controls(studio: Studio, run: RunRecord | None, other: bool) -> list[Any]:
     """Notes, and the buttons cancel, resume, delete and use."""
     adapter = None if run is None else _adapter(studio, run)
-    offered = adapter is not None and adapter.summary.get("verdict", {}).get("word") == "better"
+    verdict = None if adapter is None else verdict_of(adapter)
     return [
         gr.Textbox(value=run.notes if run else "", interactive=run is not None) if other else gr.skip(),
         gr.Button(interactive=run is not None and run.active and run.cancel_requested_at is None),
         gr.Button(interactive=run is not None and run.resumable),
         gr.Button(interactive=run is not None and not run.active),
-        gr.Button(visible=offered),
+        gr.Button(visible=verdict is not None and verdict.offered),
     ]
 
 
@@ -137,9 +133,15 @@ def _list(runs: list[RunRecord], adapters: Mapping[int, AdapterRecord]) -> str:
     rows = []
     for run in runs:
         adapter = adapters.get(run.adapter_id or 0)
-        word = _WORDS.get(adapter.summary.get("verdict", {}).get("word", "")) if adapter else None
+        verdict = verdict_of(adapter) if adapter else None
         made = run.config.get("name") or (adapter.name if adapter else "")
-        cells = (f"Run {run.id}", _STATES[run.state], word or "–", made, run.notes)
+        cells = (
+            f"Run {run.id}",
+            _STATES[run.state],
+            WORDS[verdict.word] if verdict else "–",
+            made,
+            run.notes,
+        )
         columns = "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells)
         rows.append(f'<tr data-testid="run-{run.id}" data-state="{run.state}">{columns}</tr>')
     heads = "".join(f"<th>{head}</th>" for head in ("Run", "State", "Verdict", "Name", "Notes"))
@@ -185,80 +187,7 @@ def _status(studio: Studio, run: RunRecord, events: list[dict[str, Any]]) -> str
         text += '<p class="hint">Resume goes on from its last checkpoint.</p>'
     if run.error:
         text += f'<pre class="log note-error" data-testid="run-error">{html.escape(run.error)}</pre>'
-    return text + (_verdict(_adapter(studio, run), done) if run.state == "finished" else "")
-
-
-def _verdict(adapter: AdapterRecord | None, done: int) -> str:
-    """In words and numbers; only a better adapter is offered.
-
-    Args:
-        done: steps that the run made; the adapter may have gone back to an earlier one.
-    """
-    if adapter is None:
-        return '<p class="note">Its adapter has been deleted.</p>'
-    verdict = adapter.summary.get("verdict")
-    if not verdict:
-        return '<p class="note">See what the new adapter changed in the <b>Compare</b> tab.</p>'
-    changes = verdict["changes"]
-    known = [change_text(name, _change(changes[name])) for name in COMPARED if name in changes]
-    rows = "".join(f"<li>{text}</li>" for text in known)
-    offer = (
-        "It is offered to be switched on, below."
-        if verdict["word"] == "better"
-        else "It is not offered to be switched on; the <b>Compare</b> tab shows both side by side."
-    )
-    step = adapter.summary.get("step", done)
-    if step < done:
-        offer += (
-            f" What is kept is the adapter after step {step}, the best on these corrections. The best of "
-            "several flatters itself: see it on others, too."
-        )
-    kind = {"better": "good", "worse": "error"}.get(verdict["word"], "warning")
-    return (
-        f'<div class="note note-{kind}" data-testid="verdict" data-word="{html.escape(verdict["word"])}">'
-        f"<b>{_WORDS[verdict['word']]}.</b> {offer}<ul>{rows}</ul></div>"
-    )
-
-
-def _change(values: Mapping[str, Any]) -> Change:
-    low, high = (values[name] for name in ("low", "high"))
-    ends = {"low": float("-inf") if low is None else low, "high": float("inf") if high is None else high}
-    return Change(**(dict(values) | ends))
-
-
-def _looks(files: list[Path]) -> str:
-    """A few held-out corrections: where the model looked and what it said, evaluation by evaluation."""
-    evaluations = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    if len(evaluations) > _MOST_LOOKS:
-        evaluations = [evaluations[0], *evaluations[1 - _MOST_LOOKS :]]
-    if not evaluations:
-        return '<p class="hint">Drawn at the first evaluation.</p>'
-    heads = "".join(
-        f"<th>{'Before' if it['step'] == 0 else 'After step ' + str(it['step'])}</th>" for it in evaluations
-    )
-    rows = []
-    for number, first in enumerate(evaluations[0]["answers"]):
-        if "drawn" not in first:
-            continue
-        wanted = f"<span>{html.escape(first['wanted'] or '')}</span>"
-        cells = "".join(_look(files[0].parent, it["answers"][number]) for it in evaluations)
-        rows.append(f"<tr><th>{html.escape(first['question'])}{wanted}</th>{cells}</tr>")
-    return (
-        f'<div class="runs" data-testid="looks" data-count="{len(evaluations)}">'
-        f'<table class="plain-table looks"><tr><th>Question, right answer</th>{heads}</tr>'
-        f"{''.join(rows)}</table></div>"
-    )
-
-
-def _look(folder: Path, answer: Mapping[str, Any]) -> str:
-    said = html.escape(answer_text(answer["text"]) or answer["text"][-60:] or "nothing")
-    right = {1.0: "change-up", 0.0: "change-down"}.get(answer["answer"], "")
-    try:
-        with Image.open(folder / Path(answer["drawn"]).name) as drawn:
-            picture = f'<img alt="Where it looked" src="{data_url(drawn.convert("RGB"), _LOOK_SIDE)}">'
-    except (KeyError, OSError):
-        picture = ""
-    return f'<td>{picture}<br><span class="{right}">{said}</span></td>'
+    return text + (verdict_html(_adapter(studio, run), done) if run.state == "finished" else "")
 
 
 def duration(seconds: float) -> str:

@@ -7,11 +7,14 @@ import html
 import inspect
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from sayo_app.errors import SayoError
+
+if TYPE_CHECKING:
+    from sayo_app.ui.shared.studio import Studio
 
 log = logging.getLogger(__name__)
 _SECONDS = 15
@@ -28,6 +31,12 @@ def warn(message: str) -> None:
 
 def say(message: str) -> None:
     gr.Info(html.escape(message))
+
+
+def say_if_loading(studio: Studio) -> None:
+    """An event that needs the model waits for it: say so."""
+    if studio.model_state[0] == "loading":
+        say("The model is still being loaded. The answer comes as soon as it is there.")
 
 
 def typed(value: str | None) -> str:

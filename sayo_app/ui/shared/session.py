@@ -29,7 +29,7 @@ class Session:
     shown: dict[str, Any] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
     current: str = ""
-    _rooms: dict[type, Any] = field(default_factory=dict, repr=False)
+    _rooms: dict[type, Any] = field(default_factory=dict, init=False, repr=False)
 
     def look_at(self, pictures: Sequence[Image.Image], shown: dict[str, Any]) -> None:
         """New pictures: the answer to those before them is over."""

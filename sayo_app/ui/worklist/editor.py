@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.errors import CorrectionError, NotFoundError
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, say, typed
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, say, say_if_loading, typed
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.page_state import PageState
@@ -79,8 +79,7 @@ def _wire_moves(studio: Studio, session: gr.State, detail: Detail, filters: Filt
 def _wire_ask(studio: Studio, session: gr.State, detail: Detail, boxes: gr.Textbox) -> None:
     @guarded
     def on_ask(boxes: str, session: Session, opened: Opened | None) -> Iterator[Any]:
-        if studio.model_state[0] == "loading":
-            say("The model is still being loaded. The answer comes as soon as it is there.")
+        say_if_loading(studio)
         yield from item.ask(studio, session, needs_opened(opened), PageState.read(boxes))
 
     detail.buttons["ask"].click(

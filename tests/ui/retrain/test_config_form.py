@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
-import gradio as gr
 import pytest
 
 from sayo_app.errors import SettingsError
 from sayo_app.run_config import RunConfig
 from sayo_app.ui.retrain.config_form import config_of, lay_out
+from tests.ui.laying_out import laid_out
 
 # Where corrections and model come from is the page's business. Each rollout is used for one step, so that the
 # clip never acts.
@@ -20,22 +16,10 @@ ELSEWHERE = {"model", "data", "data_format", "epsilon"}
 TOGETHER = {"reward_parts", "objective"}
 
 
-async def laid_out(defaults: RunConfig) -> dict[str, gr.components.Component]:
-    """Where no event loop runs, Gradio makes one and leaves it open."""
-    with gr.Blocks(analytics_enabled=False):
-        return lay_out(defaults)
-
-
-def in_a_thread(defaults: RunConfig) -> dict[str, Any]:
-    """The fields. Where browser tests ran before, this thread has a running event loop."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(laid_out(defaults))).result()
-
-
 @pytest.mark.parametrize("model", ["bundled", "some/model"])
 def test_the_page_has_every_option_and_shows_its_default(model: str) -> None:
     defaults = RunConfig.for_model(model)
-    fields = in_a_thread(defaults)
+    _, fields = laid_out(lambda: lay_out(defaults))
     shown = [it.name for it in RunConfig.options().values() if it.place and it.name not in TOGETHER]
     assert list(fields) == ["reward", *shown]
     assert config_of(defaults, {name: field.value for name, field in fields.items()}) == defaults
@@ -43,7 +27,7 @@ def test_the_page_has_every_option_and_shows_its_default(model: str) -> None:
 
 
 def test_every_reward_that_is_offered_says_its_parts_and_objective() -> None:
-    radio = in_a_thread(RunConfig())["reward"]
+    radio = laid_out(lambda: lay_out(RunConfig()))[1]["reward"]
     labels = dict(radio.choices)
     assert radio.label == "What is rewarded" and radio.value == "sayo-exact+answer"
     assert labels == {

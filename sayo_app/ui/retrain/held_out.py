@@ -1,0 +1,85 @@
+"""What a run brought on corrections that it did not train on: the verdict, and where the model looked."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from sayo_app.core.attention.steps import answer_text
+from sayo_app.core.verdict import COMPARED, change_text
+from sayo_app.ui.shared.verdicts import WORDS, verdict_of
+from sayo_app.ui.viewer.values import data_url
+from storage.base.records import AdapterRecord
+
+_MOST_LOOKS, _LOOK_SIDE = 4, 180
+
+
+def verdict_html(adapter: AdapterRecord | None, done: int) -> str:
+    """In words and numbers; only a better adapter is offered.
+
+    Args:
+        done: steps that the run made; the adapter may have gone back to an earlier one.
+    """
+    if adapter is None:
+        return '<p class="note">Its adapter has been deleted.</p>'
+    verdict = verdict_of(adapter)
+    if verdict is None:
+        return '<p class="note">See what the new adapter changed in the <b>Compare</b> tab.</p>'
+    known = [change_text(name, verdict.changes[name]) for name in COMPARED if name in verdict.changes]
+    rows = "".join(f"<li>{text}</li>" for text in known)
+    offer = (
+        "It is offered to be switched on, below."
+        if verdict.offered
+        else "It is not offered to be switched on; the <b>Compare</b> tab shows both side by side."
+    )
+    step = adapter.summary.get("step", done)
+    if step < done:
+        offer += (
+            f" What is kept is the adapter after step {step}, the best on these corrections. The best of "
+            "several flatters itself: see it on others, too."
+        )
+    kind = {"better": "good", "worse": "error"}.get(verdict.word, "warning")
+    return (
+        f'<div class="note note-{kind}" data-testid="verdict" data-word="{html.escape(verdict.word)}">'
+        f"<b>{WORDS[verdict.word]}.</b> {offer}<ul>{rows}</ul></div>"
+    )
+
+
+def looks_html(files: list[Path]) -> str:
+    """A few held-out corrections: where the model looked and what it said, evaluation by evaluation."""
+    evaluations = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    if len(evaluations) > _MOST_LOOKS:
+        evaluations = [evaluations[0], *evaluations[1 - _MOST_LOOKS :]]
+    if not evaluations:
+        return '<p class="hint">Drawn at the first evaluation.</p>'
+    heads = "".join(
+        f"<th>{'Before' if it['step'] == 0 else 'After step ' + str(it['step'])}</th>" for it in evaluations
+    )
+    rows = []
+    for number, first in enumerate(evaluations[0]["answers"]):
+        if "drawn" not in first:
+            continue
+        wanted = f"<span>{html.escape(first['wanted'] or '')}</span>"
+        cells = "".join(_look(files[0].parent, it["answers"][number]) for it in evaluations)
+        rows.append(f"<tr><th>{html.escape(first['question'])}{wanted}</th>{cells}</tr>")
+    return (
+        f'<div class="runs" data-testid="looks" data-count="{len(evaluations)}">'
+        f'<table class="plain-table looks"><tr><th>Question, right answer</th>{heads}</tr>'
+        f"{''.join(rows)}</table></div>"
+    )
+
+
+def _look(folder: Path, answer: Mapping[str, Any]) -> str:
+    said = html.escape(answer_text(answer["text"]) or answer["text"][-60:] or "nothing")
+    right = {1.0: "change-up", 0.0: "change-down"}.get(answer["answer"], "")
+    try:
+        with Image.open(folder / Path(answer["drawn"]).name) as drawn:
+            picture = f'<img alt="Where it looked" src="{data_url(drawn.convert("RGB"), _LOOK_SIDE)}">'
+    except (KeyError, OSError):
+        picture = ""
+    return f'<td>{picture}<br><span class="{right}">{said}</span></td>'

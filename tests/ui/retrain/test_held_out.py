@@ -1,0 +1,61 @@
+"""What the page says of held-out corrections: the verdict, and where the model looked."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from sayo_app.core.verdict import judge_change
+from sayo_app.ui.retrain.held_out import looks_html, verdict_html
+from storage.base.records import AdapterRecord
+
+RIGHT, WRONG = {"answer": 1.0}, {"answer": 0.0}
+
+
+def adapter(**summary: Any) -> AdapterRecord:
+    return AdapterRecord(1, "one", Path("one"), "bundled", 1, datetime.now(UTC), summary)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "word", "said"),
+    [
+        ([WRONG] * 8, [RIGHT] * 8, "better", "<b>Better.</b> It is offered"),
+        ([RIGHT] * 8, [WRONG] * 8, "worse", "<b>Worse.</b> It is not offered"),
+        ([RIGHT, WRONG], [WRONG, RIGHT], "same", "<b>No difference.</b> It is not offered"),
+    ],
+)
+def test_only_what_is_better_is_offered(before: list, after: list, word: str, said: str) -> None:
+    stored = json.loads(json.dumps(judge_change(before, after).to_dict()))
+    text = verdict_html(adapter(verdict=stored, step=5), done=5)
+    assert f'data-word="{word}"' in text and said in text
+    assert f"on {len(before)} corrections" in text and "SAYO reward" not in text
+
+
+def test_an_adapter_that_went_back_says_to_which_step_and_one_without_a_verdict_where_to_look() -> None:
+    stored = judge_change([WRONG] * 8, [RIGHT] * 8).to_dict()
+    assert "after step 5" not in verdict_html(adapter(verdict=stored, step=5), done=5)
+    assert "after step 5" in verdict_html(adapter(verdict=stored, step=5), done=9)
+    assert "Compare" in verdict_html(adapter(), done=5)
+    assert "deleted" in verdict_html(None, done=5)
+
+
+def test_the_first_evaluation_and_the_last_three_are_shown_and_text_stays_text(tmp_path: Path) -> None:
+    for step in (0, 5, 10, 15, 20):
+        answers = [
+            {"question": "<b>Which?", "wanted": None, "text": "<i>", "answer": 1.0, "drawn": f"{step}.png"},
+            {"question": "Not drawn", "wanted": "cat", "text": "cat", "answer": 1.0},
+        ]
+        Image.new("RGB", (20, 10)).save(tmp_path / f"{step}.png")
+        (tmp_path / f"{step:06d}.json").write_text(json.dumps({"step": step, "answers": answers}))
+    text = looks_html(sorted(tmp_path.glob("*.json")))
+    assert [f"After step {step}<" in text for step in (5, 10, 15, 20)] == [False, True, True, True]
+    assert 'data-count="4"' in text and text.count("<img") == 4
+    assert "&lt;b&gt;Which?" in text and "&lt;i&gt;" in text and "Not drawn" not in text
+    (tmp_path / "20.png").unlink()
+    assert looks_html(sorted(tmp_path.glob("*.json"))).count("<img") == 3
+    assert "first evaluation" in looks_html([])
