@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 # Gradio reads these as it is imported.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -18,19 +19,17 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    from sayo_app.settings import Settings
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", help="bundled, a local folder, or a Hugging Face model id")
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps")
-    parser.add_argument("--data-dir", type=Path, help="the only folder that is written to")
-    parser.add_argument("--import-dir", type=Path, help="a folder that the page may import from")
-    parser.add_argument("--host", help="address to serve on; 0.0.0.0 for all")
-    parser.add_argument("--port", type=int, help="port to serve on; 0 takes a free one")
-    parser.add_argument("--max-new-tokens", type=int, help="longest answer, in tokens")
-    parser.add_argument(
-        "--trust-remote-code", action="store_true", default=None, help="run code that comes with a model"
-    )
+    for option in Settings.options().values():
+        if option.place == "flag":
+            switch: dict[str, Any] = (
+                {"action": "store_true", "default": None} if option.default is False else {}
+            )
+            parser.add_argument(f"--{option.name.replace('_', '-')}", help=option.help, **switch)
     return parser.parse_args(arguments)
 
 

@@ -91,7 +91,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    # How messages speak of an option, and what they advise: `{name}` stands for its name.
+    # How messages speak of an option, and what they advise: `{name}` and `{NAME}` stand for its name.
     subject: ClassVar[str] = "{name}"
     remedy: ClassVar[str] = "Change {name}."
 
@@ -120,17 +120,21 @@ def refusal(kind: type[Options], name: str, got: object) -> SettingsError:
     if name not in known:
         near = nearest(name, known)
         return SettingsError(
-            expected=kind.subject.format(name="an option"),
+            expected=_named(kind.subject, "an option"),
             got=repr(name),
             remedy=f"Did you mean {near}?" if near else f"There are {', '.join(known)}.",
         )
     option = known[name]
     near = nearest(str(got), dict.fromkeys(option.choices))
     return SettingsError(
-        expected=f"{kind.subject.format(name=name)} to be {option.values}",
+        expected=f"{_named(kind.subject, name)} to be {option.values}",
         got=repr(got),
-        remedy=f"{f'Did you mean {near}? ' if near else ''}{kind.remedy.format(name=name)}",
+        remedy=f"{f'Did you mean {near}? ' if near else ''}{_named(kind.remedy, name)}",
     )
+
+
+def _named(text: str, name: str) -> str:
+    return text.format(name=name, NAME=name.upper())
 
 
 def nearest(word: str, known: Mapping[str, object]) -> str | None:

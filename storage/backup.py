@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, inspect, select
@@ -72,7 +72,7 @@ def restore(store: Store, path: Path) -> Copied:
             raise _no_backup(path, f"a file without {_DATABASE}")
         # Opening it brings a backup of an older version up to date.
         with (
-            Store(replace(store.settings, data_dir=unpacked, database_url=None)) as source,
+            Store(store.settings.replace(data_dir=unpacked, database_url=None)) as source,
             source.database.read() as reading,
             store.database.write() as writing,
         ):
@@ -90,7 +90,7 @@ def _copy_rows_out(store: Store, copy: Path) -> int:
                 assert isinstance(raw, sqlite3.Connection)
                 raw.backup(target)
             return rows
-    settings = replace(store.settings, data_dir=copy.parent, database_url=None)
+    settings = store.settings.replace(data_dir=copy.parent, database_url=None)
     with (
         Store(settings) as target_store,
         target_store.database.write() as writing,

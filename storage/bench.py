@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -75,7 +74,7 @@ def measured(rows: int, repeats: int, server_url: str | None) -> Iterator[dict[s
             yield {"database": "sqlite"} | figure | about
         if server_url:
             with own_schema(server_url) as url:
-                for figure in _figures(replace(settings, database_url=url), rows, repeats):
+                for figure in _figures(settings.replace(database_url=url), rows, repeats):
                     yield {"database": "postgresql"} | figure | about
 
 

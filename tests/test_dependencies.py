@@ -19,7 +19,7 @@ from sayo_app.settings import REPOSITORY_DIR
 EVERYBODYS = {"settings", "errors", "options", "options_text", "run_config"}
 MAY_IMPORT: dict[str, set[str]] = {
     "sayo_app": set(),
-    "settings": {"errors"},
+    "settings": {"errors", "options"},
     "options": {"errors"},
     "run_config": {"errors", "options", "settings"},
     "options_text": {"errors", "options"},

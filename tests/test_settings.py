@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import app
 from sayo_app.errors import RunActiveError, SettingsError
+from sayo_app.jobs.control import _environment
 from sayo_app.settings import Settings
 
 
@@ -39,6 +41,64 @@ def test_a_value_of_the_wrong_type_names_the_variable(
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=f"{name}.*{value}"):
         Settings.from_environment()
+
+
+def test_a_value_out_of_bounds_is_told_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAYO_PORT", "70000")
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment()
+    assert str(caught.value) == (
+        "Expected port (SAYO_PORT) to be a whole number of at least 0 and at most 65535, got '70000'. "
+        "Set it to that, or leave it out for the default."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("1", True), ("Yes", True), ("true", True), ("0", False), ("False", False), ("no", False)],
+)
+def test_a_switch_is_read_in_several_words(monkeypatch: pytest.MonkeyPatch, text: str, meant: bool) -> None:
+    monkeypatch.setenv("SAYO_TRUST_REMOTE_CODE", text)
+    assert Settings.from_environment().trust_remote_code is meant
+
+
+def test_settings_travel_in_the_environment_to_the_process_of_a_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """All of them, changed from their defaults, and unset ones stay unset whatever this process was told."""
+    monkeypatch.setenv("SAYO_DATABASE_URL", "sqlite:///other.db")
+    changed = Settings(
+        model="some/model",
+        device="cpu",
+        data_dir=tmp_path,
+        import_dir=tmp_path / "in",
+        host="0.0.0.0",
+        trust_remote_code=True,
+        **{name: 7 for name, it in Settings.options().items() if type(it.default) is int},
+    )
+    told = _environment(changed)
+    assert "SAYO_DATABASE_URL" not in told
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SAYO_DATABASE_URL")
+    assert Settings.from_environment() == changed != Settings()
+    assert {name for name, value in changed if value == getattr(Settings(), name)} == {"database_url"}
+
+
+def test_constructed_settings_ask_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAYO_DATABASE_URL", "postgresql+psycopg://elsewhere")
+    assert Settings().database_url is None
+
+
+def test_flags_are_those_of_the_options_that_have_one(tmp_path: Path) -> None:
+    words = f"--model m --device cpu --data-dir {tmp_path} --import-dir {tmp_path / 'in'} --host h --port 0"
+    told = app.parse([*words.split(), "--max-new-tokens", "5", "--trust-remote-code"])
+    settings = Settings.from_environment(**vars(told))
+    assert (settings.model, settings.device, settings.data_dir) == ("m", "cpu", tmp_path)
+    assert (settings.import_dir, settings.host, settings.port) == (tmp_path / "in", "h", 0)
+    assert (settings.max_new_tokens, settings.trust_remote_code) == (5, True)
+    assert set(vars(told)) == {it.name for it in Settings.options().values() if it.place == "flag"}
+    assert Settings.from_environment(**vars(app.parse([]))) == Settings.from_environment()
 
 
 def test_errors_say_all_three_things_and_cross_processes() -> None:

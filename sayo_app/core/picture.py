@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sayo_app.errors import PictureError
-from sayo_app.settings import Settings
+from sayo_app.settings import DEFAULTS
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 def open_picture(
     source: Path | bytes,
     *,
-    max_bytes: int = Settings.max_file_bytes,
-    max_pixels: int = Settings.max_picture_pixels,
+    max_bytes: int = DEFAULTS.max_file_bytes,
+    max_pixels: int = DEFAULTS.max_picture_pixels,
 ) -> Image.Image:
     """The picture as RGB, turned as its EXIF data says, transparent parts on white.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import sys
@@ -241,11 +240,10 @@ def _environment(settings: Settings) -> dict[str, str]:
     The folder stays ours too, so that relative paths mean the same; the code is found by PYTHONPATH.
     """
     values = dict(os.environ)
-    for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        values.pop(f"SAYO_{field.name.upper()}", None)
+    for name, value in settings:
+        values.pop(f"SAYO_{name.upper()}", None)
         if value is not None:
-            values[f"SAYO_{field.name.upper()}"] = str(value)
+            values[f"SAYO_{name.upper()}"] = str(value)
     inherited = values.get("PYTHONPATH")
     values["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY_DIR), *([inherited] if inherited else [])])
     return values | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.jobs.keeper import keep_queue
-from sayo_app.settings import Settings
+from sayo_app.settings import DEFAULTS, Settings
 from sayo_app.ui.page import build_page
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.theme import head, theme
@@ -73,7 +73,7 @@ def _uploads_dir(settings: Settings) -> Path:
 def _port(port: int) -> int | None:
     """Gradio's None: the usual port, or the next one that is free."""
     if port:
-        return None if port == Settings.port else port
+        return None if port == DEFAULTS.port else port
     with socket.socket() as probe:
         probe.bind(("", 0))
         return int(probe.getsockname()[1])

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,7 @@ def training(run: RunRecord) -> bool:
 
 
 def test_a_run_does_its_work_with_our_settings_and_finishes(store: Store, settings: Settings) -> None:
-    chosen = replace(settings, max_new_tokens=7, model="some/model")
+    chosen = settings.replace(max_new_tokens=7, model="some/model")
     run = start_run(store, chosen, RunConfig(), command=script(TRAINER))
     assert run.state in ("running", "finished")
     after = ended(store, run)
@@ -365,7 +364,7 @@ def test_a_store_that_can_only_be_read_can_still_be_looked_at(store: Store) -> N
     run = store.runs.create(RunConfig())
     store.runs.update(run.id, state="running", pid=2**22 + 1, process_started_at=0.0, started_at=now())
     path = Path(store.settings.data_dir) / "studio.db"
-    reader = Store(replace(store.settings, database_url=f"sqlite:///file:{path}?mode=ro&uri=true"))
+    reader = Store(store.settings.replace(database_url=f"sqlite:///file:{path}?mode=ro&uri=true"))
     assert reconcile(reader) == store.runs.get(run.id)
 
 

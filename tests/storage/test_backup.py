@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,11 +58,11 @@ def test_a_backup_brings_everything_back(filled: Store, tmp_path: Path) -> None:
 def test_a_backup_of_a_file_goes_into_a_server(
     sqlite_settings: Settings, postgres_settings: Settings, tmp_path: Path
 ) -> None:
-    small = Store(replace(sqlite_settings, database_url=None))
+    small = Store(sqlite_settings.replace(database_url=None))
     picture = small.pictures.add(Image.new("RGB", (3, 3)))
     small.items.add(picture_id=picture.id, question="?", answer="yes")
     backup(small, tmp_path / "b.tar")
-    large = Store(replace(postgres_settings, data_dir=tmp_path / "large"))
+    large = Store(postgres_settings.replace(data_dir=tmp_path / "large"))
     restore(large, tmp_path / "b.tar")
     assert large.worklist.page(WorkQuery()) == small.worklist.page(WorkQuery())
     assert large.items.add(picture_id=picture.id, question="new").id == 2

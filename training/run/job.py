@@ -8,7 +8,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +139,7 @@ def _carry_out(
     local_rank = os.environ.get("LOCAL_RANK")
     own_gpu = local_rank is not None and settings.device != "cpu" and torch.cuda.is_available()
     device = f"cuda:{local_rank}" if own_gpu else settings.device
-    loaded = load_model(replace(settings, model=config.model, device=device))
+    loaded = load_model(settings.replace(model=config.model, device=device))
     if first:
         store.runs.update(run_id, record=run_record(config, samples, loaded.device))
     base = None if config.base_adapter_id is None else store.adapters.get(config.base_adapter_id)

@@ -39,7 +39,7 @@ from sayo_app.core.files import whole_file
 from sayo_app.core.geometry.region import Region
 from sayo_app.core.picture import open_picture
 from sayo_app.errors import SayoError, TraceFileError
-from sayo_app.settings import Settings
+from sayo_app.settings import DEFAULTS
 
 FORMAT = "sayo-trace"
 VERSION = 1
@@ -114,7 +114,7 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
 
 
 def read_bundle(
-    path: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = Settings.max_picture_pixels
+    path: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = DEFAULTS.max_picture_pixels
 ) -> Bundle:
     """Read what `write_bundle` wrote; attention comes back as float32.
 

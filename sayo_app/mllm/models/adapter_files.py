@@ -18,7 +18,7 @@ from sayo_app.core.bundles.archive import open_archive, read_member, write_archi
 from sayo_app.core.files import whole_file
 from sayo_app.errors import AdapterError, TraceFileError
 from sayo_app.mllm.models.adapters import CONFIG_FILE, TARGETS, WEIGHTS_FILE
-from sayo_app.settings import Settings
+from sayo_app.settings import DEFAULTS
 
 CARD_FILE = "README.md"
 FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)
@@ -57,7 +57,7 @@ def pack_adapter(folder: Path, path: Path) -> None:
 
 
 def unpack_adapter(
-    paths: Sequence[Path], folder: Path, base_model: str, max_bytes: int = Settings.max_adapter_bytes
+    paths: Sequence[Path], folder: Path, base_model: str, max_bytes: int = DEFAULTS.max_adapter_bytes
 ) -> None:
     """Lay what somebody sent into a new folder, checked as far as that goes without the model.
 

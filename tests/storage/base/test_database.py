@@ -9,7 +9,6 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +88,11 @@ def test_a_damaged_database_is_told(settings: Settings, content: bytes) -> None:
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "nonsense"])
 def test_a_database_that_a_job_cannot_share_is_refused(settings: Settings, url: str) -> None:
     with pytest.raises(SettingsError):
-        Store(replace(settings, database_url=url))
+        Store(settings.replace(database_url=url))
 
 
 def test_a_data_folder_may_have_any_name(settings: Settings, tmp_path: Path) -> None:
-    awkward = replace(settings, data_dir=tmp_path / "50% of #1? & ünïcode")
+    awkward = settings.replace(data_dir=tmp_path / "50% of #1? & ünïcode")
     Store(awkward).pictures.add(GREY)
     assert Store(awkward).pictures.add(GREY).path.is_relative_to(awkward.data_dir)
     assert [path.name for path in tmp_path.iterdir()] == [awkward.data_dir.name]
@@ -157,7 +156,7 @@ def test_a_store_opened_to_be_read_can_be_read(settings: Settings, correct: Corr
     correct()
     before = database(settings).read_bytes()
     url = f"sqlite:///file:{database(settings)}?{mode}&uri=true"
-    assert refuses_to_write(Store(replace(settings, database_url=url)))
+    assert refuses_to_write(Store(settings.replace(database_url=url)))
     assert database(settings).read_bytes() == before
 
 
@@ -207,7 +206,7 @@ def unprivileged(function: Callable[[], Any]) -> Any:
 def test_a_folder_or_file_that_may_not_be_written_can_be_read(
     settings: Settings, open_folder: Path, folder_mode: int, file_mode: int
 ) -> None:
-    shared = replace(settings, data_dir=open_folder / "data")
+    shared = settings.replace(data_dir=open_folder / "data")
     store = Store(shared)
     picture = store.pictures.add(GREY)
     store.corrections.add(
@@ -233,6 +232,6 @@ def test_a_new_store_needs_a_folder_that_can_be_written(settings: Settings, open
     (open_folder / "data").mkdir()
     (open_folder / "data").chmod(0o555)
     for folder in (open_folder / "data", open_folder / "data" / "deeper"):
-        shared = replace(settings, data_dir=folder)
+        shared = settings.replace(data_dir=folder)
         outcome = unprivileged(lambda shared=shared: Store(shared).read_only)
         assert outcome.startswith("ReadOnlyStoreError"), outcome

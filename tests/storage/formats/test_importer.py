@@ -247,7 +247,7 @@ def test_a_store_that_can_only_be_read_takes_nothing(store: Store, save: Save, o
 def test_limits_hold(
     store: Store, save: Save, options: ReadOptions, limit: dict[str, int], match: str
 ) -> None:
-    strict = replace(store.settings, **limit)  # type: ignore[arg-type]
+    strict = store.settings.replace(**limit)  # type: ignore[arg-type]
     store.database.settings = strict
     with pytest.raises(ImportFileError, match=match):
         import_file(store, "viscot", save([LINE] * 2, "x.jsonl"), replace(options, settings=strict))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import zipfile
@@ -73,7 +72,7 @@ def test_link_is_refused(tmp_path: Path) -> None:
 
 
 def test_bomb_many_files_and_what_is_no_zip_are_refused(store: Store, tmp_path: Path) -> None:
-    settings = dataclasses.replace(store.settings, max_import_bytes=1_000_000, max_import_rows=3)
+    settings = store.settings.replace(max_import_bytes=1_000_000, max_import_rows=3)
     (tmp_path / "in").mkdir()
     bomb = packed(tmp_path / "bomb.zip", {"a.jsonl": b"0" * 2_000_000})
     assert bomb.stat().st_size < 10_000
@@ -125,7 +124,7 @@ def test_several_files_are_taken_together(store: Store, tmp_path: Path) -> None:
     twin.write_bytes(png())
     with pytest.raises(ImportFileError, match=r"'a\.png' twice"):
         import_upload(store, "pictures", [red, twin], options)
-    small = dataclasses.replace(store.settings, max_import_bytes=50)
+    small = store.settings.replace(max_import_bytes=50)
     with Store(small) as other, pytest.raises(ImportFileError, match=r"at most 0\.0 MB"):
         import_upload(other, "pictures", [red, tasks], options)
     assert len(store.imports.all()) == 1

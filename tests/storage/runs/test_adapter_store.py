@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,7 +38,7 @@ def test_adapters_inside_the_data_folder_move_with_it(
     inside = store.adapters.add(name="in", path=settings.adapters_dir / "one", base_model="bundled")
     outside = store.adapters.add(name="out", path=tmp_path / "elsewhere", base_model="bundled")
     settings.data_dir.mkdir(exist_ok=True)
-    moved = replace(settings, data_dir=tmp_path / "moved")
+    moved = settings.replace(data_dir=tmp_path / "moved")
     shutil.move(settings.data_dir, moved.data_dir)
     again = Store(moved)
     assert again.adapters.get(inside.id).path == moved.adapters_dir / "one"

@@ -36,7 +36,7 @@ def test_many_wait_and_one_runs_on_a_device(store: Store) -> None:
         store.runs.claim(second.id)
     assert store.runs.get(second.id) == second
     assert store.runs.current() == taken
-    other = Store(replace(store.settings, device="cuda:1"))
+    other = Store(store.settings.replace(device="cuda:1"))
     assert other.runs.claim(second.id).device == "cuda:1"
     assert [run.id for run in store.runs.active()] == [first.id, second.id]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ def test_an_adapter_from_elsewhere_is_taken_if_it_fits(
     studio.switch(one.id)
     assert names(studio.loaded()) == (f"adapter-{one.id}", f"adapter-{two.id}")
 
-    tight = Studio(replace(settings, max_adapter_bytes=100), studio.store)
+    tight = Studio(settings.replace(max_adapter_bytes=100), studio.store)
     tight.load_in_background()
     with pytest.raises(AdapterError, match="at most 100 bytes"):
         tight.import_adapter(files, "too large")

@@ -57,7 +57,7 @@ def test_a_link_out_of_the_folder_and_too_many_are_refused(
 ) -> None:
     with pytest.raises(ImportFileError, match="at most 2 rows"):
         import_file(
-            store, "pictures", folder, replace(options, settings=replace(options.settings, max_import_rows=2))
+            store, "pictures", folder, replace(options, settings=options.settings.replace(max_import_rows=2))
         )
     Image.new("RGB", (2, 2)).save(tmp_path / "secret.png")
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
