@@ -19,7 +19,7 @@ def add_generated_corrections(store: Store, count: int, seed: int, model: str) -
     Raises:
         ReadOnlyStoreError, StorageError: they cannot be written.
     """
-    used = {record.picture_id for record in store.corrections.all(include_deleted=True)}
+    used = store.corrections.picture_ids()
     added: list[CorrectionRecord] = []
     while len(added) < count:
         scene, question = make_question(seed)

@@ -15,7 +15,7 @@ from sayo_app.jobs.progress import log_tail
 from sayo_app.run_config import RunConfig
 from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.base.models import now
-from storage.base.records import RunRecord
+from storage.base.records import COUNTED_STATES, RunRecord
 from storage.runs.run_store import this_host
 from storage.store import Store
 
@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 # Held-out and training pictures are apart, so what counts is pictures: at the default share of a
 # quarter, 12 leave 9 to train on and 3 to measure with.
 MIN_CORRECTED_PICTURES = 12
-TRAINABLE_STATES = ("submitted", "accepted")
 
 # A run whose turn it is and that got no process in this time: whoever was starting it has died.
 _START_GRACE = timedelta(seconds=30)
@@ -50,7 +49,7 @@ def training_command(run: RunRecord) -> list[str]:
 
 def check_enough(store: Store) -> Enough:
     """Pictures with a correction that can be trained on, and how many of them are needed."""
-    return Enough(store.corrections.count_pictures(TRAINABLE_STATES), MIN_CORRECTED_PICTURES)
+    return Enough(store.corrections.count_pictures(COUNTED_STATES), MIN_CORRECTED_PICTURES)
 
 
 def start_run(

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 MIGRATIONS_DIR = Path(__file__).resolve().parent.parent / "migrations"
 BUSY_TIMEOUT_S = 30.0
+# Well below the number of parameters that any database takes in one statement.
+AT_ONCE = 500
 _POSTGRES_LOCK = 5_241_602_082  # any number that only this app locks while it migrates
 _CACHE_KIB = 64 * 1024  # of SQLite's pages, a connection at most
 # Alembic's context is global to the process.
@@ -104,11 +106,11 @@ class Database:
             raise _read_only_error("a store that can only be read")
 
 
-def insert_missing(session: Session, model: type[DeclarativeBase], **values: Any) -> None:
-    """Adds the row unless one with the same key is there, or is being added by somebody else just now."""
+def insert_missing(session: Session, model: type[DeclarativeBase], rows: list[dict[str, Any]]) -> None:
+    """Adds the rows but for those whose key is there, or is being added by somebody else just now."""
     postgresql = session.get_bind().dialect.name == "postgresql"
     insert = postgresql_insert(model) if postgresql else sqlite_insert(model)
-    session.execute(insert.values(**values).on_conflict_do_nothing())
+    session.execute(insert.on_conflict_do_nothing(), rows)
 
 
 def _open(settings: Settings) -> tuple[Engine, bool]:

@@ -13,6 +13,8 @@ from sayo_app.run_config import RunConfig
 CORRECTION_STATES = ("draft", "submitted", "accepted", "rejected", "skipped", "deleted")
 # Those of corrections, and that of an item which still waits for one.
 ENTRY_STATES = ("todo", *CORRECTION_STATES)
+# Those that count as said: they are trained on, compared between people and shown as done.
+COUNTED_STATES = ("submitted", "accepted")
 ORIGINS = ("person", "generated")
 ACTIVE_RUN_STATES = ("queued", "running")
 FINAL_RUN_STATES = ("finished", "failed", "cancelled")

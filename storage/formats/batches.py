@@ -4,18 +4,15 @@ table and not one by one.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from storage.base.database import AT_ONCE, insert_missing
 from storage.base.models import (
-    Base,
     Correction,
     CorrectionRevision,
     ImportNote,
@@ -26,17 +23,14 @@ from storage.base.models import (
 )
 from storage.formats.checking import Checked
 from storage.work.entries import correction_entry, newest_revision, settle_item, todo_entry
-from storage.work.items import put_item
-
-# Well below the number of parameters that any database takes in one statement.
-_AT_ONCE = 500
+from storage.work.items import item_key, put_item
 
 
 def add_rows(session: Session, batch_id: int, rows: list[Checked]) -> None:
     """Stores checked rows as corrections of the import, and those that say nothing as questions to answer."""
     sizes = {row.picture_id: row.image_wh for row in rows}
     pictures = [{"id": name, "width": wh[0], "height": wh[1]} for name, wh in sizes.items()]
-    _insert_missing(session, Picture, pictures)
+    insert_missing(session, Picture, pictures)
     items = _items(session, batch_id, rows)
     said = [(row, item) for row, item in zip(rows, items, strict=True) if not row.is_question]
     moment = now()
@@ -60,16 +54,16 @@ def add_rows(session: Session, batch_id: int, rows: list[Checked]) -> None:
     for item in answered.values():
         if item.wanted:
             settle_item(session, item)
+    _ask_known(session, batch_id, rows, items)
 
 
 def _items(session: Session, batch_id: int, rows: list[Checked]) -> list[WorkItem]:
     """The work item of each row; those that are new belong to the import."""
-    keys = [(row.picture_id, _sha256(row.row.versions[0].question)) for row in rows]
+    own = [item_key(row.picture_id, row.row.versions[0].question) for row in rows]
+    keys = [(key["picture_id"], key["question_sha256"]) for key in own]
     made: dict[tuple[str, str], dict[str, Any]] = {}
-    for key, row in zip(keys, rows, strict=True):
-        fields = {
-            "picture_id": key[0],
-            "question_sha256": key[1],
+    for columns, key, row in zip(own, keys, rows, strict=True):
+        fields = columns | {
             "question": row.row.versions[0].question.strip(),
             "answer": row.row.now.answer if row.is_question else None,
             "family": row.row.family,
@@ -79,21 +73,21 @@ def _items(session: Session, batch_id: int, rows: list[Checked]) -> list[WorkIte
         }
         entry = made.setdefault(key, fields)
         entry["wanted"] = max(entry["wanted"], int(row.is_question))
-    _insert_missing(session, WorkItem, list(made.values()))
+    insert_missing(session, WorkItem, list(made.values()))
     found: dict[tuple[str, str], WorkItem] = {}
     pictures = sorted({row.picture_id for row in rows})
-    for start in range(0, len(pictures), _AT_ONCE):
-        query = select(WorkItem).where(WorkItem.picture_id.in_(pictures[start : start + _AT_ONCE]))
+    for start in range(0, len(pictures), AT_ONCE):
+        query = select(WorkItem).where(WorkItem.picture_id.in_(pictures[start : start + AT_ONCE]))
         found |= {(item.picture_id, item.question_sha256): item for item in session.scalars(query)}
-    for key, row in zip(keys, rows, strict=True):
-        if row.is_question and found[key].batch_id != batch_id:
-            said = row.row.now
-            put_item(session, row.picture_id, said.question, said.answer, row.row.family, wanted=1)
     return [found[key] for key in keys]
 
 
-def _sha256(question: str) -> str:
-    return hashlib.sha256(question.strip().encode()).hexdigest()
+def _ask_known(session: Session, batch_id: int, rows: list[Checked], items: list[WorkItem]) -> None:
+    """Known questions that are not on the list go onto it, and off it again when the import is undone."""
+    for row, item in zip(rows, items, strict=True):
+        if row.is_question and item.batch_id != batch_id:
+            said, family = row.row.now, row.row.family
+            put_item(session, row.picture_id, said.question, said.answer, family, wanted=1, batch_id=batch_id)
 
 
 def _correction(batch_id: int, checked: Checked, item: WorkItem, moment: datetime) -> Correction:
@@ -130,13 +124,6 @@ def _revisions(correction: Correction, checked: Checked) -> Iterable[CorrectionR
         )
 
 
-def _insert_missing(session: Session, model: type[Base], rows: list[dict[str, Any]]) -> None:
-    """Adds the rows but for those whose key is there, or is being added by somebody else just now."""
-    postgresql = session.get_bind().dialect.name == "postgresql"
-    insert = postgresql_insert(model) if postgresql else sqlite_insert(model)
-    session.execute(insert.on_conflict_do_nothing(), rows)
-
-
 def is_stored(session: Session, checked: Checked) -> bool:
     """Whether a correction that is not deleted says the same of the same picture already.
 
@@ -144,8 +131,8 @@ def is_stored(session: Session, checked: Checked) -> bool:
     """
     said = checked.row.now
     if checked.is_question:
-        item = {"picture_id": checked.picture_id, "question_sha256": _sha256(said.question)}
-        return session.scalar(select(WorkItem.id).filter_by(**item).where(WorkItem.wanted > 0)) is not None
+        item = select(WorkItem.id).filter_by(**item_key(checked.picture_id, said.question))
+        return session.scalar(item.where(WorkItem.wanted > 0)) is not None
     found = session.execute(
         select(CorrectionRevision.regions, CorrectionRevision.corrected_answer)
         .join(Correction, newest_revision())

@@ -105,10 +105,7 @@ class _Rows:
             self._notes = {row.correction_id: row.extra for row in notes}
 
     def __iter__(self) -> Iterator[Row]:
-        records = self._store.corrections.all(include_deleted="deleted" in self._states)
-        for record in reversed(records):
-            if self._states and record.state not in self._states:
-                continue
+        for record in reversed(self._store.corrections.all(self._states)):
             row = self._row(record)
             if not (isinstance(row.picture, Path) and row.picture.is_file()):
                 self.losses.add("corrections without their picture's file left out")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
 
+from sayo_app.core.geometry.cells import looked_at
 from sayo_app.core.geometry.region import Region
-from sayo_app.errors import CorrectionError
+from sayo_app.errors import CorrectionError, SayoError
 from storage.base.database import Database
 from storage.base.models import Correction, CorrectionRevision
 from storage.base.pictures import not_found
@@ -24,6 +26,7 @@ from storage.work.revisions import (
     correction_record,
     current_corrections,
     differs,
+    in_states,
     insert_correction,
     latest_revision,
     require_reason,
@@ -32,6 +35,8 @@ from storage.work.revisions import (
 )
 from storage.work.shown_reward import shown_reward
 from storage.work.work_records import NewCorrection
+
+logger = logging.getLogger(__name__)
 
 # Other content than was judged or skipped is a new submission.
 _JUDGED = ("accepted", "rejected", "skipped")
@@ -68,8 +73,8 @@ class Corrections:
 
         Args:
             more: `item_id`, where it is not the item of the question (reworded, say); `comment`, the
-                reason of a skip; `flagged`; `reward` of the answer shown in the regions, which is
-                otherwise worked out from the stored trace.
+                reason of a skip; `flagged`; `reward` of the answer shown in the regions
+                (`shown_reward`), which is otherwise worked out from the stored trace.
 
         Raises:
             RegionError: a region outside the picture or of no area. Nothing is stored.
@@ -96,7 +101,7 @@ class Corrections:
         if trace_id is not None and not self._traces.path(trace_id).exists():
             raise not_found("trace", trace_id)
         # Reading a trace takes a while: not while others wait for the lock.
-        reward = shown_reward(self._traces, trace_id, regions) if new.reward is None else new.reward
+        reward = self._stored_reward(trace_id, regions) if new.reward is None else new.reward
         with self._database.write() as session:
             return insert_correction(session, new, reward)
 
@@ -129,7 +134,7 @@ class Corrections:
         for name in changes:
             check_choice("a field to change", name, REVISABLE)
         if "regions" in changes and reward is None:
-            reward = shown_reward(self._traces, self.get(correction_id).trace_id, changes["regions"])
+            reward = self._reward_in(self.get(correction_id), changes["regions"])
         with self._database.write() as session:
             correction, latest = latest_revision(session, correction_id, lock=True)
             require_revision(latest, expected_revision)
@@ -176,7 +181,7 @@ class Corrections:
 
     def get_many(self, correction_ids: Collection[int]) -> dict[int, CorrectionRecord]:
         """As they stand now, deleted or not, in one query; those that there are."""
-        query = current_corrections(True, None).where(Correction.id.in_(correction_ids))
+        query = current_corrections().where(Correction.id.in_(correction_ids))
         with self._database.read() as session:
             records = [correction_record(*row) for row in session.execute(query)]
         return {record.id: record for record in records}
@@ -192,30 +197,57 @@ class Corrections:
             )
             return [correction_record(correction, row) for row in rows]
 
-    def of_item(self, item_id: int, include_deleted: bool = False) -> list[CorrectionRecord]:
-        """Everybody's corrections of one item as they stand now, oldest first. Raises NotFoundError."""
-        query = current_corrections(include_deleted, None).where(Correction.item_id == item_id)
+    def of_item(self, item_id: int) -> list[CorrectionRecord]:
+        """Everybody's corrections of one item as they stand now, oldest first, without those deleted.
+
+        Raises:
+            NotFoundError: no such item.
+        """
+        query = current_corrections().where(Correction.item_id == item_id, in_states(()))
         with self._database.read() as session:
             require_item(session, item_id)
             return [correction_record(*row) for row in session.execute(query.order_by(Correction.id))]
 
-    def all(self, include_deleted: bool = False, origin: str | None = None) -> list[CorrectionRecord]:
-        """As they stand now, newest first."""
-        query = current_corrections(include_deleted, origin).order_by(Correction.id.desc())
+    def all(self, states: Collection[str] = (), limit: int | None = None) -> list[CorrectionRecord]:
+        """As they stand now in any of these states, newest first; without states, all but deleted ones."""
+        query = current_corrections().where(in_states(states)).order_by(Correction.id.desc()).limit(limit)
         with self._database.read() as session:
             return [correction_record(*row) for row in session.execute(query)]
 
-    def count(self, include_deleted: bool = False, origin: str | None = None) -> int:
-        query = select(func.count()).select_from(current_corrections(include_deleted, origin).subquery())
+    def count(self, states: Collection[str] = (), origin: str | None = None) -> int:
+        """How many of them stand in any of these states; without states, all but deleted ones."""
+        query = select(func.count(Correction.id)).join(CorrectionRevision, newest_revision())
+        query = query.where(in_states(states))
+        if origin is not None:
+            query = query.where(Correction.origin == origin)
         with self._database.read() as session:
             return session.scalar(query) or 0
 
-    def count_pictures(self, states: Sequence[str]) -> int:
+    def count_pictures(self, states: Collection[str] = ()) -> int:
         """Pictures with a correction that stands in one of these states."""
-        query = (
-            select(func.count(Correction.picture_id.distinct()))
-            .join(CorrectionRevision, newest_revision())
-            .where(CorrectionRevision.state.in_(states))
-        )
+        query = select(func.count(Correction.picture_id.distinct()))
+        query = query.join(CorrectionRevision, newest_revision()).where(in_states(states))
         with self._database.read() as session:
             return session.scalar(query) or 0
+
+    def picture_ids(self) -> set[str]:
+        """Of all pictures that have ever been corrected, even where that is deleted."""
+        with self._database.read() as session:
+            return set(session.scalars(select(Correction.picture_id).distinct()))
+
+    def _reward_in(self, record: CorrectionRecord, regions: Sequence[Region]) -> float | None:
+        """Of the answer that was corrected, in what may be other regions."""
+        if record.reward is not None and tuple(regions) == record.regions:
+            return record.reward
+        return self._stored_reward(record.trace_id, regions)
+
+    def _stored_reward(self, trace_id: str | None, regions: Sequence[Region]) -> float | None:
+        """None without a trace, and where it cannot be read: a correction is not lost over it."""
+        if trace_id is None or not looked_at(regions):
+            return None
+        try:
+            trace = self._traces.load(trace_id)
+        except SayoError as error:
+            logger.warning("The reward of trace %s is not known: %s", trace_id, error)
+            return None
+        return shown_reward(trace, regions)

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from sayo_app.errors import ConflictError, CorrectionError
 from storage.base.database import Database, insert_missing
-from storage.base.models import Draft, now
+from storage.base.models import Draft, WorkItem, now
 from storage.base.texts import short
 from storage.work import work_records
-from storage.work.items import require_item
+from storage.work.items import item_key, require_item
 
 MAX_DRAFT_BYTES = 5_000_000
 _NAMELESS = "nameless:"
@@ -85,11 +85,16 @@ class Drafts:
         with self._database.write() as session:
             close_draft(session, item_id, author, revises)
 
-    def of_author(self, author: str) -> list[work_records.Draft]:
-        """The author's open drafts, the one touched last first."""
-        query = select(Draft).filter_by(author=author).order_by(Draft.updated_at.desc(), Draft.id)
+    def find(self, picture_id: str, question: str, author: str = "") -> work_records.Draft | None:
+        """The author's open draft of a new correction, by what is asked rather than by its item.
+
+        None where there is none. Looking stores nothing.
+        """
+        author = short("the author's name", author, 200)
+        item = select(WorkItem.id).filter_by(**item_key(picture_id, question)).scalar_subquery()
         with self._database.read() as session:
-            return [_record(row) for row in session.scalars(query) if row.content is not None]
+            row = session.scalar(select(Draft).filter_by(item_id=item, author=author, revises=0))
+            return None if row is None or row.content is None else _record(row)
 
 
 def close_draft(session: Session, item_id: int, author: str, revises: int | None = None) -> None:
@@ -109,7 +114,7 @@ def _find(
 def _locked(session: Session, item_id: int, author: str, revises: int | None) -> Draft:
     """The draft's row, made if it is not there; whoever else wants to write it waits."""
     key: dict[str, Any] = {"item_id": item_id, "author": author, "revises": revises or 0}
-    insert_missing(session, Draft, **key, tab="", version=0, content=None)
+    insert_missing(session, Draft, [key | {"tab": "", "version": 0, "content": None}])
     return session.scalars(select(Draft).filter_by(**key).with_for_update()).one()
 
 

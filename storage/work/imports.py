@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from storage.base.database import Database
+from storage.base.database import AT_ONCE, Database
 from storage.base.models import Correction, CorrectionRevision, ImportBatch, WorkEntry, WorkItem, now
 from storage.base.pictures import not_found
-from storage.base.records import CorrectionRecord
 from storage.base.texts import clean, short
-from storage.work import work_records
 from storage.work.entries import newest_revision, settle_item
-from storage.work.items import item_record, put_item
-from storage.work.revisions import insert_correction
-from storage.work.work_records import ImportRecord, NewCorrection
-
-# Well below the number of parameters that any database takes in one statement.
-_AT_ONCE = 500
+from storage.work.work_records import ImportRecord
 
 
 class Imports:
@@ -35,10 +29,8 @@ class Imports:
     def begin(self, *, source: str, format: str, author: str = "") -> Iterator[Importing]:
         """A transaction for one import: stored when the block ends, and not at all if it raises.
 
-        Pictures are stored before (`Pictures.add`), so that no other process waits while they are read.
-
-        Raises:
-            StorageError: within the block, whatever its calls raise.
+        Its rows go in by `storage.formats.batches.add_rows`. Files are moved into place before, so that no
+        other process waits for them.
         """
         with self._database.write() as session:
             batch = ImportBatch(
@@ -49,7 +41,7 @@ class Imports:
             )
             session.add(batch)
             session.flush()
-            importing = Importing(session, batch)
+            importing = Importing(session, batch.id)
             yield importing
             batch.summary = importing.summary
 
@@ -58,11 +50,6 @@ class Imports:
         with self._database.read() as session:
             rows = session.scalars(select(ImportBatch).order_by(ImportBatch.id.desc()))
             return [_record(row) for row in rows]
-
-    def get(self, batch_id: int) -> ImportRecord:
-        """Raises NotFoundError."""
-        with self._database.read() as session:
-            return _record(_batch(session, batch_id))
 
     def undo(self, batch_id: int, author: str = "") -> ImportRecord:
         """Takes an import back: its corrections are deleted as a revision, its items leave the list.
@@ -82,27 +69,19 @@ class Imports:
             return _record(batch)
 
 
+@dataclass
 class Importing:
     """An import under way.
 
     Attributes:
-        id: of the import.
         session: its transaction.
+        id: of the import.
         summary: what is to be remembered of it: rows taken, skipped and why.
     """
 
-    def __init__(self, session: Session, batch: ImportBatch) -> None:
-        self.session = session
-        self.id = batch.id
-        self.summary: dict[str, Any] = {}
-
-    def add_item(self, **fields: Any) -> work_records.WorkItem:
-        """`Items.add`; an item that was there already does not become the import's."""
-        return item_record(put_item(self.session, **{"wanted": 1} | fields, batch_id=self.id))
-
-    def add_correction(self, new: NewCorrection) -> CorrectionRecord:
-        """`Corrections.add`, as one of this import."""
-        return insert_correction(self.session, new, new.reward, batch_id=self.id)
+    session: Session
+    id: int
+    summary: dict[str, Any] = field(default_factory=dict)
 
 
 def _delete_corrections(session: Session, batch: ImportBatch, moment: datetime, author: str) -> None:
@@ -127,8 +106,8 @@ def _delete_corrections(session: Session, batch: ImportBatch, moment: datetime, 
         session.add(revision)
     session.flush()
     ids = [correction.id for correction, _ in rows]
-    for start in range(0, len(ids), _AT_ONCE):
-        entries = update(WorkEntry).where(WorkEntry.correction_id.in_(ids[start : start + _AT_ONCE]))
+    for start in range(0, len(ids), AT_ONCE):
+        entries = update(WorkEntry).where(WorkEntry.correction_id.in_(ids[start : start + AT_ONCE]))
         session.execute(entries.values(state="deleted", updated_at=moment))
 
 

@@ -47,6 +47,12 @@ class Items:
             return item_record(require_item(session, item_id))
 
 
+def item_key(picture_id: str, question: str) -> dict[str, str]:
+    """The columns that tell an item from all others."""
+    asked = clean(question).strip()
+    return {"picture_id": picture_id, "question_sha256": hashlib.sha256(asked.encode()).hexdigest()}
+
+
 def put_item(
     session: Session,
     picture_id: str,
@@ -66,8 +72,8 @@ def put_item(
         )
     if session.get(Picture, picture_id) is None:
         raise not_found("picture", picture_id)
-    key = {"picture_id": picture_id, "question_sha256": hashlib.sha256(question.encode()).hexdigest()}
-    insert_missing(session, WorkItem, **key, question=question, batch_id=batch_id, wanted=0)
+    key = item_key(picture_id, question)
+    insert_missing(session, WorkItem, [key | {"question": question, "batch_id": batch_id, "wanted": 0}])
     item = session.scalars(select(WorkItem).filter_by(**key).with_for_update()).one()
     if batch_id is not None and wanted and not item.wanted:
         # Whatever puts it on the list can take it off again.

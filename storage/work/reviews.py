@@ -15,13 +15,12 @@ from sayo_app.errors import CorrectionError
 from storage.base.database import Database
 from storage.base.models import WorkEntry
 from storage.base.pictures import Pictures
-from storage.base.records import CorrectionRecord
+from storage.base.records import COUNTED_STATES, CorrectionRecord
 from storage.work.corrections import Corrections
 from storage.work.items import Items
 from storage.work.work_records import Agreement, PairAgreement
 
 VERDICTS = {"accept": "accepted", "reject": "rejected"}
-COUNTED_STATES = ("submitted", "accepted")
 
 
 class Reviews:

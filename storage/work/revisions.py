@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from sayo_app.core.geometry.region import Region
@@ -24,10 +24,8 @@ REVISABLE = ("question", "regions", "corrected_answer", "state", "flagged")
 _MAY_BE_EMPTY = ("draft", "skipped", "deleted")
 
 
-def insert_correction(
-    session: Session, new: NewCorrection, reward: float | None, batch_id: int | None = None
-) -> CorrectionRecord:
-    """`Corrections.add` within a session, as one of an import where there is one."""
+def insert_correction(session: Session, new: NewCorrection, reward: float | None) -> CorrectionRecord:
+    """`Corrections.add` within a session."""
     check_choice("origin", new.origin, ORIGINS)
     if new.adapter_id is not None and session.get(Adapter, new.adapter_id) is None:
         raise not_found("adapter", new.adapter_id)
@@ -43,7 +41,7 @@ def insert_correction(
     if new.state == "skipped":
         require_reason(new.comment)
     author = short("the author's name", new.author, 200)
-    item = _item(session, new, content["question"], batch_id)
+    item = _item(session, new, content["question"])
     correction = Correction(
         item_id=item.id,
         picture_id=new.picture_id,
@@ -54,7 +52,6 @@ def insert_correction(
         trace_id=new.trace_id,
         origin=new.origin,
         family=new.family,
-        batch_id=batch_id,
         revision=1,
         created_at=now(),
     )
@@ -64,9 +61,9 @@ def insert_correction(
     return _add_revision(session, correction, content | {"reward": reward}, author, new.comment)
 
 
-def _item(session: Session, new: NewCorrection, question: str, batch_id: int | None) -> WorkItem:
+def _item(session: Session, new: NewCorrection, question: str) -> WorkItem:
     if new.item_id is None:
-        return put_item(session, new.picture_id, question, family=new.family, batch_id=batch_id)
+        return put_item(session, new.picture_id, question, family=new.family)
     item = require_item(session, new.item_id)
     if item.picture_id != new.picture_id:
         raise CorrectionError(
@@ -77,11 +74,14 @@ def _item(session: Session, new: NewCorrection, question: str, batch_id: int | N
     return item
 
 
-def current_corrections(include_deleted: bool, origin: str | None) -> Select[Correction, CorrectionRevision]:
-    query = select(Correction, CorrectionRevision).join(CorrectionRevision, newest_revision())
-    if not include_deleted:
-        query = query.where(CorrectionRevision.state != "deleted")
-    return query if origin is None else query.where(Correction.origin == origin)
+def current_corrections() -> Select[Correction, CorrectionRevision]:
+    return select(Correction, CorrectionRevision).join(CorrectionRevision, newest_revision())
+
+
+def in_states(states: Collection[str]) -> ColumnElement[bool]:
+    """Where a revision is in one of these; empty is all but deleted."""
+    state = CorrectionRevision.state
+    return state.in_(states) if states else state != "deleted"
 
 
 def latest_revision(

@@ -1,4 +1,4 @@
-"""The SAYO reward of a stored answer, kept with its correction: the work list sorts by it."""
+"""The SAYO reward of an answer, kept with its correction: the work list sorts by it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import math
 from collections.abc import Sequence
 
 from sayo_app.core.attention.metrics import sayo_reward
+from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.core.geometry.cells import looked_at, region_mask
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import SayoError
-from storage.base.traces import Traces
 
 logger = logging.getLogger(__name__)
 
 
-def shown_reward(traces: Traces, trace_id: str | None, regions: Sequence[Region]) -> float | None:
-    """The reward that training reads, of the answer shown, in the regions to look at together.
+def shown_reward(trace: AttentionTrace, regions: Sequence[Region]) -> float | None:
+    """The reward that training reads, of the answer traced, in the regions to look at together.
 
-    None without a trace or a region, and where the trace cannot be read: a correction is not lost over it.
+    None without a region, and in regions that have none, as the whole picture.
     """
-    if trace_id is None or not looked_at(regions):
+    if not looked_at(regions):
         return None
     try:
-        trace = traces.load(trace_id).of_picture(0)
-        mask = region_mask(regions, trace.grid)
-        reward = sayo_reward(trace.attention[:, -1].astype(float), trace.entropies, mask)
+        first = trace.of_picture(0)
+        mask = region_mask(regions, first.grid)
+        reward = sayo_reward(first.attention[:, -1].astype(float), first.entropies, mask)
     except SayoError as error:
-        logger.warning("The reward of trace %s is not known: %s", trace_id, error)
+        logger.warning("The reward of an answer is not known: %s", error)
         return None
     return reward if math.isfinite(reward) else None

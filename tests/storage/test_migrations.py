@@ -21,6 +21,7 @@ from sayo_app.errors import StorageError
 from sayo_app.settings import Settings
 from storage.base.database import MIGRATIONS_DIR
 from storage.base.models import Base
+from storage.base.records import CORRECTION_STATES
 from storage.store import Store
 from storage.work.work_records import WorkQuery
 
@@ -58,7 +59,7 @@ def first_store(settings: Settings) -> Settings:
 
 def test_a_store_of_the_first_schema_opens_with_everything_in_it(first_store: Settings) -> None:
     store = Store(first_store)
-    generated, deleted = store.corrections.all(include_deleted=True)
+    generated, deleted = store.corrections.all(CORRECTION_STATES)
     assert [(c.revision, c.state, c.author) for c in store.corrections.history(deleted.id)] == [
         (1, "submitted", "Ada"),
         (2, "submitted", "Bo"),
@@ -82,7 +83,7 @@ def test_a_store_of_the_first_schema_opens_with_everything_in_it(first_store: Se
 
 def test_what_the_first_version_stored_is_on_the_work_list(first_store: Settings) -> None:
     store = Store(first_store)
-    generated, deleted = store.corrections.all(include_deleted=True)
+    generated, deleted = store.corrections.all(CORRECTION_STATES)
     assert (deleted.annotator, deleted.comment, deleted.flagged, deleted.reward) == ("Ada", "", False, None)
     item = store.items.get(deleted.item_id)
     assert (item.question, item.picture_id, item.wanted) == (

@@ -17,12 +17,12 @@ from sayo_app.core.picture import open_picture
 from sayo_app.core.scenes.questions import make_question
 from sayo_app.errors import TrainingError
 from sayo_app.settings import Settings
+from storage.base.records import COUNTED_STATES
 from storage.formats.catalogue import find_format
 from storage.formats.common.rows import ReadOptions, Row
 from storage.store import Store
 
 logger = logging.getLogger(__name__)
-TRAINED_STATES = ("submitted", "accepted")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +51,7 @@ def load_samples(store: Store) -> list[Sample]:
     A correction without a right answer means that the answer shown was right.
     """
     samples = []
-    for correction in sorted(store.corrections.all(), key=lambda correction: correction.id):
-        if correction.state not in TRAINED_STATES:
-            continue
+    for correction in reversed(store.corrections.all(COUNTED_STATES)):
         answer = correction.corrected_answer or answer_text(correction.answer_shown)
         if answer is None and not correction.regions:
             continue
@@ -90,7 +88,7 @@ def read_samples(path: Path, format_name: str, settings: Settings) -> list[Sampl
         if isinstance(row, Row):
             said = row.now
             answer = said.answer or answer_text(row.answer_shown)
-            if (said.state or TRAINED_STATES[0]) in TRAINED_STATES and (answer or said.regions):
+            if (said.state or "submitted") in COUNTED_STATES and (answer or said.regions):
                 samples.append(_row_sample(row, answer, settings))
     logger.info("%d of %d rows of %s can be trained on", len(samples), rows, path.name)
     if not samples:

@@ -122,7 +122,7 @@ def _opened(studio: Studio, first: int, second: int, source: int, question: str)
     """The tab as it is opened: what can be chosen now, and base against the newest adapter."""
     choices = [(BASE_LABEL, BASE_ID), *((adapter_name(it), it.id) for it in studio.adapters())]
     known = {value for _, value in choices}
-    corrections = studio.store.corrections.all()[:_MOST_SOURCES]
+    corrections = studio.store.corrections.all(limit=_MOST_SOURCES)
     sources = [(_FROM_ASK, 0), *((f"Correction {it.id}: {it.question[:60]}", it.id) for it in corrections)]
     first = first if first in known else BASE_ID
     second = second if second in known and second != BASE_ID else max(known)

@@ -15,6 +15,7 @@ from sayo_app.ui.viewer.autosave import KeptDrafts
 from sayo_app.ui.viewer.component import DraftFields, ViewerOptions
 from sayo_app.ui.viewer.page_state import PageState
 from sayo_app.ui.viewer.viewer import Viewer
+from storage.work.shown_reward import shown_reward
 
 _HINT = "Ask a question first: the answer then appears here, to be corrected."
 _DRAFTED = DraftFields("correct-answer", "correct-author")
@@ -115,9 +116,14 @@ def save_correction(
             remedy="Draw a box on the picture or type the right answer, then save.",
         )
     store, saved, kept = studio.store, session.room(Saved).corrections, session.room(KeptDrafts)
+    reward = shown_reward(trace, regions)
     if answered.id in saved:
         record = store.corrections.revise(
-            saved[answered.id], author=typed(author), regions=tuple(regions), corrected_answer=right
+            saved[answered.id],
+            author=typed(author),
+            regions=tuple(regions),
+            corrected_answer=right,
+            reward=reward,
         )
         kept.discard(store, record)
         return record.id, False
@@ -131,6 +137,7 @@ def save_correction(
         regions=tuple(regions),
         corrected_answer=right,
         author=typed(author),
+        reward=reward,
     )
     saved[answered.id] = record.id
     kept.discard(store, record)

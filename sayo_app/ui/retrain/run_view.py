@@ -33,9 +33,9 @@ _STATES = {
 
 def enough_text(studio: Studio, have: int, needed: int) -> str:
     """How many corrections there are, and how many more are needed."""
-    records = studio.store.corrections.all()
-    generated = sum(record.origin == "generated" for record in records)
-    text = f"<b>{counted(len(records), 'correction')}</b> on {counted(have, 'picture')}"
+    corrections = studio.store.corrections
+    generated = corrections.count(origin="generated")
+    text = f"<b>{counted(corrections.count(), 'correction')}</b> on {counted(have, 'picture')}"
     if generated:
         text += f", {generated} of them generated"
     if have >= needed:

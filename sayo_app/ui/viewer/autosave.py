@@ -155,12 +155,10 @@ def checked(content: Any, picture: Image.Image) -> dict[str, Any]:
 
 def find_draft(store: Store, canvas: Canvas, author: str) -> Draft | None:
     """The author's open draft on the same pixels and question. Looking stores nothing."""
-    for draft in store.drafts.of_author(author):
-        item = store.items.get(draft.item_id)
-        same = item.picture_id == canvas.picture_id and item.question == canvas.question.strip()
-        if draft.revises == canvas.revises and (same or draft.item_id == canvas.item_id):
-            return draft
-    return None
+    if canvas.item_id is None:
+        return store.drafts.find(canvas.picture_id, canvas.question, author)
+    draft = store.drafts.get(canvas.item_id, author, canvas.revises)
+    return None if draft.content is None else draft
 
 
 def _told(draft: Draft) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sayo_app.ui.viewer.view_ids import CorrectionView, read_view
 from sayo_app.ui.worklist.opened import Desk, Opened, work_picture
 from storage.base.records import CorrectionRecord
 from storage.store import Store
+from storage.work.shown_reward import shown_reward
 
 
 def ask(studio: Studio, session: Session, opened: Opened, page: PageState) -> Iterator[dict[str, Any]]:
@@ -86,7 +87,8 @@ def submit(
         if record.state in ("draft", "skipped"):
             more = {"state": "submitted"} | more
         more["expected_revision"] = opened.revision
-        saved = save_changes(studio, record, page, answer, author, **more)
+        shown = session.answers.get(str(opened.view))
+        saved = save_changes(studio, record, page, answer, author, shown, **more)
         _settle(store, session, opened, saved)
         return saved
     _check_page(opened, page)
@@ -94,6 +96,7 @@ def submit(
     picture = store.pictures.load(item.picture_id)
     # The model was asked, or it was not: both are corrections.
     answered = None if page.id == str(opened.view) else session.answers.find(page.id)
+    regions = tuple(fitted(page.regions, picture))
     saved = store.corrections.add(
         picture_id=item.picture_id,
         question=item.question,
@@ -101,9 +104,10 @@ def submit(
         adapter_id=None if answered is None else answered.adapter_id,
         answer_shown="" if answered is None else answered.trace.text,
         trace_id=None if answered is None else store.traces.save(answered.trace),
-        regions=tuple(fitted(page.regions, picture)),
+        regions=regions,
         corrected_answer=typed(answer) or None,
         author=typed(author),
+        reward=None if answered is None else shown_reward(answered.trace, regions),
         family=item.family,
         item_id=item.id,
         **more,
@@ -124,11 +128,13 @@ def save_changes(
     page: PageState,
     answer: str | None,
     author: str | None,
+    shown: Answered | None = None,
     **more: Any,
 ) -> CorrectionRecord:
     """A new revision with the boxes on the page and what was typed.
 
     Args:
+        shown: the answer that is corrected, where the tab has it: its trace need not be read again.
         more: further arguments of `Corrections.revise`.
 
     Raises:
@@ -138,11 +144,13 @@ def save_changes(
     if not isinstance(view, CorrectionView) or view.correction_id != record.id:
         raise _other(f"correction {record.id}")
     picture = studio.store.pictures.load(record.picture_id)
+    regions = tuple(fitted(page.regions, picture))
     return studio.store.corrections.revise(
         record.id,
         author=typed(author),
-        regions=tuple(fitted(page.regions, picture)),
+        regions=regions,
         corrected_answer=typed(answer) or None,
+        reward=None if shown is None else shown_reward(shown.trace, regions),
         **more,
     )
 

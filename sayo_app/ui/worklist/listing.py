@@ -15,7 +15,7 @@ from sayo_app.ui.viewer.cards import cards, cards_value, thumbnail
 from sayo_app.ui.viewer.component import scripts
 from sayo_app.ui.worklist import filters
 from sayo_app.ui.worklist.words import STATES, label_of
-from storage.base.records import CORRECTION_STATES, CorrectionRecord
+from storage.base.records import CORRECTION_STATES, COUNTED_STATES, CorrectionRecord
 from storage.work.work_records import WorkEntry, WorkQuery
 
 _PAGE = 24
@@ -24,7 +24,6 @@ _EMPTY = (
     "Or import questions below."
 )
 _NOTHING = "Nothing in the list is like that. Take a filter away."
-_DONE = ("submitted", "accepted")
 
 
 class Listing(NamedTuple):
@@ -107,7 +106,7 @@ def progress_html(studio: Studio, query: WorkQuery) -> str:
     total = sum(states.values())
     if not total:
         return ""
-    done = sum(states.get(state, 0) for state in _DONE)
+    done = sum(states.get(state, 0) for state in COUNTED_STATES)
     parts = [f"{done:,} of {total:,} done"]
     parts += [f"{states[state]:,} {STATES[state]}" for state in ("rejected", "skipped") if states.get(state)]
     flagged = sum(studio.store.worklist.count(replace(whole, flagged=True)).values())

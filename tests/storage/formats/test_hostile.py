@@ -17,6 +17,7 @@ import pytest
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import ImportFileError
 from sayo_app.settings import Settings
+from storage.base.records import CORRECTION_STATES
 from storage.formats.catalogue import FORMATS
 from storage.formats.common.rows import ReadOptions
 from storage.formats.exporter import export_file
@@ -103,7 +104,7 @@ def take(store: Store, folder: Path, options: ReadOptions, save: Callable[..., P
 @pytest.fixture
 def nothing_stored(store: Store, settings: Settings) -> Callable[[], bool]:
     def check() -> bool:
-        rows = store.corrections.count(include_deleted=True) + len(store.imports.all())
+        rows = store.corrections.count(CORRECTION_STATES) + len(store.imports.all())
         return rows == 0 and everything(settings) == [] and not list(settings.data_dir.glob(".import-*"))
 
     return check

@@ -15,6 +15,7 @@ import storage.formats.batches
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import ImportFileError, NotFoundError, ReadOnlyStoreError, StorageError
 from sayo_app.settings import Settings
+from storage.base.records import CORRECTION_STATES
 from storage.formats.common.rows import TODO, ReadOptions
 from storage.formats.importer import import_file
 from storage.store import Store
@@ -144,6 +145,20 @@ def test_a_question_that_was_only_asked_goes_onto_the_list(
     report = import_file(store, "viscot", save([LINE | {"answer": None, "bboxs": []}], "x.jsonl"), options)
     assert report.questions == 1
     assert [entry.item_id for entry in store.worklist.page(WorkQuery()).entries] == [item.id]
+    store.imports.undo(report.import_id)
+    assert store.worklist.page(WorkQuery()).entries == ()
+    assert store.items.get(item.id).wanted == 0
+
+
+def test_questions_imported_again_after_an_undo_can_be_taken_off_again(
+    store: Store, save: Save, options: ReadOptions
+) -> None:
+    path = save([LINE | {"answer": None, "bboxs": []}], "x.jsonl")
+    for _ in range(2):
+        report = import_file(store, "viscot", path, options)
+        assert store.worklist.count(WorkQuery(batch_id=report.import_id)) == {"todo": 1}
+        store.imports.undo(report.import_id)
+        assert store.worklist.count(WorkQuery()) == {}
 
 
 def test_undoing_reopens_what_the_import_had_answered(
@@ -186,7 +201,7 @@ def test_a_fault_in_the_last_line_stores_nothing(
     path.write_text(path.read_text()[:-5])
     with pytest.raises(ImportFileError, match="line 3"):
         import_file(store, "viscot", path, options)
-    assert store.corrections.count(include_deleted=True) == 0
+    assert store.corrections.count(CORRECTION_STATES) == 0
     assert store.imports.all() == []
     assert everything(settings) == []
 
@@ -208,7 +223,7 @@ def test_a_database_that_fails_midway_keeps_nothing(
     path = save([LINE, LINE | {"image": "red.png"}], "x.jsonl")
     with pytest.raises(StorageError, match="a disk"):
         import_file(store, "viscot", path, options)
-    assert store.corrections.count(include_deleted=True) == 0
+    assert store.corrections.count(CORRECTION_STATES) == 0
     assert store.imports.all() == []
     # The picture that was there before stays.
     assert everything(settings) == [stored.path]
@@ -251,7 +266,7 @@ def test_limits_hold(
     store.database.settings = strict
     with pytest.raises(ImportFileError, match=match):
         import_file(store, "viscot", save([LINE] * 2, "x.jsonl"), replace(options, settings=strict))
-    assert store.corrections.count(include_deleted=True) == 0
+    assert store.corrections.count(CORRECTION_STATES) == 0
 
 
 def test_polygons_of_many_points_are_taken_or_refused_in_words(

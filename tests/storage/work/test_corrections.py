@@ -8,7 +8,7 @@ import pytest
 
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import CorrectionError, NotFoundError, RegionError
-from storage.base.records import CorrectionRecord
+from storage.base.records import CORRECTION_STATES, COUNTED_STATES, CorrectionRecord
 from storage.store import Store
 
 Correct = Callable[..., CorrectionRecord]
@@ -66,7 +66,7 @@ def test_what_cannot_be_a_correction_is_refused(
 ) -> None:
     with pytest.raises(error):
         correct(**fields)
-    assert store.corrections.count(include_deleted=True) == 0
+    assert store.corrections.count(CORRECTION_STATES) == 0
 
 
 def test_an_answer_alone_or_a_region_alone_is_enough(correct: Correct) -> None:
@@ -116,8 +116,8 @@ def test_deleting_hides_it_and_keeps_everything(store: Store, correct: Correct) 
     assert store.corrections.delete(made.id, "Cy") == gone
     assert store.corrections.all() == [kept]
     assert store.corrections.count() == 1
-    assert store.corrections.all(include_deleted=True) == [gone, kept]
-    assert store.corrections.count(include_deleted=True) == 2
+    assert store.corrections.all(CORRECTION_STATES) == [gone, kept]
+    assert store.corrections.count(CORRECTION_STATES) == 2
     assert store.corrections.get(made.id) == gone
     assert store.corrections.history(made.id) == [made, gone]
 
@@ -149,12 +149,26 @@ def test_unknown_ids_are_not_found(store: Store, correct: Correct) -> None:
         store.corrections.restore(correct().id, 2)
 
 
-def test_the_list_can_be_narrowed_to_an_origin(store: Store, correct: Correct) -> None:
-    mine, made_up = correct(), correct(origin="generated", family="count")
+def test_the_list_can_be_narrowed_to_states_and_the_count_to_an_origin_too(
+    store: Store, correct: Correct
+) -> None:
+    mine, made_up = correct(state="draft"), correct(origin="generated", family="count")
     assert store.corrections.all() == [made_up, mine]
-    assert store.corrections.all(origin="person") == [mine]
-    assert store.corrections.count(origin="generated") == 1
+    assert store.corrections.all(limit=1) == [made_up]
+    assert store.corrections.all(["draft", "skipped"]) == [mine]
+    assert store.corrections.count(origin="generated") == store.corrections.count(COUNTED_STATES) == 1
+    assert store.corrections.count(["draft"], origin="generated") == 0
+    assert store.corrections.count_pictures() == store.corrections.count_pictures(["draft"]) == 1
+    assert store.corrections.count_pictures(["accepted"]) == 0
     assert made_up.family == "count"
+
+
+def test_pictures_that_were_corrected_are_known_even_where_it_is_deleted(
+    store: Store, correct: Correct, picture_id: str
+) -> None:
+    assert store.corrections.picture_ids() == set()
+    store.corrections.delete(correct().id)
+    assert (store.corrections.picture_ids(), store.corrections.count_pictures()) == ({picture_id}, 0)
 
 
 def test_several_are_got_at_once_as_they_stand(store: Store, correct: Correct) -> None:

@@ -34,8 +34,6 @@ def test_every_edit_is_kept_and_comes_back(store: Store, item_id: int) -> None:
     second = store.drafts.save(item_id, author="Ada", tab="t1", content=drawn(1, 2), version=first.version)
     assert (first.version, second.version) == (1, 2)
     assert Store(store.settings).drafts.get(item_id, "Ada") == second
-    assert store.drafts.of_author("Ada") == [second]
-    assert store.drafts.of_author("Bo") == []
 
 
 def test_the_later_tab_is_told_who_and_when_and_writes_nothing(store: Store, item_id: int) -> None:
@@ -98,14 +96,30 @@ def test_saving_the_correction_closes_its_draft_and_tells_other_tabs(
     store.drafts.save(item_id, author="Ada", content=drawn(7), version=0, revises=made.id)
     store.corrections.revise(made.id, "Ada", corrected_answer="plum")
     assert store.drafts.get(item_id, "Ada", revises=made.id).content is None
-    assert [d.author for d in store.drafts.of_author("Bo")] == ["Bo"]
+    assert store.drafts.get(item_id, "Bo") == other
+
+
+def test_an_open_draft_is_found_by_what_is_asked(
+    store: Store, item_id: int, picture_id: str, correct: Correct
+) -> None:
+    assert store.drafts.find(picture_id, QUESTION, "Ada") is None
+    made = correct(author="Ada", question=QUESTION)
+    store.drafts.save(item_id, author="Ada", content=drawn(1), version=0, revises=made.id)
+    assert store.drafts.find(picture_id, QUESTION, "Ada") is None
+    draft = store.drafts.save(item_id, author="Ada", content=drawn(2), version=0)
+    assert store.drafts.find(picture_id, f" {QUESTION}\0 ", "Ada ") == draft
+    assert store.drafts.find(picture_id, QUESTION) is None
+    assert store.drafts.find(picture_id, "Which colour?", "Ada") is None
+    assert store.drafts.find("0" * 64, QUESTION, "Ada") is None
+    store.drafts.discard(item_id, "Ada")
+    assert store.drafts.find(picture_id, QUESTION, "Ada") is None
 
 
 def test_a_draft_can_be_thrown_away(store: Store, item_id: int) -> None:
     draft = store.drafts.save(item_id, author="Ada", content=drawn(1), version=0)
     store.drafts.discard(item_id, "Ada")
     store.drafts.discard(item_id, "Nobody")
-    assert store.drafts.of_author("Ada") == []
+    assert store.drafts.get(item_id, "Ada").content is None
     with pytest.raises(ConflictError):
         store.drafts.save(item_id, author="Ada", content=drawn(1), version=draft.version)
 

@@ -5,31 +5,31 @@ from collections.abc import Callable
 import pytest
 
 from sayo_app.core.geometry.region import Region
-from sayo_app.errors import CorrectionError, NotFoundError
-from storage.base.records import CorrectionRecord
+from sayo_app.errors import NotFoundError, StorageError
+from storage.base.records import CORRECTION_STATES, CorrectionRecord
+from storage.formats.batches import add_rows
+from storage.formats.checking import Checked
+from storage.formats.common.rows import Row, Version
 from storage.store import Store
 from storage.work.imports import Importing
-from storage.work.work_records import NewCorrection, WorkQuery
+from storage.work.work_records import WorkQuery
 
 Correct = Callable[..., CorrectionRecord]
 
 
-def labelled(picture_id: str, question: str = "How many?") -> NewCorrection:
-    return NewCorrection(
-        picture_id=picture_id,
-        question=question,
-        model="",
-        answer_shown="",
-        regions=[Region.box(0, 0, 9, 9)],
-        corrected_answer="2",
-        author="Ada",
-    )
+def asked(question: str, answer: str | None = None, *regions: Region) -> Version:
+    return Version(question, regions, answer, state="submitted" if regions else "todo", author="Ada")
 
 
-def fill(importing: Importing, picture_id: str) -> None:
-    importing.add_item(picture_id=picture_id, question="What is left of the apple?", answer="pear")
-    importing.add_item(picture_id=picture_id, question="Which colour?")
-    importing.add_correction(labelled(picture_id))
+def fill(importing: Importing, picture_id: str, *more: Version) -> None:
+    versions = [
+        asked("What is left of the apple?", "pear"),
+        asked("Which colour?"),
+        asked("How many?", "2", Region.box(0, 0, 9, 9)),
+        *more,
+    ]
+    rows = [Row(number, b"", (version,)) for number, version in enumerate(versions, 1)]
+    add_rows(importing.session, importing.id, [Checked(row, picture_id, (100, 50), None) for row in rows])
     importing.summary = {"taken": 3, "skipped": {"no picture": 1}}
 
 
@@ -37,7 +37,7 @@ def test_an_import_is_remembered_with_all_it_brought(store: Store, picture_id: s
     with store.imports.begin(source="folder/a.jsonl", format="native", author="Ada") as importing:
         fill(importing, picture_id)
     (record,) = store.imports.all()
-    assert record == store.imports.get(importing.id)
+    assert record.id == importing.id
     assert (record.source, record.format, record.author) == ("folder/a.jsonl", "native", "Ada")
     assert record.summary == {"taken": 3, "skipped": {"no picture": 1}}
     assert store.worklist.count(WorkQuery(batch_id=record.id)) == {"todo": 2, "submitted": 1}
@@ -46,12 +46,23 @@ def test_an_import_is_remembered_with_all_it_brought(store: Store, picture_id: s
 
 def test_an_import_that_fails_leaves_nothing(store: Store, picture_id: str) -> None:
     with (
-        pytest.raises(CorrectionError),
+        pytest.raises(StorageError, match="ck_correction_revisions_state"),
         store.imports.begin(source="a", format="native") as importing,
     ):
         fill(importing, picture_id)
-        importing.add_item(picture_id=picture_id, question="")
-    assert store.imports.all() == store.corrections.all(include_deleted=True) == []
+        add_rows(
+            importing.session,
+            importing.id,
+            [
+                Checked(
+                    Row(9, b"", (Version("?", (Region.box(0, 0, 9, 9),), None, state="lost"),)),
+                    picture_id,
+                    (100, 50),
+                    None,
+                )
+            ],
+        )
+    assert store.imports.all() == store.corrections.all(CORRECTION_STATES) == []
     assert store.worklist.page(WorkQuery()).entries == ()
 
 
@@ -60,15 +71,14 @@ def test_an_import_can_be_undone_and_what_people_did_since_stays(
 ) -> None:
     kept = correct(author="Bo", question="Before?")
     with store.imports.begin(source="a", format="native") as importing:
-        fill(importing, picture_id)
-        importing.add_item(picture_id=picture_id, question="Before?")
+        fill(importing, picture_id, asked("Before?"))
     since = correct(author="Bo")
     undone = store.imports.undo(importing.id, "Cy")
     assert undone.undone_at is not None
-    assert store.imports.undo(importing.id) == undone == store.imports.get(importing.id)
+    assert [store.imports.undo(importing.id)] == [undone] == store.imports.all()
     assert store.corrections.all() == [since, kept]
     assert store.worklist.count(WorkQuery()) == {"submitted": 2}
-    (gone,) = (c for c in store.corrections.all(include_deleted=True) if c.state == "deleted")
+    (gone,) = store.corrections.all(["deleted"])
     assert (gone.author, gone.comment) == ("Cy", f"Undo of import {importing.id}")
     # Imported again, the items are to do again, and can be taken off again.
     with store.imports.begin(source="a", format="native") as again:
@@ -79,6 +89,5 @@ def test_an_import_can_be_undone_and_what_people_did_since_stays(
 
 
 def test_unknown_imports_are_not_found(store: Store) -> None:
-    for call in (store.imports.get, store.imports.undo):
-        with pytest.raises(NotFoundError):
-            call(99)
+    with pytest.raises(NotFoundError):
+        store.imports.undo(99)

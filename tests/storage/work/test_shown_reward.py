@@ -10,6 +10,7 @@ import pytest
 from sayo_app.core.geometry.region import Region
 from storage.base.records import CorrectionRecord
 from storage.store import Store
+from storage.work.shown_reward import shown_reward
 from tests.storage.base.test_pictures import small_trace
 
 Correct = Callable[..., CorrectionRecord]
@@ -52,3 +53,21 @@ def test_a_damaged_trace_costs_the_reward_not_the_correction(
 
 def test_a_reward_that_is_known_is_taken(correct: Correct, trace_id: str) -> None:
     assert correct(trace_id=trace_id, reward=0.25).reward == 0.25
+
+
+def test_a_trace_is_not_read_where_the_reward_is_known(
+    store: Store, correct: Correct, trace_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = store.traces.load(trace_id)
+    read: list[str] = []
+    monkeypatch.setattr(store.traces, "load", lambda name: read.append(name) or trace)
+    regions = [Region.box(0, 0, 30, 30)]
+    made = correct(trace_id=trace_id, regions=regions, reward=shown_reward(trace, regions))
+    same = store.corrections.revise(made.id, regions=regions, corrected_answer="plum")
+    assert same.reward == made.reward is not None
+    moved = [Region.box(40, 0, 60, 30)]
+    known = store.corrections.revise(made.id, regions=moved, reward=shown_reward(trace, moved))
+    assert not read
+    back = store.corrections.revise(made.id, regions=regions)
+    assert (read, back.reward) == ([trace_id], pytest.approx(made.reward))
+    assert known.reward < 0 < back.reward

@@ -13,6 +13,7 @@ from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.page_state import PageState
+from storage.work.shown_reward import shown_reward
 from tests.ui.driving import make_trace
 
 BOX = Region.box(10, 20, 110, 120).to_dict()
@@ -39,6 +40,7 @@ def test_correction_is_saved_with_picture_and_trace_and_then_revised(
     assert fresh
     record = studio.store.corrections.get(number)
     assert record.regions == (Region.box(10, 20, 110, 120),)
+    assert record.reward == shown_reward(session.answered("answer-1").trace, record.regions) is not None
     assert (record.corrected_answer, record.author, record.question) == ("red", "Ada", "What is here?")
     answered = session.answered("answer-1")
     assert record.answer_shown == answered.trace.text

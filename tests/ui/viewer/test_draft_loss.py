@@ -67,8 +67,9 @@ class Server:
         return correction_value(self.studio, Answers(), self.studio.store.corrections.get(self.correction_id))
 
     def kept(self) -> list[list[float]]:
-        """The boxes of the one draft that the store has."""
-        (draft,) = self.studio.store.drafts.of_author("Ada")
+        """The boxes of the draft that the store has."""
+        item_id = self.studio.store.corrections.get(self.correction_id).item_id
+        draft = self.studio.store.drafts.get(item_id, "Ada", revises=self.correction_id)
         assert draft.content is not None
         return [region["box_xyxy"] for region in draft.content["regions"]]
 
@@ -220,9 +221,8 @@ def test_the_last_edit_before_something_else_is_shown_is_kept_for_what_it_was_ma
     drag(page, LAYER, (80, 20), (120, 70))
     page.evaluate("(value) => setProp('value', value)", following)
     page.wait_for_function("sayo.kept.all().length === 0")
-    (draft,) = store.drafts.of_author("Ada")
-    assert draft.revises == first.id
-    assert [it["box_xyxy"] for it in draft.content["regions"]] == [BOX, [80, 20, 120, 70]]
+    assert server.kept() == [BOX, [80, 20, 120, 70]]
+    assert store.drafts.get(other.item_id, "Ada", revises=other.id).content is None
 
 
 def test_what_is_drawn_is_sent_when_the_server_is_back(server: Server, tab: Callable[[], Page]) -> None:

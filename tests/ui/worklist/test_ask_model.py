@@ -55,4 +55,4 @@ def test_the_model_answers_an_item_and_the_answer_is_corrected(
         assert store.traces.load(record.trace_id).text == record.answer_shown
         assert (record.model, record.corrected_answer, record.annotator) == ("bundled", "kite", "Ada")
         assert [region.box_xyxy for region in record.regions] == [(20, 30, 120, 130)]
-        assert not store.drafts.of_author("Ada")
+        assert store.drafts.get(record.item_id, "Ada").content is None
