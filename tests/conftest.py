@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator
+import shutil
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.shapes import check_shapes
+
+if TYPE_CHECKING:
+    from sayo_app.settings import Settings
+    from storage.store import Store
 
 # Shapes in signatures are checked under pytest only: this must come before the packages.
 check_shapes(["sayo_app", "storage", "training"])
@@ -31,6 +37,18 @@ settings.register_profile("studio", deadline=None, derandomize=True, max_example
 settings.load_profile("studio")
 
 
+# What a test needs is seen from what it asks for.
+MARKERS = {"browser": "browser", "postgres_url": "postgresql", "make_run": "training"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    for item in items:
+        for fixture, marker in MARKERS.items():
+            if fixture in item.fixturenames:
+                item.add_marker(marker)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Nothing made by an import is garbage: not looking for any spares a fifth of the time."""
@@ -48,6 +66,25 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "data"
     monkeypatch.setenv("SAYO_DATA_DIR", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def new_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings], Store]:
+    """Opens an empty store. That of SQLite is a copy: to migrate one anew takes ten times as long."""
+    from sayo_app.settings import Settings
+    from storage.store import Store
+
+    first = Settings(data_dir=tmp_path_factory.mktemp("store"))
+    Store(first).close()
+    file = next(first.data_dir.glob("*.db"))
+
+    def opened(settings: Settings) -> Store:
+        if settings.database_url is None:
+            settings.data_dir.mkdir(parents=True)
+            shutil.copy(file, settings.data_dir)
+        return Store(settings)
+
+    return opened
 
 
 @pytest.fixture(scope="session")

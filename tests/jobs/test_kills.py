@@ -48,6 +48,7 @@ store.runs.update(run.id, state="finished", adapter_id=adapter.id)
 """
 
 
+@pytest.mark.processes
 def test_runs_killed_at_random_moments_all_finish(
     store: Store, settings: Settings, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

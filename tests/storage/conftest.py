@@ -61,7 +61,7 @@ def postgres_settings(
         yield Settings.from_environment()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def settings(request: pytest.FixtureRequest) -> Settings:
     """Everything that a store does, it does on both."""
     name = {"sqlite": "sqlite_settings", "postgresql": "postgres_settings"}[request.param]
@@ -70,8 +70,8 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
-    return Store(settings)
+def store(settings: Settings, new_store: Callable[[Settings], Store]) -> Store:
+    return new_store(settings)
 
 
 @pytest.fixture

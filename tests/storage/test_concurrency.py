@@ -56,6 +56,7 @@ def save(name: str, settings: Settings, start: Any, said: Any) -> None:
         said.put(traceback.format_exc())
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_processes_that_open_a_new_store_and_save_at_once_lose_nothing(settings: Settings) -> None:
     context = multiprocessing.get_context("fork")

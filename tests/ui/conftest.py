@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
 
     from sayo_app.core.attention.trace import AttentionTrace
+    from sayo_app.settings import Settings
     from sayo_app.ui.shared.studio import Studio
     from storage.store import Store
 
@@ -145,11 +146,10 @@ def opened(open_page: Callable[..., Page], serve_page: ServePage) -> Iterator[Ca
 
 
 @pytest.fixture
-def work_store(data_dir: Path) -> Iterator[Store]:
+def work_store(data_dir: Path, new_store: Callable[[Settings], Store]) -> Iterator[Store]:
     from sayo_app.settings import Settings
-    from storage.store import Store
 
-    with Store(Settings(data_dir=data_dir)) as store:
+    with new_store(Settings(data_dir=data_dir)) as store:
         yield store
 
 

@@ -15,8 +15,6 @@ from playwright.sync_api import Page, expect
 
 from tests.ui.driving import App
 
-pytestmark = pytest.mark.browser
-
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 
 from tests.ui.driving import SCREENSHOTS, App, drag
 
-pytestmark = pytest.mark.browser
 STEPS = 2
 ANSWER_TOKEN = "#ask-viewer [data-testid=token-1]"
 

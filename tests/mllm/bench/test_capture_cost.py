@@ -50,6 +50,7 @@ def test_rows_are_kept_when_the_bench_is_stopped(tmp_path: Path) -> None:
     assert [row["image_tokens"] for row in json.loads(out.read_text())["rows"]] == [16]
 
 
+@pytest.mark.processes
 def test_a_mode_in_its_own_process() -> None:
     got = capture_cost.in_a_process(["--one", "capture", "--image-tokens", "16", *SMALL])
     assert len(got["token_ids"]) == 4 and got["exact"]

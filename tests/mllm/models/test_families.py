@@ -223,6 +223,7 @@ def test_a_name_that_cannot_be_one_asks_no_hub(name: str, monkeypatch: pytest.Mo
         load_model(Settings(model=name, device="cpu"))
 
 
+@pytest.mark.processes
 def test_a_downloaded_model_needs_no_hub_and_no_torchvision(tiny_model_dir: Path, tmp_path: Path) -> None:
     """Laid out as huggingface_hub keeps it; the hub's address is dead. In a process of its own, since the
     cache folder is read from the environment once."""

@@ -14,6 +14,7 @@ from training.bench.step_cost import COLUMNS, SIDES
 from training.rl.reporting import PARTS
 
 
+@pytest.mark.training
 def test_a_small_bench_measures_both_sides(
     tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -127,6 +127,7 @@ def test_grid_is_about_a_hundred_tokens() -> None:
         assert 60 <= int(grid.prod()) // MERGE**2 <= 100
 
 
+@pytest.mark.training
 def test_pretraining_resumes_to_the_same_weights_and_writes_a_loadable_model(tmp_path, monkeypatch) -> None:
     """Stopped after the warm-up step and gone on with = both steps at once."""
     monkeypatch.setattr("training.bundled.pretrain.CHECKPOINT_EVERY", 1)

@@ -20,6 +20,8 @@ from training.rl.attention_targets import AttentionTargets, Part, attention_rewa
 from training.rl.judging import Judged
 from training.rl.losses import objective_loss
 
+pytestmark = pytest.mark.training
+
 TOKENS, LENGTH, CELLS, GROUP = 2, 3, 4, 2
 EXACT = RunConfig(num_generations=GROUP, beta=0.0, attention_weight=0.7)
 ALL = torch.tensor(list(product(range(TOKENS), repeat=LENGTH)))

@@ -65,6 +65,7 @@ def test_distance_by_hand():
     torch.testing.assert_close(steered_teacher.distance(teacher, given, mask), expected)
 
 
+@pytest.mark.training
 def test_distilling_brings_the_policy_nearer_to_the_steered_one(loaded: LoadedModel, samples: list[Sample]):
     config = CONFIG.replace(
         reward_parts=("answer", "format"), objective="published", distil=1.0, steered_share=0.34

@@ -36,6 +36,7 @@ def _alone(loaded: LoadedModel, sample: Sample, ids: list[int]) -> float:
     return float(attention_reward(scores.rows, targets_of(loaded, batch, completions, scores.entropies))[0])
 
 
+@pytest.mark.training
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 def test_the_readmes_example_trains_three_steps_on_the_rewards_of_our_own_scorer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

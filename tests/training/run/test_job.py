@@ -33,6 +33,8 @@ from training.run import job
 from training.run.job import run_job
 from training.state.progress_log import Cancelled, StopSignal
 
+pytestmark = pytest.mark.training
+
 CONFIG = RunConfig(
     reward_parts=("attention", "format"),
     objective="published",

@@ -38,6 +38,7 @@ def test_every_process_of_the_paper_recipe_has_a_prompt() -> None:
     assert recipe["prompts_per_step"] % launch["num_processes"] == 0
 
 
+@pytest.mark.training
 def test_the_recipes_command_trains_in_two_processes(tmp_path: Path, tiny_model_dir: Path) -> None:
     settings = Settings.from_environment(model=str(tiny_model_dir), device="cpu")
     run = {"steps": 2, "num_generations": 2, "prompts_per_step": 2, "max_new_tokens": 4, "eval_every": 0}

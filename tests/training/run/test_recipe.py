@@ -34,6 +34,7 @@ def write(tmp_path: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_each_recipe_makes_a_step_on_a_tiny_model(
     path: Path, tiny_model_dir: Path, tmp_path: Path, samples: list[Sample]

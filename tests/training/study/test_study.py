@@ -35,6 +35,7 @@ def settings(tiny_model_dir: Path) -> Settings:
     return Settings(model=str(tiny_model_dir), device="cpu")
 
 
+@pytest.mark.training
 def test_every_kind_of_arm_is_measured_once_and_a_stopped_study_goes_on(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -98,6 +99,7 @@ def test_a_budget_of_time_asks_to_stop_and_one_of_steps_counts():
     assert [Budget(None, 2).going_on(done) for done in (0, 1, 2)] == [True, True, False]
 
 
+@pytest.mark.training
 def test_imitation_learns_the_block_after_the_reasoning_that_was_shown(
     loaded: LoadedModel, samples: list[Sample]
 ):

@@ -19,7 +19,6 @@ from tests.ui.driving import make_trace
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.browser
 
 HOSTILE = '</script><script>document.title = "taken"</script><img src=x onerror="document.title=1">'
 HEAT = """() => {

@@ -15,7 +15,6 @@ from sayo_app.settings import Settings
 from storage.store import Store
 from tests.ui.driving import App
 
-pytestmark = pytest.mark.browser
 # Enough that a slow page sees some of them go by before it cancels.
 STEPS = 12
 

@@ -28,7 +28,6 @@ from sayo_app.ui.worklist.opened import correction_value
 from storage.store import Store
 from tests.ui.driving import PATIENCE_MS, drag
 
-pytestmark = pytest.mark.browser
 ADDRESS = "http://sayo.test/"
 LAYER = "#one [data-testid=layer]"
 LOST = "This browser keeps what you draw"

@@ -11,7 +11,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.ui.driving import App, drag
 
-pytestmark = pytest.mark.browser
 LAYER = "#ask-viewer [data-testid=layer]"
 OpenPage = Callable[..., Page]
 

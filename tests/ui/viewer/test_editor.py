@@ -15,7 +15,6 @@ from sayo_app.core.geometry.region import Region, rasterise
 from tests.ui.demo import boxes, sent_boxes
 from tests.ui.driving import click_at, drag, make_trace, move_to, screen_point
 
-pytestmark = pytest.mark.browser
 LAYER = "#one [data-testid=layer]"
 Opened = Callable[..., Page]
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page
 
 from tests.ui.demo import boxes
 from tests.ui.driving import click_at, drag, make_trace, screen_point
 
-pytestmark = pytest.mark.browser
 LAYER = "#one [data-testid=layer]"
 Opened = Callable[..., Page]
 

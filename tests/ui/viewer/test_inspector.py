@@ -14,7 +14,6 @@ from playwright.sync_api import Page, expect
 from sayo_app.core.bundles.bundle import read_bundle
 from tests.ui.driving import SCREENSHOTS, App, click_at, drag
 
-pytestmark = pytest.mark.browser
 VIEWER, LAYER = "#ask-viewer", "#ask-viewer [data-testid=layer]"
 
 

@@ -18,7 +18,6 @@ from sayo_app.ui.viewer.component import UI_DIR
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.browser
 
 SIZE_WH = (240, 160)
 TILES = np.array([[0, 0, 120, 160], [120, 0, 240, 160], [0, 0, 240, 160], [240, 0, 240, 160]], float)

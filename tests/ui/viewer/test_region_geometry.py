@@ -16,7 +16,6 @@ from sayo_app.core.geometry.raster import Rle, encloses
 from sayo_app.core.geometry.region import Region, rasterise
 from sayo_app.settings import ASSETS_DIR
 
-pytestmark = pytest.mark.browser
 WH = (20, 14)
 SIZE = {"width": 20, "height": 14}
 # The page outlives the examples on purpose: the module keeps nothing.

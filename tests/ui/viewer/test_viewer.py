@@ -21,8 +21,6 @@ from sayo_app.ui.viewer.payload import region_numbers
 from tests.ui.demo import boxes, sent_boxes
 from tests.ui.driving import click_at, drag, make_trace
 
-pytestmark = pytest.mark.browser
-
 WIDE, TALL = (320, 240), (90, 1200)
 LAYER = "#one [data-testid=layer]"
 EVIL = (

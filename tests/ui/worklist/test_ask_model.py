@@ -24,7 +24,6 @@ def app(data_dir: Path) -> Iterator[App]:
     app.stop()
 
 
-@pytest.mark.browser
 def test_the_model_answers_an_item_and_the_answer_is_corrected(
     data_dir: Path, app: App, open_page: Callable[..., Page]
 ) -> None:

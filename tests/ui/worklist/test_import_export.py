@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from storage.store import Store
@@ -26,7 +25,6 @@ from tests.ui.worklist.working import (
     work_list,
 )
 
-pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
 TAKEN = "[data-testid=import-taken]"
 

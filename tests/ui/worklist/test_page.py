@@ -31,7 +31,6 @@ from tests.ui.worklist.working import (
 OpenPage = Callable[..., Page]
 
 
-@pytest.mark.browser
 def test_a_list_by_keyboard_alone(work_url: str, open_page: OpenPage, work_store: Store) -> None:
     one = work_store.pictures.add(picture(0)).id
     for number in (1, 2, 3):
@@ -79,7 +78,6 @@ def test_a_list_by_keyboard_alone(work_url: str, open_page: OpenPage, work_store
     assert [it.flagged for it in stored] == [False, False, True]
 
 
-@pytest.mark.browser
 def test_no_key_of_the_list_is_one_of_the_editor(
     work_url: str, open_page: OpenPage, work_store: Store
 ) -> None:
@@ -109,7 +107,6 @@ def test_no_key_of_the_list_is_one_of_the_editor(
     assert work_store.corrections.all() == []
 
 
-@pytest.mark.browser
 def test_filters_search_sort_and_pages(work_url: str, open_page: OpenPage, work_store: Store) -> None:
     for number in range(30):
         author, box = ("Ada", "Bo")[number % 2 == 0], (10, 10, 60, 60)
@@ -157,7 +154,6 @@ def test_filters_search_sort_and_pages(work_url: str, open_page: OpenPage, work_
     expect(titles).to_have_count(0)
 
 
-@pytest.mark.browser
 def test_an_item_with_a_known_answer(work_url: str, open_page: OpenPage, work_store: Store) -> None:
     one = work_store.pictures.add(picture(0)).id
     work_store.items.add(picture_id=one, question="What is it?", answer=HOSTILE)
@@ -204,7 +200,6 @@ def test_a_page_of_the_list_asks_the_store_no_more_for_more_lines(work_store: St
     assert asked() == few
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390), ("light", 390)])
 def test_it_is_seen_whole(
     work_url: str, open_page: OpenPage, work_store: Store, scheme: str, width: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from storage.store import Store
@@ -23,7 +22,6 @@ from tests.ui.worklist.working import (
     work_list,
 )
 
-pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
 
 
