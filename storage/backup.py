@@ -13,8 +13,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, inspect, select
 
+from sayo_app.core.files import file_error, whole_file
 from sayo_app.errors import StorageError
-from storage.base.file_errors import file_error, replacing
 from storage.base.models import Base
 from storage.store import Store
 
@@ -42,7 +42,7 @@ def backup(store: Store, path: Path) -> Copied:
     Raises:
         StorageError: it cannot be written. No half file is left.
     """
-    with tempfile.TemporaryDirectory() as folder, replacing(path) as temporary:
+    with tempfile.TemporaryDirectory() as folder, whole_file(path) as temporary:
         copy = Path(folder) / _DATABASE
         rows = _copy_rows_out(store, copy)
         files = size = 0

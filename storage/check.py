@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from sayo_app.errors import NotFoundError, SayoError
-from storage.base.file_errors import UNDER_WAY
+from storage.base.files import UNDER_WAY
 from storage.base.models import Correction, CorrectionRevision, Picture, WorkEntry, WorkItem
 from storage.store import Store
 from storage.work.entries import correction_entry, newest_revision, refresh_item

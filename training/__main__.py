@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sayo_app.core.files import write_text
 from sayo_app.errors import SayoError, SettingsError
 from sayo_app.settings import BUNDLED, Settings
 from training.state.progress_log import Cancelled, StopSignal
@@ -195,7 +196,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     )
     if options.card:
         parameters = sum(parameter.numel() for parameter in loaded.model.parameters())
-        options.card.write_text(model_card(result, parameters, len(KINDS)), encoding="utf-8")
+        write_text(options.card, model_card(result, parameters, len(KINDS)))
     print(json.dumps(result, indent=2) if options.json else table(result))
 
 
@@ -205,7 +206,7 @@ def _study(options: argparse.Namespace) -> None:
 
     report = study_report(options)
     if options.out:
-        options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_text(options.out, json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2) if options.json else text(report["table"]))
 
 
@@ -218,7 +219,7 @@ def _bench(options: argparse.Namespace) -> None:
     result = bench(options)
     text = json.dumps(result, indent=2)
     if options.out:
-        options.out.write_text(text + "\n", encoding="utf-8")
+        write_text(options.out, text + "\n")
     print(text if options.json else table(result))
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sayo_app.core.attention.steps import answer_text
+from sayo_app.core.files import write_text
 from sayo_app.core.geometry.cells import region_mask
 from sayo_app.core.geometry.region import Region
 from sayo_app.core.scenes.questions import (
@@ -338,8 +339,7 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = pr
     result["command"] = "python -m sayo_app.mllm.steer_table " + " ".join(arguments or sys.argv[1:])
     text = json.dumps(result, indent=1)
     if given.out is not None:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(text + "\n", encoding="utf-8")
+        write_text(given.out, text + "\n")
     if given.keep:
         say(f"Kept in {save_found(found, settings)}")
     say(text if given.json else json.dumps(found.steering.to_dict()))

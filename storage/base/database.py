@@ -25,9 +25,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
 
+from sayo_app.core.files import file_error
 from sayo_app.errors import ReadOnlyStoreError, SettingsError, StorageError, StoreVersionError
 from sayo_app.settings import Settings
-from storage.base.file_errors import file_error
 
 logger = logging.getLogger(__name__)
 

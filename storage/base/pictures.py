@@ -9,9 +9,10 @@ from pathlib import Path
 from PIL import Image
 from sqlalchemy.exc import IntegrityError
 
+from sayo_app.core.files import whole_file
 from sayo_app.errors import NotFoundError, StorageError
 from storage.base.database import Database
-from storage.base.file_errors import hashed_path, replacing
+from storage.base.files import hashed_path
 from storage.base.models import Picture
 from storage.base.records import PictureRecord
 
@@ -33,7 +34,7 @@ class Pictures:
         identity = pixel_hash(image)
         path = self._path(identity)
         if not path.exists():
-            with replacing(path) as temporary:
+            with whole_file(path) as temporary:
                 image.save(temporary, format="PNG", compress_level=3)
         # It may be there, or another process may be storing it at this moment.
         with self._database.write() as session, contextlib.suppress(IntegrityError), session.begin_nested():

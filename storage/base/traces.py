@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from pathlib import Path
 
 from sayo_app.core.attention.trace import AttentionTrace
-from sayo_app.errors import StorageError
+from sayo_app.core.files import whole_file
 from storage.base.database import Database
-from storage.base.file_errors import file_error, hashed_path
+from storage.base.files import hashed_path
 from storage.base.pictures import not_found
 
 
@@ -26,23 +25,12 @@ class Traces:
             ReadOnlyStoreError, StorageError: it cannot be written.
         """
         self._database.require_writable()
-        folder = self._database.settings.traces_dir
-        temporary = folder / f".{uuid.uuid4().hex}.npz"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            trace.save(temporary)
-            identity = hashlib.sha256(temporary.read_bytes()).hexdigest()
-            path = hashed_path(folder, identity, ".npz")
-            path.parent.mkdir(exist_ok=True)
-            temporary.replace(path)
-        except (OSError, StorageError) as error:
-            cause = error if isinstance(error, OSError) else error.__cause__
-            if isinstance(cause, OSError):
-                raise file_error(temporary, cause) from error
-            raise
-        finally:
-            if temporary.exists():
-                temporary.unlink()
+        data = trace.to_bytes()
+        identity = hashlib.sha256(data).hexdigest()
+        path = self.path(identity)
+        if not path.exists():
+            with whole_file(path) as temporary:
+                temporary.write_bytes(data)
         return identity
 
     def load(self, trace_id: str) -> AttentionTrace:

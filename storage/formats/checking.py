@@ -16,7 +16,7 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.core.picture import open_picture
 from sayo_app.errors import ImportRowError, StorageError
 from sayo_app.settings import Settings
-from storage.base.file_errors import hashed_path
+from storage.base.files import hashed_path
 from storage.base.pictures import pixel_hash
 from storage.base.records import CORRECTION_STATES, ORIGINS
 from storage.base.texts import clean

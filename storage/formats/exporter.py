@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,8 +9,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from sayo_app.core.files import whole_file, whole_folder
 from sayo_app.errors import ExportFileError
-from storage.base.file_errors import file_error, hashed_path
+from storage.base.files import hashed_path
 from storage.base.models import ImportNote
 from storage.base.records import CorrectionRecord
 from storage.formats.catalogue import find_format
@@ -69,25 +68,14 @@ def export_file(
         )
     require_new(path)
     rows = _Rows(store, states)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-        try:
-            made = folder / path.name
-            if not single:
-                made.mkdir()
-            losses = chosen.write(made, rows, options or WriteOptions())
-            if not rows.count:
-                raise ExportFileError(
-                    expected="corrections to write",
-                    got="none",
-                    remedy="Choose other states, or correct some.",
-                )
-            made.replace(path)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    except OSError as error:
-        raise file_error(path, error) from error
+    with whole_file(path) if single else whole_folder(path) as made:
+        losses = chosen.write(made, rows, options or WriteOptions())
+        if not rows.count:
+            raise ExportFileError(
+                expected="corrections to write",
+                got="none",
+                remedy="Choose other states, or correct some.",
+            )
     return ExportReport(path, rows.count, (*losses.lines(), *rows.losses.lines()))
 
 

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sayo_app.core.files import file_error
 from sayo_app.errors import ImportFileError, ImportRowError, PictureError, RegionError
-from storage.base.file_errors import UNDER_WAY, file_error
+from storage.base.files import UNDER_WAY
 from storage.base.models import Picture
 from storage.formats.batches import add_rows, is_stored
 from storage.formats.catalogue import find_format

@@ -18,10 +18,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from sayo_app.core.files import file_error, write_text
 from sayo_app.errors import JobError, RunActiveError
 from sayo_app.run_config import RunConfig
 from storage.base.database import Database
-from storage.base.file_errors import file_error, replacing
 from storage.base.models import Adapter, Run, now
 from storage.base.pictures import not_found
 from storage.base.records import ACTIVE_RUN_STATES, FINAL_RUN_STATES, RUN_STATES, RunRecord
@@ -68,8 +68,7 @@ class Runs:
             session.flush()
             record = self._record(row)
             _make_folder(record.folder)
-            with replacing(record.folder / "config.json") as path:
-                path.write_text(json.dumps(record.config, indent=2) + "\n", encoding="utf-8")
+            write_text(record.folder / "config.json", json.dumps(record.config, indent=2) + "\n")
             return record
 
     def get(self, run_id: int) -> RunRecord:

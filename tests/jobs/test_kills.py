@@ -27,6 +27,7 @@ KILLS = int(os.environ.get("SAYO_KILLS", "0"))
 STEPS = 40
 STAND_IN = f"""
 import json, sys, time
+from sayo_app.core.files import write_text
 from sayo_app.settings import Settings
 from storage.store import Store
 
@@ -40,9 +41,7 @@ while step < {STEPS}:
     step += 1
     with run.progress_path.open("a") as file:
         file.write(json.dumps({{"kind": "step", "step": step, "steps": {STEPS}}}) + "\\n")
-    partial = checkpoint.with_suffix(".partial")
-    partial.write_text(json.dumps(step))
-    partial.replace(checkpoint)
+    write_text(checkpoint, json.dumps(step))
 adapter = store.adapters.add(name="a", path=run.folder, base_model="bundled", run_id=run.id)
 store.runs.update(run.id, state="finished", adapter_id=adapter.id)
 """

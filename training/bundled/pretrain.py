@@ -33,6 +33,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
+from sayo_app.core.files import whole_file, write_text
 from sayo_app.core.scenes.questions import scene_questions
 from sayo_app.core.scenes.scene import COLOURS, KINDS, LETTERS, make_scene
 from sayo_app.mllm.models.patch import linear_patch_embed
@@ -162,7 +163,8 @@ def _work(
             window.clear()
         if rank == 0 and checkpoint is not None and (step + 1) % CHECKPOINT_EVERY == 0:
             save(model, tokenizer, folder, config)
-            torch.save({"step": step + 1} | {k: v.state_dict() for k, v in state.items()}, checkpoint)
+            with whole_file(checkpoint) as temporary:
+                torch.save({"step": step + 1} | {k: v.state_dict() for k, v in state.items()}, temporary)
     if rank == 0:
         save(model, tokenizer, folder, config)
     if processes > 1:
@@ -274,7 +276,7 @@ def save(model: Any, tokenizer: Any, folder: Path, config: PretrainConfig) -> No
     model.save_pretrained(folder, max_shard_size="9MB")
     tokenizer.save_pretrained(folder)
     build_image_processor().save_pretrained(folder)
-    (folder / "pretrain.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
+    write_text(folder / "pretrain.json", json.dumps(asdict(config), indent=2) + "\n")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

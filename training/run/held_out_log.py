@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sayo_app.core.files import whole_file
+from sayo_app.core.files import write_text
 from sayo_app.core.rendering.animate import view, write_png
 from sayo_app.core.verdict import COMPARED, Verdict, judge_change
 from sayo_app.errors import SayoError
@@ -46,9 +46,8 @@ class HeldOut:
             name = f"{step:06d}-{number}.png"
             if self._draw(self.folder / name, sample, one):
                 rows[number]["drawn"] = name
-        with whole_file(self.folder / f"{step:06d}.json") as path:
-            text = json.dumps({"step": step, "summary": summary(judged), "answers": rows}, allow_nan=False)
-            path.write_text(text, encoding="utf-8")
+        text = json.dumps({"step": step, "summary": summary(judged), "answers": rows}, allow_nan=False)
+        write_text(self.folder / f"{step:06d}.json", text)
 
     def verdict(self, step: int) -> Verdict:
         """Compare the answers before the first step with those after so many, pair by pair."""

@@ -15,6 +15,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
+from sayo_app.core.files import write_text
 from sayo_app.core.verdict import Verdict
 from sayo_app.errors import RunActiveError
 from sayo_app.mllm.answering.steer import found_steering
@@ -186,7 +187,7 @@ def _register(
     save_adapter(policy.model, POLICY, folder)
     base_model = Path(config.model).name if Path(config.model).is_dir() else config.model
     card = adapter_card(name, base_model, run.record, verdict, int(outcome.after["count"]))
-    (folder / CARD_FILE).write_text(card, encoding="utf-8")
+    write_text(folder / CARD_FILE, card)
     adapter = store.adapters.add(
         name=name, path=folder, base_model=config.model, run_id=run_id, summary=summary
     )

@@ -1,4 +1,4 @@
-"""Where a run can go on from: adapter, optimiser, random state, step; one file, renamed into place."""
+"""Where a run can go on from: adapter, optimiser, random state, step; one file, whole or not there."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from torch.optim import Optimizer
 
+from sayo_app.core.files import whole_file
 from sayo_app.errors import TrainingError
 from sayo_app.run_config import RunConfig
 from training.state.early_stopping import Best
@@ -36,7 +37,11 @@ class Progressed:
 def save_checkpoint(
     folder: Path, policy: Policy, optimiser: Optimizer, config: dict[str, Any], done: Progressed
 ) -> None:
-    """Write to a temporary name, then rename: a kill leaves the old checkpoint or the new one."""
+    """A kill leaves the old checkpoint or the new one.
+
+    Raises:
+        StorageError: it cannot be written; the old one is still there.
+    """
     state = {
         "config": config,
         "step": done.step,
@@ -46,9 +51,8 @@ def save_checkpoint(
         "optimiser": optimiser.state_dict(),
         "random": torch.get_rng_state(),
     }
-    partial = folder / f"{FILE_NAME}.partial"
-    torch.save(state, partial)
-    partial.replace(folder / FILE_NAME)
+    with whole_file(folder / FILE_NAME) as temporary, temporary.open("wb") as file:
+        torch.save(state, file)
 
 
 def load_checkpoint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from dataclasses import asdict, dataclass, replace
@@ -101,7 +102,12 @@ class AttentionTrace:
         return replace(self, grids=(self.grids[index],), attention=self.attention[:, :, own], sink_mask=mask)
 
     def save(self, path: Path) -> None:
-        """Write one compressed file, attention in float16; other readers never see half of it."""
+        """Write one file; other readers never see half of it. Raises: StorageError."""
+        with whole_file(path) as temporary:
+            temporary.write_bytes(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Compressed, attention in float16; the same trace gives the same bytes."""
         header = {
             "tokens": self.tokens,
             "token_ids": self.token_ids,
@@ -118,8 +124,9 @@ class AttentionTrace:
         }
         if self.sink_mask is not None:
             arrays["sink_mask"] = self.sink_mask
-        with whole_file(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays, allow_pickle=False)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays, allow_pickle=False)
+        return buffer.getvalue()
 
     @classmethod
     def load(cls, path: Path) -> AttentionTrace:

@@ -86,7 +86,7 @@ def write_png(path: Path, frame: Frame) -> None:
     Raises:
         StorageError: the file cannot be written.
     """
-    with whole_file(path) as temporary:
+    with whole_file(path, durable=False) as temporary:
         Image.fromarray(frame).save(temporary, "PNG")
 
 
@@ -97,7 +97,7 @@ def write_gif(path: Path, frames: Iterable[Frame], ms: int = FRAME_MS) -> None:
         StorageError: the file cannot be written.
     """
     images = (_palette_image(frame) for frame in frames)
-    with whole_file(path) as temporary:
+    with whole_file(path, durable=False) as temporary:
         next(images).save(temporary, "GIF", save_all=True, append_images=images, duration=ms, loop=0)
 
 
@@ -109,7 +109,7 @@ def write_mp4(path: Path, frames: Iterable[Frame], fps: float = 1000 / FRAME_MS)
     """
     stream = iter(frames)
     first = next(stream)
-    with whole_file(path) as temporary:
+    with whole_file(path, durable=False) as temporary:
         writer = _writer(temporary, fps, (first.shape[1], first.shape[0]))
         try:
             for frame in chain([first], stream):

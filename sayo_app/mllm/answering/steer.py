@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from sayo_app.core.files import whole_file
+from sayo_app.core.files import write_text
 from sayo_app.errors import InputError, ModelError, RegionError, StorageError
 from sayo_app.mllm.attention.bias import SteerRequest
 from sayo_app.mllm.models.loading import LoadedModel
@@ -165,9 +165,7 @@ def save_found(found: Found, settings: Settings) -> Path:
     """
     path = found_path(found.model, settings)
     content = {"model": found.model, "steering": found.steering.to_dict(), "measured": dict(found.measured)}
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        temporary.chmod(0o644)
+    write_text(path, json.dumps(content, indent=2) + "\n")
     return path
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sayo_app.core.files import whole_file
+from sayo_app.core.files import write_text
 from sayo_app.errors import ModelError
 from sayo_app.mllm.bench.modes import FULL_8B, MODES, QUESTION_TOKENS, Shape, build, matrix_bytes, prompt
 from sayo_app.mllm.machine import machine, peak_bytes, start_peak, versions
@@ -48,8 +48,7 @@ def main(arguments: Sequence[str] | None = None, run: Runner | None = None) -> N
     for result in bench(given, run or in_a_process, command):
         text = json.dumps(result, indent=1)
         if given.out is not None:
-            with whole_file(given.out) as file:
-                file.write_text(text + "\n", encoding="utf-8")
+            write_text(given.out, text + "\n")
     print(text if given.json else "\n".join(map(line, result["rows"])))
 
 

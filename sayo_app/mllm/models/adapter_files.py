@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sayo_app.core.bundles.archive import open_archive, read_member, write_archive
-from sayo_app.core.files import whole_file
+from sayo_app.core.files import whole_file, whole_folder
 from sayo_app.errors import AdapterError, TraceFileError
 from sayo_app.mllm.models.adapters import CONFIG_FILE, TARGETS, WEIGHTS_FILE
 from sayo_app.settings import DEFAULTS
@@ -69,22 +67,18 @@ def unpack_adapter(
     Raises:
         AdapterError: no adapter, a damaged or too large one, one of another base model, or one with
             settings that are not taken from elsewhere. The folder is then not there.
+        StorageError: it cannot be written.
     """
     limits = {CONFIG_FILE: MAX_TEXT_BYTES, WEIGHTS_FILE: max_bytes, CARD_FILE: MAX_TEXT_BYTES}
     as_zip = len(paths) == 1 and paths[0].suffix == ".zip"
     members = _zipped(paths[0], limits) if as_zip else _loose(paths, limits)
     _require(members)
     config = clean_config(members[CONFIG_FILE], base_model)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".adapter-"))
-    try:
+    with whole_folder(folder) as whole:
         for name in (WEIGHTS_FILE, CARD_FILE):
             if name in members:
-                (temporary / name).write_bytes(members[name])
-        (temporary / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+                (whole / name).write_bytes(members[name])
+        (whole / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def clean_config(data: bytes, base_model: str) -> dict[str, Any]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from sayo_app.core.files import whole_folder
 from sayo_app.errors import AdapterError
 from sayo_app.mllm.models.families import base_model
 from sayo_app.mllm.models.loading import LoadedModel
@@ -120,7 +119,7 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> Path:
     """Write an adapter to a folder, in PEFT's format; the folder appears whole or not at all.
 
     Raises:
-        AdapterError: the folder cannot be written.
+        StorageError, AdapterError: the folder, or the weights in it, cannot be written.
     """
     weights = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
     config = copy.deepcopy(model.peft_config[name])
@@ -129,21 +128,12 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> Path:
         # A path of this machine means nothing elsewhere.
         config.base_model_name_or_path = Path(config.base_model_name_or_path).name
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        whole = temporary / "whole"
-        try:
-            whole.mkdir()
+        with whole_folder(folder) as whole:
             save_file(
                 {key: tensor.contiguous().cpu() for key, tensor in weights.items()}, whole / WEIGHTS_FILE
             )
             config.save_pretrained(str(whole))
-            if folder.exists():
-                folder.rename(temporary / "replaced")
-            whole.rename(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except (OSError, SafetensorError) as error:
+    except SafetensorError as error:
         raise AdapterError(
             expected=f"to write the adapter to {folder}",
             got=str(error),

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from sayo_app.core.attention.heatmap import METHODS, TRACE_METHODS
 from sayo_app.core.bundles.bundle import Bundle, trace_json, write_bundle
-from sayo_app.core.files import whole_file
+from sayo_app.core.files import write_text
 from sayo_app.core.geometry.region import Region
 from sayo_app.core.rendering.animate import frames, view, write_gif, write_mp4, write_png
 from sayo_app.core.rendering.offline_page import offline_page
@@ -74,7 +74,7 @@ def _trace(it: Taken, path: Path) -> None:
 
 
 def _json(it: Taken, path: Path) -> None:
-    _write(path, trace_json(_bundle(it)))
+    write_text(path, trace_json(_bundle(it)), durable=False)
 
 
 def _bundle(it: Taken) -> Bundle:
@@ -109,7 +109,7 @@ def _page(it: Taken, path: Path) -> None:
     styles = (UI_DIR / "viewer.css").read_text("utf-8")
     note = f"Answered by {_model(it)}; saved by SAYO Studio."
     text = offline_page(value, options, [script_text(*SCRIPTS)], styles, title=answered.question, note=note)
-    _write(path, text)
+    write_text(path, text, durable=False)
 
 
 def _measured(answered: Answered, regions: list[Region], views: list[str]) -> dict[str, Any]:
@@ -155,8 +155,3 @@ def _outlined(picture: Image.Image, regions: list[Region]) -> Image.Image:
         else:
             pen.rectangle(region.box_xyxy, outline=_LINE_RGB, width=width)
     return drawn
-
-
-def _write(path: Path, text: str) -> None:
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

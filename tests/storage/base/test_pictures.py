@@ -11,7 +11,6 @@ from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.errors import NotFoundError, ReadOnlyStoreError, StorageError
 from sayo_app.settings import Settings
-from storage.base.file_errors import replacing
 from storage.store import Store
 
 
@@ -94,20 +93,6 @@ def test_a_trace_comes_back_and_is_stored_once(store: Store, settings: Settings)
     loaded = store.traces.load(identity)
     assert loaded.tokens == ("a", "b", "<|im_end|>")
     assert np.array_equal(loaded.attention, small_trace().attention)  # 1/8 is exact in float16
-
-
-def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "result.json"
-    path.write_text("old")
-    with pytest.raises(KeyError), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise KeyError
-    assert path.read_text() == "old"
-    assert files_in(tmp_path) == [path]
-    with replacing(path) as temporary:
-        temporary.write_text("new")
-        assert path.read_text() == "old"
-    assert path.read_text() == "new"
 
 
 @pytest.mark.parametrize(
