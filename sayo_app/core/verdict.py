@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from sayo_app.core.intervals import mean_interval, paired_share_interval
+
 # Figures of a held-out answer that a verdict compares, and what people call them; the first two decide.
 COMPARED = {
     "answer": "right answers",
@@ -17,13 +19,6 @@ COMPARED = {
     "pointing": "pointing game",
 }
 SHARES = ("answer", "energy", "pointing")
-_Z = 1.959964
-# Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom.
-_T = (
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
-    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
-    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
-)
 Figures = Mapping[str, Any]
 
 
@@ -107,31 +102,15 @@ def judge_change(before: Sequence[Figures], after: Sequence[Figures]) -> Verdict
 
 
 def paired_change(before: Sequence[float], after: Sequence[float]) -> Change:
-    """The change of a mean over pairs, with its 95 % interval.
-
-    Values that are all 0 or 1: Bonett and Price's adjusted Wald interval for paired shares. With b pairs
-    that went from 0 to 1, c from 1 to 0, n in all: p = (b+1)/(n+2), q = (c+1)/(n+2), and the interval is
-    p - q ± z √((p + q - (p - q)²) / (n + 2)). Other values: Student's t on the differences; a single pair
-    tells nothing.
-    """
+    """The change of a mean over pairs, with its 95 % interval: as of shares where all values are 0 or 1."""
     one, two = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     n, differences = len(one), two - one
     if np.isin(np.concatenate([one, two]), (0.0, 1.0)).all():
-        p, q = ((np.sum(differences == sign) + 1) / (n + 2) for sign in (1, -1))
-        middle, half = p - q, _Z * math.sqrt((p + q - (p - q) ** 2) / (n + 2))
-        low, high = max(-1.0, middle - half), min(1.0, middle + half)
-    elif n == 1:
-        low, high = -math.inf, math.inf
+        won, lost = (int(np.sum(differences == sign)) for sign in (1, -1))
+        low, high = paired_share_interval(won, lost, n)
     else:
-        middle = float(differences.mean())
-        half = t_quantile(n - 1) * float(differences.std(ddof=1)) / math.sqrt(n)
-        low, high = middle - half, middle + half
-    return Change(n, float(one.mean()), float(two.mean()), float(low), float(high))
-
-
-def t_quantile(degrees: int) -> float:
-    """Student's t, two-sided 95 %; beyond 30 degrees of freedom by its first expansion, z + (z³ + z) / 4d."""
-    return _T[degrees - 1] if degrees <= len(_T) else _Z + (_Z**3 + _Z) / (4 * degrees)
+        low, high = mean_interval(differences)
+    return Change(n, float(one.mean()), float(two.mean()), low, high)
 
 
 def _known(before: Sequence[Figures], after: Sequence[Figures], name: str) -> list[tuple[Figures, Figures]]:

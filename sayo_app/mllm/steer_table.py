@@ -14,7 +14,6 @@ import argparse
 import copy
 import json
 import logging
-import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +28,7 @@ from sayo_app.core.attention.steps import answer_text
 from sayo_app.core.files import write_text
 from sayo_app.core.geometry.cells import region_mask
 from sayo_app.core.geometry.region import Region
+from sayo_app.core.intervals import share_interval
 from sayo_app.core.scenes.questions import (
     FAMILIES,
     HELD_OUT_SEED,
@@ -172,16 +172,9 @@ def answers(
 
 
 def figures(base: Bool[np.ndarray, " scene"], steered: Bool[np.ndarray, " scene"]) -> Figures:
-    """What became of the answers.
-
-    Wilson: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n), z = 1.96.
-    """
-    n, accuracy, z = len(base), float(steered.mean()), 1.96
-    middle, spread = (
-        accuracy + z**2 / (2 * n),
-        z * math.sqrt(accuracy * (1 - accuracy) / n + z**2 / (4 * n**2)),
-    )
-    low, high = ((middle + sign * spread) / (1 + z**2 / n) for sign in (-1, 1))
+    """What became of the answers."""
+    n, accuracy = len(base), float(steered.mean())
+    low, high = share_interval(accuracy, n)
     return Figures(
         n=n,
         accuracy=accuracy,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayo_app.core.verdict import Verdict, judge_change, paired_change, t_quantile
+from sayo_app.core.verdict import Verdict, judge_change, paired_change
 
 
 def answers(*values: float | None, attention: float | None = None) -> list[dict[str, float | None]]:
@@ -38,11 +38,6 @@ def test_one_pair_tells_nothing() -> None:
     stored = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert stored["changes"]["attention"]["low"] is None
     assert Verdict.from_dict(stored) == found
-
-
-def test_the_quantiles_of_t() -> None:
-    # From tables: 2.042 at 30, 2.021 at 40, 1.984 at 100.
-    assert [round(t_quantile(n), 2) for n in (1, 30, 40, 100)] == [12.71, 2.04, 2.02, 1.98]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from sayo_app.core.intervals import normal_half_width
 from training.study.results import arm_of
 
 # Columns: name, part of the result, figure.
@@ -21,13 +21,12 @@ COLUMNS = (
     ("untouched answers", "untouched", "answer"),
     ("train looks right", "train", "pointing"),
 )
-Z95 = 1.96
 
 
 def rows(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row for each arm, in the order of the results.
 
-    An interval is 1.96 standard errors over pictures. Each seed has pictures of its own, so those of several
+    An interval is that of a mean over pictures. Each seed has pictures of its own, so those of several
     seeds are put together. What an arm gains is the mean difference to `base` on the same pictures.
     """
     arms = list(dict.fromkeys(arm_of(one) for one in results))
@@ -60,11 +59,11 @@ def _gains(result: dict[str, Any], results: Sequence[dict[str, Any]], part: str)
 
 
 def interval(values: Sequence[float]) -> dict[str, float]:
-    """Mean, and half the width of its 95 % interval: 1.96 s / sqrt(n)."""
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    """Mean, and half the width of its 95 % interval."""
+    known = np.asarray(values, dtype=np.float64)
     return {
-        "mean": round(float(np.mean(values)), 4),
-        "ci95": round(Z95 * spread / math.sqrt(len(values)), 4),
+        "mean": round(float(known.mean()), 4),
+        "ci95": round(normal_half_width(known), 4),
         "n": len(values),
     }
 

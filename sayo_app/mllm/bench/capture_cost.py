@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from sayo_app.core.files import write_text
+from sayo_app.core.intervals import median_interval
 from sayo_app.errors import ModelError
 from sayo_app.mllm.bench.modes import FULL_8B, MODES, QUESTION_TOKENS, Shape, build, matrix_bytes, prompt
 from sayo_app.mllm.machine import machine, peak_bytes, start_peak, versions
@@ -119,19 +120,15 @@ def _pairs(loaded: LoadedModel, inputs: dict[str, Any], new_tokens: int, pairs: 
             mode: np.array([getattr(answered, name) for answered in done]) for mode, done in timed.items()
         }
         result[name] = {mode: round(float(np.median(values)), 3) for mode, values in taken.items()}
-        result[f"{name}_ratio"] = median_interval(taken["capture"] / taken["plain"])
+        result[f"{name}_ratio"] = _median(taken["capture"] / taken["plain"])
     return result
 
 
-def median_interval(values: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """The median and its 95 % interval by 10,000 bootstrap samples."""
-    drawn = np.random.default_rng(seed).choice(values, (10_000, len(values)))
-    low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
-    return {
-        "median": round(float(np.median(values)), 4),
-        "low": round(float(low), 4),
-        "high": round(float(high), 4),
-    }
+def _median(values: np.ndarray) -> dict[str, float]:
+    """A median with its 95 % interval."""
+    low, high = median_interval(values)
+    figures = {"median": float(np.median(values)), "low": low, "high": high}
+    return {name: round(value, 4) for name, value in figures.items()}
 
 
 def _row(image_tokens: int, parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
