@@ -26,7 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
 
 from sayo_app.core.files import file_error
-from sayo_app.errors import ReadOnlyStoreError, SettingsError, StorageError, StoreVersionError
+from sayo_app.errors import NotFoundError, ReadOnlyStoreError, SettingsError, StorageError, StoreVersionError
 from sayo_app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -104,6 +104,14 @@ class Database:
     def require_writable(self) -> None:
         if self.read_only:
             raise _read_only_error("a store that can only be read")
+
+
+def not_found(kind: str, identity: object) -> NotFoundError:
+    return NotFoundError(
+        expected=f"a stored {kind} of id {identity}",
+        got="none",
+        remedy="Choose one that is listed: somebody may have removed it since.",
+    )
 
 
 def insert_missing(session: Session, model: type[DeclarativeBase], rows: list[dict[str, Any]]) -> None:

@@ -22,6 +22,6 @@ def hashed_path(folder: Path, sha256: str, suffix: str) -> Path:
         raise NotFoundError(
             expected="the id of a stored file (64 hexadecimal digits)",
             got=repr(sha256[:80]),
-            remedy="Choose it again from the page.",
+            remedy="Choose it again from what is listed.",
         )
     return folder / sha256[:2] / f"{sha256}{suffix}"

@@ -10,8 +10,8 @@ from PIL import Image
 from sqlalchemy.exc import IntegrityError
 
 from sayo_app.core.files import whole_file
-from sayo_app.errors import NotFoundError, StorageError
-from storage.base.database import Database
+from sayo_app.errors import StorageError
+from storage.base.database import Database, not_found
 from storage.base.files import hashed_path
 from storage.base.models import Picture
 from storage.base.records import PictureRecord
@@ -70,14 +70,6 @@ class Pictures:
 
     def _path(self, picture_id: str) -> Path:
         return hashed_path(self._database.settings.pictures_dir, picture_id, ".png")
-
-
-def not_found(kind: str, identity: object) -> NotFoundError:
-    return NotFoundError(
-        expected=f"a stored {kind} of id {identity}",
-        got="none",
-        remedy="Reload the page and choose from the list.",
-    )
 
 
 def pixel_hash(image: Image.Image) -> str:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.core.files import whole_file
-from storage.base.database import Database
+from storage.base.database import Database, not_found
 from storage.base.files import hashed_path
-from storage.base.pictures import not_found
 
 
 class Traces:
@@ -28,9 +27,9 @@ class Traces:
         data = trace.to_bytes()
         identity = hashlib.sha256(data).hexdigest()
         path = self.path(identity)
-        if not path.exists():
-            with whole_file(path) as temporary:
-                temporary.write_bytes(data)
+        # Even where it is: `check` takes an old file without a row for one that nobody wants.
+        with whole_file(path) as temporary:
+            temporary.write_bytes(data)
         return identity
 
     def load(self, trace_id: str) -> AttentionTrace:

@@ -11,9 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sayo_app.errors import AdapterError
-from storage.base.database import Database
+from storage.base.database import Database, not_found
 from storage.base.models import Adapter, AdapterSwitch, Run, now
-from storage.base.pictures import not_found
 from storage.base.records import ACTIVE_RUN_STATES, AdapterRecord
 
 MAX_NAME = 100

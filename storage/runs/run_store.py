@@ -21,9 +21,8 @@ from sqlalchemy.orm import Session
 from sayo_app.core.files import file_error, write_text
 from sayo_app.errors import JobError, RunActiveError
 from sayo_app.run_config import RunConfig
-from storage.base.database import Database
+from storage.base.database import Database, not_found
 from storage.base.models import Adapter, Run, now
-from storage.base.pictures import not_found
 from storage.base.records import ACTIVE_RUN_STATES, FINAL_RUN_STATES, RUN_STATES, RunRecord
 
 UPDATABLE = (
@@ -159,7 +158,7 @@ class Runs:
             raise JobError(
                 expected=f"run {run_id} to be waiting for its process",
                 got=f"a run that is {run.state}",
-                remedy="Resume it on the Retrain page, or start a new run.",
+                remedy="Resume it, or start a new run.",
             )
         return run
 

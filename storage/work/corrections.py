@@ -11,9 +11,8 @@ from sqlalchemy import func, select
 from sayo_app.core.geometry.cells import looked_at
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import CorrectionError, SayoError
-from storage.base.database import Database
+from storage.base.database import Database, not_found
 from storage.base.models import Correction, CorrectionRevision
-from storage.base.pictures import not_found
 from storage.base.records import CorrectionRecord
 from storage.base.traces import Traces
 from storage.work.entries import newest_revision

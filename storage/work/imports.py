@@ -11,9 +11,8 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from storage.base.database import AT_ONCE, Database
+from storage.base.database import AT_ONCE, Database, not_found
 from storage.base.models import Correction, CorrectionRevision, ImportBatch, WorkEntry, WorkItem, now
-from storage.base.pictures import not_found
 from storage.base.texts import clean, short
 from storage.work.entries import newest_revision, settle_item
 from storage.work.work_records import ImportRecord

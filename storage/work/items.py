@@ -9,9 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sayo_app.errors import CorrectionError
-from storage.base.database import Database, insert_missing
+from storage.base.database import Database, insert_missing, not_found
 from storage.base.models import Picture, WorkItem
-from storage.base.pictures import not_found
 from storage.base.texts import clean, short
 from storage.work import work_records
 from storage.work.entries import refresh_item

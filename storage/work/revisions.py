@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import ConflictError, CorrectionError
+from storage.base.database import not_found
 from storage.base.models import Adapter, Correction, CorrectionRevision, Picture, WorkItem, now
-from storage.base.pictures import not_found
 from storage.base.records import CORRECTION_STATES, ORIGINS, CorrectionRecord
 from storage.base.texts import clean, short
 from storage.work.drafts import close_draft

@@ -14,9 +14,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
 from sayo_app.errors import CorrectionError
-from storage.base.database import Database
+from storage.base.database import Database, not_found
 from storage.base.models import Correction, CorrectionRevision, WorkEntry, WorkItem
-from storage.base.pictures import not_found
 from storage.base.records import ENTRY_STATES
 from storage.base.texts import clean
 from storage.work import work_records

@@ -17,7 +17,7 @@ from storage.backup import backup, restore
 from storage.base.records import CorrectionRecord
 from storage.store import Store
 from storage.work.work_records import WorkQuery
-from tests.storage.base.test_pictures import small_trace
+from tests.storage.examples import small_trace
 
 Correct = Callable[..., CorrectionRecord]
 

@@ -11,7 +11,7 @@ from storage.base.records import CorrectionRecord
 from storage.check import ASIDE, check
 from storage.store import Store
 from storage.work.work_records import WorkQuery
-from tests.storage.base.test_pictures import noise, small_trace
+from tests.storage.examples import noise, small_trace
 
 Correct = Callable[..., CorrectionRecord]
 

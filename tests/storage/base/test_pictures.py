@@ -7,35 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sayo_app.core.attention.trace import AttentionTrace
-from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.errors import NotFoundError, ReadOnlyStoreError, StorageError
 from sayo_app.settings import Settings
 from storage.store import Store
-
-
-def noise(seed: int = 0, wh: tuple[int, int] = (17, 9)) -> Image.Image:
-    pixels = np.random.default_rng(seed).integers(0, 256, (wh[1], wh[0], 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
-
-
-def small_trace() -> AttentionTrace:
-    return AttentionTrace(
-        tokens=("a", "b", "<|im_end|>"),
-        token_ids=(1, 2, 3),
-        attention=np.full((2, 1, 4), 0.125, dtype=np.float32),
-        layers=(3,),
-        depth=4,
-        entropies=np.array([0.5, 0.25, 0.125], dtype=np.float32),
-        grids=(ImageGrid.regular((64, 64), (2, 2)),),
-        steps=(),
-        text="ab",
-        sink_mask=None,
-    )
-
-
-def files_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+from tests.storage.examples import files_in, noise, small_trace
 
 
 def test_a_picture_comes_back_pixel_for_pixel(store: Store) -> None:
@@ -59,7 +34,7 @@ def test_shape_is_part_of_the_content(store: Store) -> None:
 
 @pytest.mark.parametrize("identity", ["f" * 64, "../../etc/passwd", "", "F" * 64])
 def test_an_unknown_id_finds_nothing_and_leads_nowhere(store: Store, identity: str) -> None:
-    for look in (store.pictures.load, store.pictures.get, store.traces.load):
+    for look in (store.pictures.load, store.pictures.get):
         with pytest.raises(NotFoundError):
             look(identity)
 
@@ -84,15 +59,6 @@ def test_a_picture_whose_file_is_gone_is_not_found_and_can_be_added_again(store:
         store.pictures.load(record.id)
     assert store.pictures.add(noise()) == record
     assert store.pictures.load(record.id).size == (17, 9)
-
-
-def test_a_trace_comes_back_and_is_stored_once(store: Store, settings: Settings) -> None:
-    identity = store.traces.save(small_trace())
-    assert store.traces.save(small_trace()) == identity
-    assert [path.stem for path in files_in(settings.traces_dir)] == [identity]
-    loaded = store.traces.load(identity)
-    assert loaded.tokens == ("a", "b", "<|im_end|>")
-    assert np.array_equal(loaded.attention, small_trace().attention)  # 1/8 is exact in float16
 
 
 @pytest.mark.parametrize(

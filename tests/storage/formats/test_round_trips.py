@@ -28,7 +28,7 @@ from storage.formats.exporter import export_file
 from storage.formats.importer import import_file
 from storage.formats.kinds import coco, label_studio, sayo, viscot
 from storage.store import Store
-from tests.storage.base.test_pictures import small_trace
+from tests.storage.examples import small_trace
 from tests.storage.formats.conftest import taken
 from tests.storage.formats.test_hostile import good
 

@@ -11,7 +11,7 @@ from sayo_app.core.geometry.region import Region
 from storage.base.records import CorrectionRecord
 from storage.store import Store
 from storage.work.shown_reward import shown_reward
-from tests.storage.base.test_pictures import small_trace
+from tests.storage.examples import small_trace
 
 Correct = Callable[..., CorrectionRecord]
 
