@@ -74,3 +74,11 @@ def by_layer(model: Any, attentions: Sequence[torch.Tensor]) -> dict[int, torch.
     kinds = getattr(text, "layer_types", None) or ["full_attention"] * text.num_hidden_layers
     layers = [layer for layer, kind in enumerate(kinds) if kind != "linear_attention"]
     return dict(zip(layers, attentions, strict=True))
+
+
+def rollout(attentions: np.ndarray) -> np.ndarray:
+    """Float "query key": attention rollout (Abnar and Zuidema) of "layer query key", by whole matrices."""
+    product = np.eye(attentions.shape[-1])
+    for layer in attentions:
+        product = 0.5 * (layer @ product + product)
+    return product

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sayo_app.core.attention.metrics import normalised_log_ratio, spatial_entropy
-from sayo_app.core.attention.trace import AttentionTrace, Step
+from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.errors import InputError
 
 
@@ -160,14 +160,9 @@ def token_maps(trace: AttentionTrace, method: str = DEFAULT) -> Float[np.ndarray
     return maps if trace.sink_mask is None else maps * trace.sink_mask
 
 
-def step_map(trace: AttentionTrace, method: str, step: Step) -> Float[np.ndarray, " image"]:
-    """The mean of the step's token maps; zeros where the step is the last token alone."""
-    return _pooled(token_maps(trace, method)[step.start : step.stop])
-
-
-def answer_map(trace: AttentionTrace, method: str = DEFAULT) -> Float[np.ndarray, " image"]:
-    """The mean of all token maps."""
-    return _pooled(token_maps(trace, method))
+def mean_map(maps: Float[np.ndarray, "row image"]) -> Float[np.ndarray, " image"]:
+    """What a step or an answer looks at: the mean of its token maps; zeros where none of them has a row."""
+    return maps.mean(axis=0) if len(maps) else np.zeros(maps.shape[1])
 
 
 def layer_maps(trace: AttentionTrace, layer: int) -> Float[np.ndarray, "row image"]:
@@ -231,21 +226,6 @@ def gradient_weighted(
     return (attention * np.maximum(gradient, 0.0)).mean(axis=0, dtype=float)
 
 
-def rollout(attentions: Float[np.ndarray, "layer query key"]) -> Float[np.ndarray, "query key"]:
-    """R = Â_L ··· Â_2 Â_1 with Â_l = ½ (A_l + I): attention followed down to the input.
-
-    The identity stands for the residual connection. Abnar and Zuidema, arXiv 2005.00928. Rows that
-    sum to 1 in every layer sum to 1 in the result.
-
-    Args:
-        attentions: heads averaged, first layer first, as many keys as queries.
-    """
-    product = np.eye(attentions.shape[-1])
-    for layer in attentions:
-        product = 0.5 * (layer @ product + product)
-    return product
-
-
 def rank_heads(head_maps: Float[np.ndarray, "layer head image"]) -> list[tuple[int, int]]:
     """(entry of axis 0, head) from the sharpest on, of the half of the heads that look at the image most.
 
@@ -287,7 +267,3 @@ def _method(name: str) -> Method:
     if name not in METHODS:
         raise InputError(expected=f"a map out of {', '.join(METHODS)}", got=repr(name), remedy="Choose one.")
     return METHODS[name]
-
-
-def _pooled(maps: Float[np.ndarray, "row image"]) -> Float[np.ndarray, " image"]:
-    return maps.mean(axis=0) if len(maps) else np.zeros(maps.shape[1])

@@ -1,13 +1,14 @@
 """Arrays for the map methods that a recorded trace is not enough for: the model runs once more.
 
-All of them take a finished answer as the token ids of its trace, run it teacher-forced and hold the model
-while they do. What is made of the arrays is in `core.heatmap`. Row i has completion token i as the query.
+All of them take a finished answer, run it teacher-forced and hold the model while they do. What is made of
+the arrays is in `core.attention.heatmap`. Row i has completion token i as the query.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,23 @@ GENERIC_QUESTION = "Write a general description of the image."
 FOCUS_HEADS = 3
 
 
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A finished answer: what was asked, and what was said to it.
+
+    Attributes:
+        token_ids: those of its trace.
+        adapter: that gave it, by name; None for the base model, by default the one that is switched on.
+    """
+
+    pictures: Sequence[Image.Image]
+    question: str
+    token_ids: Sequence[int]
+    adapter: str | None = ACTIVE
+
+
 def head_maps(
-    loaded: LoadedModel,
-    pictures: Sequence[Image.Image],
-    question: str,
-    token_ids: Sequence[int],
-    tokens: slice = slice(None),
-    adapter: str | None = ACTIVE,
+    loaded: LoadedModel, finished: Finished, tokens: slice = slice(None)
 ) -> Float[np.ndarray, "layer head image"]:
     """The mean row of each head over some tokens of the answer; zeros where none of them has a row.
 
@@ -46,18 +57,12 @@ def head_maps(
     Returns:
         Entries of axis 0 in the order of `loaded.attention_layers`.
     """
-    with _alone(loaded, adapter):
-        return _head_maps(loaded, build_inputs(loaded, pictures, question), token_ids, tokens)
+    with _asked(loaded, finished) as inputs:
+        return _head_maps(loaded, inputs, finished.token_ids, tokens)
 
 
 def one_head_rows(
-    loaded: LoadedModel,
-    pictures: Sequence[Image.Image],
-    question: str,
-    token_ids: Sequence[int],
-    layer: int,
-    head: int,
-    adapter: str | None = ACTIVE,
+    loaded: LoadedModel, finished: Finished, layer: int, head: int
 ) -> Float[np.ndarray, "row image"]:
     """The rows of one head for every token of the answer but the last.
 
@@ -65,39 +70,32 @@ def one_head_rows(
         ModelError: there is no such head, or its layer's attention cannot be reached.
     """
     check_heads(loaded, {layer: (head,)})
-    with _alone(loaded, adapter):
-        return _rows_of(loaded, build_inputs(loaded, pictures, question), token_ids, {layer: (head,)})
+    with _asked(loaded, finished) as inputs:
+        return _rows_of(loaded, inputs, finished.token_ids, {layer: (head,)})
 
 
 def focus_heads_maps(
-    loaded: LoadedModel,
-    pictures: Sequence[Image.Image],
-    question: str,
-    token_ids: Sequence[int],
-    adapter: str | None = ACTIVE,
-    count: int = FOCUS_HEADS,
+    loaded: LoadedModel, finished: Finished, count: int = FOCUS_HEADS
 ) -> Float[np.ndarray, "row image"]:
     """The mean rows of the heads that `heatmap.rank_heads` puts first for the whole answer."""
-    with _alone(loaded, adapter):
-        inputs = build_inputs(loaded, pictures, question)
-        ranked = rank_heads(_head_maps(loaded, inputs, token_ids, slice(None)))[:count]
+    with _asked(loaded, finished) as inputs:
+        ranked = rank_heads(_head_maps(loaded, inputs, finished.token_ids, slice(None)))[:count]
         heads: dict[int, list[int]] = {}
         for entry, head in ranked:
             heads.setdefault(loaded.attention_layers[entry], []).append(head)
-        return _rows_of(loaded, inputs, token_ids, heads)
+        return _rows_of(loaded, inputs, finished.token_ids, heads)
 
 
 def relative_rows(
-    loaded: LoadedModel, pictures: Sequence[Image.Image], question: str, adapter: str | None = ACTIVE
+    loaded: LoadedModel, finished: Finished
 ) -> tuple[Float[np.ndarray, "layer image"], Float[np.ndarray, "layer image"]]:
     """For `heatmap.relative_map`: rows of the last prompt token, heads averaged, of all readable layers.
 
     First with the question, then with `GENERIC_QUESTION` in its place.
     """
-    with _alone(loaded, adapter):
+    with _asked(loaded, finished) as asked:
         rows = []
-        for text in (question, GENERIC_QUESTION):
-            inputs = build_inputs(loaded, pictures, text)
+        for inputs in (asked, build_inputs(loaded, finished.pictures, GENERIC_QUESTION)):
             columns = loaded.image_columns(inputs["input_ids"])
             request = CaptureRequest(frozenset(loaded.attention_layers), columns, queries=slice(-1, None))
             read_prompt(loaded, inputs, sayo_capture=request)
@@ -106,12 +104,7 @@ def relative_rows(
 
 
 def gradient_maps(
-    loaded: LoadedModel,
-    pictures: Sequence[Image.Image],
-    question: str,
-    token_ids: Sequence[int],
-    adapter: str | None = ACTIVE,
-    progress: Callable[[float], None] = lambda share: None,
+    loaded: LoadedModel, finished: Finished, progress: Callable[[float], None] = lambda share: None
 ) -> Float[np.ndarray, "row image"]:
     """Row i: `heatmap.gradient_weighted` of the row that led to token i + 1, mean over middle layers.
 
@@ -122,47 +115,42 @@ def gradient_maps(
     Args:
         progress: told the share that is done after each token; may raise to stop.
     """
-    with _alone(loaded, adapter):
-        inputs = build_inputs(loaded, pictures, question)
+    with _asked(loaded, finished) as inputs:
         columns = loaded.image_columns(inputs["input_ids"])
         layers = loaded.attention_layers
         band = [layers[entry] for entry in middle_layers(layers, loaded.n_layers)]
         prefix = read_prompt(loaded, inputs)
         rows = []
-        for index, token_id in enumerate(token_ids[:-1]):
+        for index, token_id in enumerate(finished.token_ids[:-1]):
             ids = torch.tensor([[token_id]], device=loaded.device)
             request = _Weights(frozenset(band), columns)
             with torch.enable_grad(), changing_states(), _frozen(loaded.model):
                 logits = feed(loaded.model, prefix, ids, sayo_capture=request)
                 kept = [request.weights[layer] for layer in band]
-                slopes = torch.autograd.grad(logits[0, -1, token_ids[index + 1]], kept)
+                slopes = torch.autograd.grad(logits[0, -1, finished.token_ids[index + 1]], kept)
             prefix.cache.detach()
             pairs = [
                 (_array(request.image(weights)), _array(request.image(slope)))
                 for weights, slope in zip(kept, slopes, strict=True)
             ]
             rows.append(np.mean([gradient_weighted(*pair) for pair in pairs], axis=0))
-            progress((index + 1) / (len(token_ids) - 1))
+            progress((index + 1) / (len(finished.token_ids) - 1))
     width = int(columns.sum())
     return np.stack(rows).astype(np.float32) if rows else np.zeros((0, width), dtype=np.float32)
 
 
 @torch.no_grad()
-def rollout_maps(
-    loaded: LoadedModel,
-    pictures: Sequence[Image.Image],
-    question: str,
-    token_ids: Sequence[int],
-    adapter: str | None = ACTIVE,
-) -> Float[np.ndarray, "row image"]:
-    """`heatmap.rollout` of the whole sequence: the rows of the answer, the columns of image tokens.
+def rollout_maps(loaded: LoadedModel, finished: Finished) -> Float[np.ndarray, "row image"]:
+    """R = Â_L ··· Â_2 Â_1 with Â_l = ½ (A_l + I), of the whole sequence: rows of the answer, image columns.
+
+    A_l are heads averaged; the identity stands for the residual connection (Abnar and Zuidema, arXiv
+    2005.00928).
 
     Layers without full attention (sliding, or linear in hybrid models) count as the identity. The product
     is carried upwards for the image columns alone, so no matrix of length x length is kept.
     """
-    with _alone(loaded, adapter):
-        inputs = build_inputs(loaded, pictures, question)
-        ids = torch.tensor([list(token_ids[:-1])], dtype=torch.long, device=loaded.device)
+    with _asked(loaded, finished) as inputs:
+        ids = torch.tensor([list(finished.token_ids[:-1])], dtype=torch.long, device=loaded.device)
         columns = nn.functional.pad(loaded.image_columns(inputs["input_ids"])[0], (0, ids.shape[1]))
         request = _Rollout(loaded.attention_layers, columns)
         positions = loaded.family.positions(loaded.model, inputs)
@@ -263,9 +251,10 @@ def _force(
 
 
 @contextmanager
-def _alone(loaded: LoadedModel, adapter: str | None) -> Iterator[None]:
-    with loaded.exclusive(), answering_with(loaded, adapter):
-        yield
+def _asked(loaded: LoadedModel, finished: Finished) -> Iterator[Mapping[str, Any]]:
+    """The model for oneself, with the answer's adapter; gives the inputs of its prompt."""
+    with loaded.exclusive(), answering_with(loaded, finished.adapter):
+        yield build_inputs(loaded, finished.pictures, finished.question)
 
 
 @contextmanager

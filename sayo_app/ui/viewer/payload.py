@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from sayo_app.core.attention.heatmap import METHODS
+from sayo_app.core.attention.heatmap import METHODS, mean_map
 from sayo_app.core.attention.metrics import (
     METRICS,
     region_metrics,
@@ -49,8 +49,7 @@ def view_data(trace: AttentionTrace, maps: Maps, scope: str) -> dict[str, Any]:
 
 def pooled(maps: Maps, start: int, stop: int, scope: str) -> Float[np.ndarray, " image"]:
     """The mean map of tokens `start` to `stop`; zeros where they have none."""
-    rows = maps if scope == "answer" else maps[start:stop]
-    return rows.mean(axis=0) if len(rows) else np.zeros(maps.shape[1])
+    return mean_map(maps if scope == "answer" else maps[start:stop])
 
 
 def region_numbers(

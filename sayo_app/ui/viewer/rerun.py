@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -15,8 +15,10 @@ from sayo_app.ui.shared.answers import Answered, head_of
 from sayo_app.ui.shared.studio import Studio
 
 if TYPE_CHECKING:
+    from sayo_app.mllm.analysis.maps import Finished
     from sayo_app.mllm.answering.chat import Chunk
     from sayo_app.mllm.answering.steer import Found, Steering
+    from sayo_app.mllm.models.loading import LoadedModel
 
 
 def view_maps(studio: Studio, answered: Answered, view: str) -> Float[np.ndarray, "row image"]:
@@ -28,20 +30,19 @@ def view_maps(studio: Studio, answered: Answered, view: str) -> Float[np.ndarray
     """
     from sayo_app.mllm.analysis import maps
 
-    prompt = _prompt(studio, answered)
+    loaded, finished = _finished(studio, answered)
     if view == "relative":
-        question_rows, generic_rows = maps.relative_rows(**prompt)
+        question_rows, generic_rows = maps.relative_rows(loaded, finished)
         band = middle_layers(answered.trace.layers, answered.trace.depth)
         return relative_map(question_rows[band], generic_rows[band])[None]
-    asked = prompt | {"token_ids": answered.trace.token_ids}
     if view == "gradient":
-        return maps.gradient_maps(**asked)
+        return maps.gradient_maps(loaded, finished)
     if view == "rollout":
-        return maps.rollout_maps(**asked)
+        return maps.rollout_maps(loaded, finished)
     if view == "heads":
-        return maps.focus_heads_maps(**asked)
+        return maps.focus_heads_maps(loaded, finished)
     layer, head = head_of(view)
-    return maps.one_head_rows(**asked, layer=layer, head=head)
+    return maps.one_head_rows(loaded, finished, layer, head)
 
 
 def head_maps(studio: Studio, answered: Answered, tokens: slice) -> Float[np.ndarray, "layer head image"]:
@@ -55,7 +56,7 @@ def head_maps(studio: Studio, answered: Answered, tokens: slice) -> Float[np.nda
     reason = answered.why_not("heads")
     if reason is not None:
         raise InputError(expected="an answer of the model in use", got="another one", remedy=reason)
-    return maps.head_maps(**_prompt(studio, answered), token_ids=answered.trace.token_ids, tokens=tokens)
+    return maps.head_maps(*_finished(studio, answered), tokens)
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,10 @@ def found_for(studio: Studio) -> Found | None:
     return found_steering(studio.settings.model, studio.settings)
 
 
-def _prompt(studio: Studio, answered: Answered) -> dict[str, Any]:
-    """The model as it was when it gave the answer, and what it was asked."""
+def _finished(studio: Studio, answered: Answered) -> tuple[LoadedModel, Finished]:
+    """The model, and the answer with the adapter that gave it."""
+    from sayo_app.mllm.analysis.maps import Finished
+
     loaded = studio.loaded()
-    return {
-        "loaded": loaded,
-        "pictures": answered.pictures,
-        "question": answered.question,
-        "adapter": studio.loaded_adapter(loaded, studio.adapter(answered.adapter_id)),
-    }
+    adapter = studio.loaded_adapter(loaded, studio.adapter(answered.adapter_id))
+    return loaded, Finished(answered.pictures, answered.question, answered.trace.token_ids, adapter)

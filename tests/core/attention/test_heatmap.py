@@ -9,14 +9,12 @@ from sayo_app.core.attention.heatmap import (
     DEFAULT,
     METHODS,
     TRACE_METHODS,
-    answer_map,
     gradient_weighted,
     layer_maps,
+    mean_map,
     rank_heads,
     rank_heads_by_region,
     relative_map,
-    rollout,
-    step_map,
     token_maps,
     unavailable,
 )
@@ -50,25 +48,23 @@ def by_hand(make_trace: MakeTrace) -> AttentionTrace:
 def test_the_reward_view_is_the_last_layer_as_it_is(by_hand: AttentionTrace) -> None:
     wanted = np.array([[1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1]]) / 100
     assert token_maps(by_hand, "reward") == pytest.approx(wanted)
-    assert answer_map(by_hand, "reward") == pytest.approx(np.full(6, 0.035))
+    assert mean_map(token_maps(by_hand, "reward")) == pytest.approx(np.full(6, 0.035))
 
 
 def test_the_centred_map_is_what_a_token_looks_at_more_than_the_mean(by_hand: AttentionTrace) -> None:
     # Middle layers: [6 0 1 1 3 0] and [0 2 6 1 0 2]; mean over tokens [3 1 3.5 1 1.5 1].
     wanted = np.array([[3, 0, 0, 0, 1.5, 0], [0, 1, 2.5, 0, 0, 1]]) / 100
-    assert token_maps(by_hand) == pytest.approx(wanted)
-    assert step_map(by_hand, "centred", by_hand.steps[0]) == pytest.approx(wanted[0])
-    # The last token has no row of its own.
-    assert step_map(by_hand, "centred", by_hand.steps[1]) == pytest.approx(wanted[1])
-    assert step_map(by_hand, "centred", by_hand.steps[2]).tolist() == [0] * 6
-    assert answer_map(by_hand) == pytest.approx(wanted.mean(axis=0))
+    maps = token_maps(by_hand)
+    assert maps == pytest.approx(wanted)
+    # The last token has no row of its own: the second step's map is that of its first token alone.
+    steps = [mean_map(maps[step.start : step.stop]) for step in by_hand.steps]
+    assert np.array(steps) == pytest.approx(np.array([wanted[0], wanted[1], np.zeros(6)]))
+    assert mean_map(maps) == pytest.approx(wanted.mean(axis=0))
 
 
 def test_the_raw_map_is_the_mean_of_the_middle_layers(by_hand: AttentionTrace) -> None:
     wanted = np.array([[6, 0, 1, 1, 3, 0], [0, 2, 6, 1, 0, 2]]) / 100
     assert token_maps(by_hand, "raw") == pytest.approx(wanted)
-    assert step_map(by_hand, "raw", by_hand.steps[1]) == pytest.approx(wanted[1])
-    assert answer_map(by_hand, "raw") == pytest.approx(wanted.mean(axis=0))
 
 
 def test_sinks_are_left_out_of_the_maps_that_say_so(make_trace: MakeTrace) -> None:
@@ -84,7 +80,7 @@ def test_sinks_are_left_out_of_the_maps_that_say_so(make_trace: MakeTrace) -> No
 def test_where_all_tokens_are_sinks_nothing_is_left(make_trace: MakeTrace) -> None:
     trace = make_trace(sink_mask=np.zeros(6, bool))
     for method in ("centred", "filtered"):
-        assert not token_maps(trace, method).any() and not answer_map(trace, method).any()
+        assert not token_maps(trace, method).any() and not mean_map(token_maps(trace, method)).any()
 
 
 @pytest.mark.parametrize(
@@ -121,7 +117,7 @@ def test_an_answer_of_one_token_has_an_empty_map(make_trace: MakeTrace, method: 
         tokens=("<eos>",), token_ids=(1,), entropies=np.ones(1, np.float32), steps=(),
         attention=np.zeros((0, 4, 6), np.float32),
     )  # fmt: skip
-    assert answer_map(trace, method).tolist() == [0] * 6
+    assert mean_map(token_maps(trace, method)).tolist() == [0] * 6
 
 
 def test_an_unknown_map_is_refused(make_trace: MakeTrace) -> None:
@@ -175,23 +171,6 @@ def test_gradients_below_zero_do_not_count() -> None:
     gradient = np.array([[3.0, -1.0, 0.0], [-2.0, 1.0, 4.0]])
     assert gradient_weighted(attention, gradient) == pytest.approx([0.3, 0.25, 0.2])
     assert not gradient_weighted(attention, -np.abs(gradient)).any()
-
-
-def test_rollout_by_hand() -> None:
-    first = np.array([[1, 0, 0], [0, 1, 0], [0, 1, 0.0]])
-    second = np.array([[1, 0, 0], [1, 0, 0], [0, 0, 1.0]])
-    # first + I halved: rows [1 0 0], [0 1 0], [0 .5 .5]; second: [1 0 0], [.5 .5 0], [0 0 1].
-    # second @ first: [1 0 0], [.5 .5 0], [0 .5 .5]. first @ second would give [.25 .25 .5] last.
-    wanted = [[1, 0, 0], [0.5, 0.5, 0], [0, 0.5, 0.5]]
-    assert rollout(np.stack([first, second])) == pytest.approx(np.array(wanted))
-
-
-def test_rollout_of_no_layer_changes_nothing_and_rows_stay_distributions() -> None:
-    assert rollout(np.zeros((0, 3, 3))).tolist() == np.eye(3).tolist()
-    causal = np.tril(np.random.default_rng(0).random((5, 7, 7)))
-    rolled = rollout(causal / causal.sum(axis=-1, keepdims=True))
-    assert rolled.sum(axis=-1) == pytest.approx(np.ones(7))
-    assert (np.triu(rolled, 1) == 0).all(), "attention to the future"
 
 
 HEADS = np.array(

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from sayo_app.core.attention.heatmap import gradient_weighted, middle_layers, rollout
+from sayo_app.core.attention.heatmap import gradient_weighted, middle_layers
 from sayo_app.mllm.analysis import maps
 from sayo_app.mllm.analysis.heads import HeadCase, find_heads, head_effects
+from sayo_app.mllm.analysis.maps import Finished
 from sayo_app.mllm.answering.chat import answer
 from sayo_app.mllm.answering.prompt import build_inputs
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
-from tests.mllm.helpers import by_layer, noise, with_completion
+from tests.mllm.helpers import by_layer, noise, rollout, with_completion
 
 QUESTION = "What is left of the cat?"
 PICTURE = noise((80, 80))
@@ -40,11 +41,11 @@ def test_maps_are_those_of_eager_attention(any_loaded: LoadedModel, any_eager: A
     attentions = by_layer(any_eager, output.attentions)
     layers = loaded.attention_layers
     answered = torch.stack([attentions[layer][0, :, first:] for layer in layers])[..., image].detach().numpy()
-    got = maps.head_maps(loaded, [PICTURE], QUESTION, ids)
+    got = maps.head_maps(loaded, Finished([PICTURE], QUESTION, ids))
     np.testing.assert_allclose(got, answered.mean(axis=2), **CLOSE)
     means = torch.stack([attentions[layer][0].mean(dim=0) for layer in layers]).detach().double().numpy()
     wanted = rollout(means)[first:][:, image.numpy()]
-    np.testing.assert_allclose(maps.rollout_maps(loaded, [PICTURE], QUESTION, ids), wanted, **CLOSE)
+    np.testing.assert_allclose(maps.rollout_maps(loaded, Finished([PICTURE], QUESTION, ids)), wanted, **CLOSE)
 
     band = [layers[entry] for entry in middle_layers(layers, loaded.n_layers)]
     rows = []
@@ -56,7 +57,7 @@ def test_maps_are_those_of_eager_attention(any_loaded: LoadedModel, any_eager: A
             for layer, slope in zip(band, slopes, strict=True)
         ]
         rows.append(np.mean([gradient_weighted(a.detach().numpy(), s.numpy()) for a, s in pairs], axis=0))
-    got = maps.gradient_maps(loaded, [PICTURE], QUESTION, ids)
+    got = maps.gradient_maps(loaded, Finished([PICTURE], QUESTION, ids))
     np.testing.assert_allclose(got, np.stack(rows), rtol=2e-3, atol=1e-6)
 
 
@@ -71,5 +72,6 @@ def test_steering_and_finding_heads(any_loaded: LoadedModel) -> None:
     assert (inside > 0.9).all()
     case = HeadCase([PICTURE], QUESTION, "The dog is red.", {0: region}, region)
     scores, effects = find_heads(loaded, [case]), head_effects(loaded, [case])
-    assert scores.shape == effects.shape == maps.head_maps(loaded, [PICTURE], QUESTION, [5, 6]).shape[:2]
+    heads = maps.head_maps(loaded, Finished([PICTURE], QUESTION, [5, 6]))
+    assert scores.shape == effects.shape == heads.shape[:2]
     assert np.isfinite(scores).all() and np.isfinite(effects).all() and np.abs(effects).max() > 0

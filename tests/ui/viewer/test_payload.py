@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sayo_app.core.attention.heatmap import answer_map, step_map, token_maps
+from sayo_app.core.attention.heatmap import mean_map, token_maps
 from sayo_app.core.attention.metrics import (
     METRICS,
     region_energy,
@@ -38,7 +38,7 @@ def test_box_for_the_whole_answer(view: str) -> None:
     assert numbers["answer"]["sayo"] == [pytest.approx(sayo_reward(rows, trace.entropies, mask), abs=1e-4)]
     wanted = [sayo_log_ratio(rows[i : i + 1], mask) for i in range(len(rows))]
     assert numbers["token"]["sayo"] == pytest.approx(wanted, abs=1e-4)
-    whole = region_metrics(answer_map(trace, view), mask, trace.grid)
+    whole = region_metrics(mean_map(token_maps(trace, view)), mask, trace.grid)
     for name in {*whole} - {"sayo"}:
         assert numbers["answer"][name] == [pytest.approx(whole[name], abs=1e-4)]
         each = [region_metrics(one, mask, trace.grid)[name] for one in token_maps(trace, view)]
@@ -67,7 +67,7 @@ def test_box_of_a_step_counts_for_its_tokens_only() -> None:
     held = [value is not None for value in numbers["token"]["energy"]]
     assert held == [second.start <= token < second.stop for token in range(len(held))]
     mask = region_mask([Region.box(0, 0, 160, 120)], trace.grid)
-    wanted = region_energy(step_map(trace, "reward", second), mask)
+    wanted = region_energy(mean_map(token_maps(trace, "reward")[second.start : second.stop]), mask)
     assert numbers["step"]["energy"][second.index] == pytest.approx(wanted, abs=1e-4)
     # The whole answer is measured against all boxes.
     assert numbers["answer"]["energy"][0] is not None
@@ -126,9 +126,9 @@ def test_maps_come_back_from_their_bytes(view: str) -> None:
     data = view_data(trace, maps, "token")
     half = maps.max() / 255  # half a level of the highest peak, and its four digits
     np.testing.assert_allclose(unpacked(data["token"], 48), maps, atol=half)
-    steps = np.stack([step_map(trace, view, step) for step in trace.steps])
+    steps = np.stack([mean_map(token_maps(trace, view)[step.start : step.stop]) for step in trace.steps])
     np.testing.assert_allclose(unpacked(data["step"], 48), steps, atol=half)
-    np.testing.assert_allclose(unpacked(data["answer"], 48)[0], answer_map(trace, view), atol=half)
+    np.testing.assert_allclose(unpacked(data["answer"], 48)[0], mean_map(token_maps(trace, view)), atol=half)
 
 
 def test_one_map_in_all_is_sent_once() -> None:
