@@ -14,7 +14,8 @@ from PIL import Image
 from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.core.geometry.region import Region
 from sayo_app.core.picture import open_picture
-from sayo_app.errors import ImportRowError, StorageError
+from sayo_app.core.question import check_question
+from sayo_app.errors import ImportRowError, QuestionError, StorageError
 from sayo_app.settings import Settings
 from storage.base.files import hashed_path
 from storage.base.pictures import pixel_hash
@@ -95,12 +96,10 @@ class Checker:
         return Checked(row, self._picture(picture), picture.size, trace_id)
 
     def _check_version(self, version: Version) -> None:
-        _short("the question", version.question, self._settings.max_question_chars)
+        _check_question(version.question, self._settings.max_question_chars)
         _short("the answer", version.answer or "", MAX_TEXT_CHARS)
         _short("the comment", version.comment, MAX_TEXT_CHARS)
         _short("the author's name", version.author or "", MAX_AUTHOR_CHARS)
-        if not clean(version.question).strip():
-            raise bad("a question", version.question)
         if version.state not in CORRECTION_STATES and (version.state != TODO or version.regions):
             raise bad(f"state as one of {', '.join(CORRECTION_STATES)}", version.state)
         if len(version.regions) > MAX_REGIONS:
@@ -167,6 +166,13 @@ def _require_shallow(value: Any, depth: int) -> None:
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for item in inside:
         _require_shallow(item, depth - 1)
+
+
+def _check_question(question: str, max_chars: int) -> None:
+    try:
+        check_question(clean(question), max_chars)
+    except QuestionError as error:
+        raise unfit(error.expected, error.got) from error
 
 
 def _short(what: str, text: str, limit: int) -> None:

@@ -77,8 +77,9 @@ class Corrections:
 
         Raises:
             RegionError: a region outside the picture or of no area. Nothing is stored.
-            CorrectionError: neither region nor answer (but for a draft), no question, a skip without a
-                reason, an item on another picture, or an unknown state or origin.
+            QuestionError: no question.
+            CorrectionError: neither region nor answer (but for a draft), a skip without a reason, an item on
+                another picture, or an unknown state or origin.
             NotFoundError: no such picture, adapter, trace or item.
         """
         new = NewCorrection(

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sayo_app.errors import CorrectionError
+from sayo_app.core.question import check_question
 from storage.base.database import Database, insert_missing, not_found
 from storage.base.models import Picture, WorkItem
 from storage.base.texts import clean, short
@@ -34,7 +34,7 @@ class Items:
             fields: `answer`, `family` and `priority`.
 
         Raises:
-            CorrectionError: an empty question.
+            QuestionError: an empty question.
             NotFoundError: no such picture.
         """
         with self._database.write() as session:
@@ -64,11 +64,7 @@ def put_item(
     batch_id: int | None = None,
 ) -> WorkItem:
     """`Items.add` within a session; an item that was not on the list becomes the import's."""
-    question = clean(question).strip()
-    if not question:
-        raise CorrectionError(
-            expected="the question that was asked", got="an empty one", remedy="Type the question."
-        )
+    question = check_question(clean(question))
     if session.get(Picture, picture_id) is None:
         raise not_found("picture", picture_id)
     key = item_key(picture_id, question)

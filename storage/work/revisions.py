@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from sayo_app.core.geometry.region import Region
+from sayo_app.core.question import check_question
 from sayo_app.errors import ConflictError, CorrectionError
 from storage.base.database import not_found
 from storage.base.models import Adapter, Correction, CorrectionRevision, Picture, WorkItem, now
@@ -113,10 +114,7 @@ def checked_content(
     if picture is None:
         raise not_found("picture", picture_id)
     question = clean(question)
-    if not question.strip():
-        raise CorrectionError(
-            expected="the question that was asked", got="an empty one", remedy="Type the question."
-        )
+    check_question(question)
     fitted = [region.fitted((picture.width, picture.height)) for region in regions]
     answer = clean(corrected_answer or "").strip() or None
     if not fitted and answer is None and state not in _MAY_BE_EMPTY:

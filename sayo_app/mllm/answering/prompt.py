@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from transformers import BatchFeature
 
-from sayo_app.errors import ModelError, QuestionError
+from sayo_app.core.question import check_question
+from sayo_app.errors import ModelError
 from sayo_app.mllm.models.loading import LoadedModel
 
 # Models that were not trained on the format are asked for it.
@@ -17,22 +18,6 @@ FORMAT_INSTRUCTION = (
     "Look at the picture and reason step by step in a few short sentences. "
     "Then give the final answer, as briefly as possible, inside <answer> and </answer>."
 )
-
-
-def check_question(question: str, max_chars: int) -> str:
-    """The question without the white space around it.
-
-    Raises:
-        QuestionError: nothing is left of it, or it is longer than `max_chars`.
-    """
-    stripped = question.strip()
-    if stripped and len(stripped) <= max_chars:
-        return stripped
-    raise QuestionError(
-        expected=f"a question of 1 to {max_chars:,} characters",
-        got=f"{len(stripped):,} characters" if stripped else "an empty question",
-        remedy="Shorten it." if stripped else "Type what you want to know about the picture.",
-    )
 
 
 def prompt_text(loaded: LoadedModel, question: str, n_pictures: int = 1) -> str:
@@ -113,4 +98,4 @@ def _without_special_tokens(loaded: LoadedModel, question: str) -> str:
     while any(token in question for token in special):
         for token in special:
             question = question.replace(token, "")
-    return check_question(question, max_chars=max(1, len(question)))
+    return check_question(question)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from sayo_app.errors import AdapterError, PictureError, QuestionError, SayoError
+from sayo_app.core.question import check_question
+from sayo_app.errors import AdapterError, PictureError, SayoError
 from sayo_app.settings import Settings
 from storage.base.records import AdapterRecord
 from storage.store import Store
@@ -70,18 +71,7 @@ class Studio:
         Raises:
             QuestionError: empty or overlong.
         """
-        text, most = (question or "").strip(), self.settings.max_question_chars
-        if not text:
-            raise QuestionError(
-                expected="a question", got="an empty one", remedy="Type what you want to know."
-            )
-        if len(text) > most:
-            raise QuestionError(
-                expected=f"a question of at most {most:,} characters",
-                got=f"{len(text):,} characters",
-                remedy="Shorten it; what you typed is still there.",
-            )
-        return text
+        return check_question(question, self.settings.max_question_chars)
 
     def adapters(self) -> list[AdapterRecord]:
         """Adapters made for the model in use, oldest first."""

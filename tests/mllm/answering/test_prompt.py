@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sayo_app.errors import ModelError, QuestionError
-from sayo_app.mllm.answering.prompt import FORMAT_INSTRUCTION, build_inputs, check_question, prompt_text
+from sayo_app.mllm.answering.prompt import FORMAT_INSTRUCTION, build_inputs, prompt_text
 from sayo_app.mllm.models.loading import LoadedModel
 from tests.mllm.helpers import SIZES_WH, noise
 from training.bundled.architecture import SPECIAL_TOKENS
@@ -60,13 +60,6 @@ def test_any_kind_of_picture_is_read(loaded: LoadedModel, picture: Image.Image, 
 def test_a_picture_that_is_a_line_is_refused(loaded: LoadedModel) -> None:
     with pytest.raises(ModelError, match="1 x 1000"):
         build_inputs(loaded, [noise((1, 1000))], "Which?")
-
-
-def test_questions_are_checked() -> None:
-    assert check_question("  Which? \n", 6) == "Which?"
-    for question in ("", " \n", "W" * 7):
-        with pytest.raises(QuestionError):
-            check_question(question, 6)
 
 
 @settings(max_examples=40, deadline=None)

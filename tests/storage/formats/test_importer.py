@@ -95,7 +95,7 @@ def test_rows_that_are_not_taken_are_told_by_reason(store: Store, save: Save, op
     assert gone == "2 skipped (row 2, 3): expected a picture in the folder, got 'gone.jpg'"
     assert "on the picture of 200 x 100 px" in off
     assert size.endswith("expected a picture of the size that the row gives, got 200 x 100 px")
-    assert "the question of at most 2,000 characters, got 3,000" in long
+    assert "a question of at most 2,000 characters, got 3,000" in long
 
 
 def test_the_same_again_is_skipped_and_a_change_is_not(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sayo_app.core.geometry.region import Region
-from sayo_app.errors import CorrectionError, NotFoundError, RegionError
+from sayo_app.errors import CorrectionError, NotFoundError, QuestionError, RegionError
 from storage.base.records import CORRECTION_STATES, COUNTED_STATES, CorrectionRecord
 from storage.store import Store
 
@@ -53,7 +53,7 @@ def test_a_region_off_the_picture_or_of_no_area_stores_nothing(
     [
         ({"regions": [], "corrected_answer": None}, CorrectionError),
         ({"regions": [], "corrected_answer": "  "}, CorrectionError),
-        ({"question": " \n"}, CorrectionError),
+        ({"question": " \n"}, QuestionError),
         ({"state": "lost"}, CorrectionError),
         ({"origin": "heaven"}, CorrectionError),
         ({"picture_id": "f" * 64}, NotFoundError),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from sayo_app.errors import CorrectionError, NotFoundError
+from sayo_app.errors import CorrectionError, NotFoundError, QuestionError
 from storage.base.records import CorrectionRecord
 from storage.store import Store
 from storage.work.work_records import WorkQuery
@@ -35,7 +35,7 @@ def test_the_same_question_on_the_same_picture_is_one_item(store: Store, picture
 
 
 def test_an_item_needs_a_question_and_a_picture(store: Store, picture_id: str) -> None:
-    with pytest.raises(CorrectionError):
+    with pytest.raises(QuestionError):
         store.items.add(picture_id=picture_id, question=" \0 ")
     with pytest.raises(NotFoundError):
         store.items.add(picture_id="f" * 64, question=QUESTION)
