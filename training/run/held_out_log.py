@@ -1,20 +1,24 @@
-"""What each held-out correction was answered at each evaluation, in files that the page and the verdict read.
+"""What each held-out correction was answered at each evaluation, kept in the run's folder.
 
-Beside `progress.jsonl`, in `evaluations/`: `000020.json` with the figures of all answers after step 20, and
-pictures of where the first few of them looked.
+As `core.evaluations` has it, where the page and the verdict read it; of the first few answers with a picture
+of where the model looked.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from sayo_app.core.files import write_text
+from sayo_app.core.evaluations import (
+    Evaluation,
+    HeldOutAnswer,
+    picture_path,
+    verdict_after,
+    write_evaluation,
+)
 from sayo_app.core.rendering.animate import view, write_png
-from sayo_app.core.verdict import COMPARED, Verdict, judge_change
+from sayo_app.core.verdict import COMPARED, Verdict
 from sayo_app.errors import SayoError
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import encode
@@ -22,7 +26,6 @@ from training.data.samples import Sample
 from training.rl.judging import Judged, summary
 
 log = logging.getLogger(__name__)
-FOLDER = "evaluations"
 DRAWN = 4
 PICTURE_SIDE = 240
 
@@ -32,7 +35,7 @@ class HeldOut:
 
     def __init__(self, folder: Path, loaded: LoadedModel, samples: Sequence[Sample]) -> None:
         """Args: folder: the run's own."""
-        self.folder, self.samples, self._loaded = folder / FOLDER, samples, loaded
+        self.folder, self.samples, self._loaded = folder, samples, loaded
 
     def keep(self, step: int, judged: Sequence[Judged]) -> None:
         """Write the figures of all answers and draw the first few.
@@ -40,22 +43,16 @@ class HeldOut:
         Raises:
             StorageError: the folder cannot be written.
         """
-        pairs = list(zip(self.samples, judged, strict=True))
-        rows: list[dict[str, Any]] = [_row(sample, one) for sample, one in pairs]
-        for number, (sample, one) in enumerate(pairs[:DRAWN]):
-            name = f"{step:06d}-{number}.png"
-            if self._draw(self.folder / name, sample, one):
-                rows[number]["drawn"] = name
-        text = json.dumps({"step": step, "summary": summary(judged), "answers": rows}, allow_nan=False)
-        write_text(self.folder / f"{step:06d}.json", text)
+        answers = []
+        for number, (sample, one) in enumerate(zip(self.samples, judged, strict=True)):
+            path = picture_path(self.folder, step, number)
+            drawn = path.name if number < DRAWN and self._draw(path, sample, one) else None
+            answers.append(_answer(sample, one, drawn))
+        write_evaluation(self.folder, Evaluation(step, summary(judged), tuple(answers)))
 
     def verdict(self, step: int) -> Verdict:
         """Compare the answers before the first step with those after so many, pair by pair."""
-        before, after = (
-            json.loads((self.folder / f"{number:06d}.json").read_text(encoding="utf-8"))["answers"]
-            for number in (0, step)
-        )
-        return judge_change(before, after)
+        return verdict_after(self.folder, step)
 
     def _draw(self, path: Path, sample: Sample, judged: Judged) -> bool:
         if judged.attention_map is None:
@@ -70,11 +67,8 @@ class HeldOut:
         return True
 
 
-def _row(sample: Sample, judged: Judged) -> dict[str, Any]:
-    return {
-        "picture_id": sample.picture_id,
-        "question": sample.question,
-        "wanted": sample.answer,
-        "text": judged.text,
-        **{name: getattr(judged, name) for name in COMPARED},
-    }
+def _answer(sample: Sample, judged: Judged, drawn: str | None) -> HeldOutAnswer:
+    figures = {name: getattr(judged, name) for name in COMPARED}
+    return HeldOutAnswer(
+        sample.picture_id, sample.question, sample.answer, judged.text, figures=figures, drawn=drawn
+    )

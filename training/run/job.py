@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
+from sayo_app.core.evaluations import forget
 from sayo_app.core.files import write_text
 from sayo_app.core.verdict import Verdict
 from sayo_app.errors import RunActiveError
@@ -28,7 +28,7 @@ from storage.store import Store
 from training.data.samples import load_samples, read_samples, split_by_picture
 from training.rl.loop import Outcome, train
 from training.run.adapter_card import CARD_FILE, adapter_card
-from training.run.held_out_log import FOLDER, HeldOut
+from training.run.held_out_log import HeldOut
 from training.run.recipe import data_hash, run_record
 from training.state.checkpoint import FILE_NAME
 from training.state.policy import POLICY, Policy
@@ -134,7 +134,7 @@ def _carry_out(
     if first and run.record and run.record["data"]["sha256"] != data_hash(samples):
         log.warning("The corrections have changed since this run was begun: it starts from its beginning")
         (run.folder / FILE_NAME).unlink(missing_ok=True)
-        shutil.rmtree(run.folder / FOLDER, ignore_errors=True)
+        forget(run.folder)
     stop.check()
     progress.write("status", message=f"Loading the model {config.model}")
     local_rank = os.environ.get("LOCAL_RANK")

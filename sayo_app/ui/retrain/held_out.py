@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import html
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from sayo_app.core.attention.steps import answer_text
+from sayo_app.core.evaluations import HeldOutAnswer, read_evaluation
 from sayo_app.core.verdict import COMPARED, change_text
 from sayo_app.ui.shared.verdicts import WORDS, verdict_of
 from sayo_app.ui.viewer.values import data_url
 from storage.base.records import AdapterRecord
 
 _MOST_LOOKS, _LOOK_SIDE = 4, 180
+_RIGHT: dict[float | None, str] = {1.0: "change-up", 0.0: "change-down"}
 
 
 def verdict_html(adapter: AdapterRecord | None, done: int) -> str:
@@ -51,22 +50,27 @@ def verdict_html(adapter: AdapterRecord | None, done: int) -> str:
 
 
 def looks_html(files: list[Path]) -> str:
-    """A few held-out corrections: where the model looked and what it said, evaluation by evaluation."""
-    evaluations = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    """A few held-out corrections: where the model looked and what it said, evaluation by evaluation.
+
+    Args:
+        files: `evaluation_files` of a run.
+
+    Raises:
+        StorageError: one of them is damaged.
+    """
+    evaluations = [read_evaluation(path) for path in files]
     if len(evaluations) > _MOST_LOOKS:
         evaluations = [evaluations[0], *evaluations[1 - _MOST_LOOKS :]]
     if not evaluations:
         return '<p class="hint">Drawn at the first evaluation.</p>'
-    heads = "".join(
-        f"<th>{'Before' if it['step'] == 0 else 'After step ' + str(it['step'])}</th>" for it in evaluations
-    )
+    heads = "".join(f"<th>{'Before' if it.step == 0 else f'After step {it.step}'}</th>" for it in evaluations)
     rows = []
-    for number, first in enumerate(evaluations[0]["answers"]):
-        if "drawn" not in first:
+    for number, first in enumerate(evaluations[0].answers):
+        if first.drawn is None:
             continue
-        wanted = f"<span>{html.escape(first['wanted'] or '')}</span>"
-        cells = "".join(_look(files[0].parent, it["answers"][number]) for it in evaluations)
-        rows.append(f"<tr><th>{html.escape(first['question'])}{wanted}</th>{cells}</tr>")
+        wanted = f"<span>{html.escape(first.wanted or '')}</span>"
+        cells = "".join(_look(files[0].parent, it.answers[number]) for it in evaluations)
+        rows.append(f"<tr><th>{html.escape(first.question)}{wanted}</th>{cells}</tr>")
     return (
         f'<div class="runs" data-testid="looks" data-count="{len(evaluations)}">'
         f'<table class="plain-table looks"><tr><th>Question, right answer</th>{heads}</tr>'
@@ -74,12 +78,12 @@ def looks_html(files: list[Path]) -> str:
     )
 
 
-def _look(folder: Path, answer: Mapping[str, Any]) -> str:
-    said = html.escape(answer_text(answer["text"]) or answer["text"][-60:] or "nothing")
-    right = {1.0: "change-up", 0.0: "change-down"}.get(answer["answer"], "")
+def _look(folder: Path, answer: HeldOutAnswer) -> str:
+    said = html.escape(answer_text(answer.text) or answer.text[-60:] or "nothing")
+    right = _RIGHT.get(answer.figures["answer"], "")
     try:
-        with Image.open(folder / Path(answer["drawn"]).name) as drawn:
+        with Image.open(folder / Path(answer.drawn or "").name) as drawn:
             picture = f'<img alt="Where it looked" src="{data_url(drawn.convert("RGB"), _LOOK_SIDE)}">'
-    except (KeyError, OSError):
+    except OSError:
         picture = ""
     return f'<td>{picture}<br><span class="{right}">{said}</span></td>'

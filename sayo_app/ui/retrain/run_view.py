@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from sayo_app.core.evaluations import evaluation_files
 from sayo_app.jobs.control import reconcile
 from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds, without_redone
 from sayo_app.ui.retrain.curves import training_chart
@@ -64,7 +65,7 @@ def run_view(studio: Studio, seen: Mapping[str, str], chosen: int) -> tuple[Any,
     """
     run = shown_run(studio, chosen)
     runs = studio.store.runs.all()[:_MOST_LISTED]
-    looks = [] if run is None else sorted((run.folder / "evaluations").glob("*.json"))
+    looks = [] if run is None else evaluation_files(run.folder)
     keys = {
         "list": "; ".join(f"{it.id} {it.state} {it.notes}" for it in runs),
         "run": "none" if run is None else f"{run.id} {run.state} {run.cancel_requested_at}",

@@ -10,6 +10,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from sayo_app.core.evaluations import (
+    Evaluation,
+    HeldOutAnswer,
+    evaluation_files,
+    picture_path,
+    write_evaluation,
+)
 from sayo_app.core.verdict import judge_change
 from sayo_app.ui.retrain.held_out import looks_html, verdict_html
 from storage.base.records import AdapterRecord
@@ -46,16 +53,17 @@ def test_an_adapter_that_went_back_says_to_which_step_and_one_without_a_verdict_
 
 def test_the_first_evaluation_and_the_last_three_are_shown_and_text_stays_text(tmp_path: Path) -> None:
     for step in (0, 5, 10, 15, 20):
-        answers = [
-            {"question": "<b>Which?", "wanted": None, "text": "<i>", "answer": 1.0, "drawn": f"{step}.png"},
-            {"question": "Not drawn", "wanted": "cat", "text": "cat", "answer": 1.0},
-        ]
-        Image.new("RGB", (20, 10)).save(tmp_path / f"{step}.png")
-        (tmp_path / f"{step:06d}.json").write_text(json.dumps({"step": step, "answers": answers}))
-    text = looks_html(sorted(tmp_path.glob("*.json")))
+        drawn = picture_path(tmp_path, step, 0)
+        answers = (
+            HeldOutAnswer("a", "<b>Which?", None, "<i>", {"answer": 1.0}, drawn.name),
+            HeldOutAnswer("b", "Not drawn", "cat", "cat", {"answer": 1.0}),
+        )
+        write_evaluation(tmp_path, Evaluation(step, {}, answers))
+        Image.new("RGB", (20, 10)).save(drawn)
+    text = looks_html(evaluation_files(tmp_path))
     assert [f"After step {step}<" in text for step in (5, 10, 15, 20)] == [False, True, True, True]
     assert 'data-count="4"' in text and text.count("<img") == 4
     assert "&lt;b&gt;Which?" in text and "&lt;i&gt;" in text and "Not drawn" not in text
-    (tmp_path / "20.png").unlink()
-    assert looks_html(sorted(tmp_path.glob("*.json"))).count("<img") == 3
+    picture_path(tmp_path, 20, 0).unlink()
+    assert looks_html(evaluation_files(tmp_path)).count("<img") == 3
     assert "first evaluation" in looks_html([])
