@@ -1,4 +1,4 @@
-"""Options that people set, each told once: label, help, unit, bounds and choices stand at its field.
+"""Options that people set, each described once: label, help, unit, bounds and choices stand at its field.
 
 Forms, files, command lines, tables in the docs and messages all read them from there.
 """
@@ -145,13 +145,13 @@ def nearest(word: str, known: Mapping[str, object]) -> str | None:
 def _option(name: str, field: FieldInfo) -> Option:
     extra = field.json_schema_extra
     assert isinstance(extra, dict) and field.title is not None, f"{name} is not made by option()"
-    told: dict[str, Any] = dict(extra)
+    said: dict[str, Any] = dict(extra)
     one_of, some_of = _literals(field.annotation)
-    told["free"] = bool(told["choices"])
-    told["choices"] = told["choices"] or one_of or some_of
-    if not told["values"]:
-        told["values"] = _values(field, one_of, some_of)
-    return Option(name=name, label=field.title, help=field.description or "", default=field.default, **told)
+    said["free"] = bool(said["choices"])
+    said["choices"] = said["choices"] or one_of or some_of
+    if not said["values"]:
+        said["values"] = _values(field, one_of, some_of)
+    return Option(name=name, label=field.title, help=field.description or "", default=field.default, **said)
 
 
 def _literals(annotation: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:

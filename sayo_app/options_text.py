@@ -26,8 +26,8 @@ def help_text(defaults: Options, others: Mapping[str, Any] = NONE, width: int = 
     lines = []
     for option in names.values():
         default = _default(option.name, defaults, others)
-        told = f"{_meaning(option)} [{_values(option)}; default {default}]"
-        filled = textwrap.wrap(told, max(width - wide, 30))
+        text = f"{_meaning(option)} [{_values(option)}; default {default}]"
+        filled = textwrap.wrap(text, max(width - wide, 30))
         lines += [f"  {option.name:<{wide - 2}}{filled[0]}", *(" " * wide + line for line in filled[1:])]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Everything that a training run is told: the one source of its options.
+"""What can be said of a training run: the one source of its options.
 
 The Retrain form, YAML files, `--set`, `python -m training train --help`, the table in training/README.md and
 messages read names, words, bounds and choices from here. Names follow the GRPO papers.
@@ -79,7 +79,7 @@ OTHER_MODELS: dict[str, Any] = {
 
 
 class RunConfig(Options):
-    """What a run is told. The defaults are for the bundled model; `for_model` has those of other models."""
+    """The options of a run. The defaults are for the bundled model; `for_model` has those of other models."""
 
     # Nothing is read as what it is not: not "3" as 3, not 3.0, not true as 1.
     model_config = ConfigDict(strict=True)

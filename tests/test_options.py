@@ -1,4 +1,4 @@
-"""Options are told once: what is known of one, and what is said of a value that it does not take."""
+"""Options are described once: what is known of one, and what is said of a value that it does not take."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _add_train(commands: Any, listed: bool) -> None:
     )
     train.add_argument(
         "--set",
-        dest="told",
+        dest="pairs",
         action="append",
         default=[],
         metavar="NAME=VALUE",
@@ -140,7 +140,7 @@ def _options_help() -> str:
 def _check_train(options: argparse.Namespace) -> None:
     """Raises SettingsError: no run is named, or a stored one is to have other options than it has."""
     new = {
-        "--set": options.told,
+        "--set": options.pairs,
         "--data": options.data,
         "--format": options.format,
         "--model": options.model,
@@ -173,7 +173,7 @@ def _train(options: argparse.Namespace) -> None:
         named = {"model": options.model, "data_format": options.format}
         if options.data:
             named["data"] = str(options.data.resolve())
-        run_id = submit(settings, read_recipe(options.config, options.told, **named))
+        run_id = submit(settings, read_recipe(options.config, options.pairs, **named))
         with logged(settings, run_id):
             run_job(settings, run_id, stop)
         return

@@ -74,7 +74,7 @@ def start_run(
             remedy=f"Correct {needed - have} more, or add generated ones.",
         )
     reconcile(store)
-    twin = next((run for run in store.runs.active() if _is_told(run, config)), None)
+    twin = next((run for run in store.runs.active() if _same_options(run, config)), None)
     if twin is not None:
         raise RunActiveError(
             expected="a run with settings of its own",
@@ -86,7 +86,7 @@ def start_run(
     return store.runs.get(run.id)
 
 
-def _is_told(run: RunRecord, config: RunConfig) -> bool:
+def _same_options(run: RunRecord, config: RunConfig) -> bool:
     try:
         return run.run_config == config
     except SettingsError:

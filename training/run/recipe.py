@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,12 @@ from training.data.samples import Sample
 CODE_FOLDERS = ("sayo_app", "storage", "training")
 
 
-def read_recipe(path: Path | None, told: Sequence[str] = (), **named: str | None) -> RunConfig:
+def read_recipe(path: Path | None, pairs: Sequence[str] = (), **named: str | None) -> RunConfig:
     """The run that a YAML file describes: names and values of `RunConfig`, defaults for what it leaves out.
 
     Args:
         path: None describes the run of nothing but defaults.
-        told: `name=value` that the command line says instead, a later one over those before it.
+        pairs: `name=value` that the command line says instead, a later one over those before it.
         named: the same, where it has flags of its own; None says nothing.
 
     Raises:
@@ -38,42 +38,43 @@ def read_recipe(path: Path | None, told: Sequence[str] = (), **named: str | None
     """
     layers = [{} if path is None else _read_file(path)]
     layers.append({name: value for name, value in named.items() if value is not None})
-    layers += map(_read_told, told)
+    layers += map(_read_pair, pairs)
     model = next((layer["model"] for layer in reversed(layers) if "model" in layer), BUNDLED)
     return RunConfig.from_dict(RunConfig.for_model(str(model)).to_dict(), *layers)
 
 
-class _Yaml(yaml.SafeLoader):
-    """YAML in which 1e-4 is a number, as it is everywhere else, and not a text."""
-
-
-_Yaml.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
-)
-
-
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Yaml)
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise _unreadable(path, str(error)) from error
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise _unreadable(path, "something else")
-    return values
+    return _with_numbers(values)
 
 
-def _read_told(told: str) -> dict[str, Any]:
+def _read_pair(pair: str) -> dict[str, Any]:
     """One `name=value`; the value of an option that is a text stands for itself, others are read as YAML."""
-    name, equals, value = told.partition("=")
+    name, equals, value = pair.partition("=")
     option = RunConfig.options().get(name)
     if not equals:
-        raise _not_a_pair(told)
+        raise _not_a_pair(pair)
     if option is None or isinstance(option.default, str):
         return {name: value}
     try:
-        return {name: yaml.load(value, _Yaml)}
+        return _with_numbers({name: yaml.safe_load(value)})
     except yaml.YAMLError as error:
-        raise _not_a_pair(told) from error
+        raise _not_a_pair(pair) from error
+
+
+def _with_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
+    """1e-4 is a number where one is meant; YAML wants a point in it and makes a text of it otherwise."""
+    options, found = RunConfig.options(), dict(values)
+    for name, value in values.items():
+        if isinstance(value, str) and name in options and isinstance(options[name].default, float):
+            with suppress(ValueError):
+                found[name] = float(value)
+    return found
 
 
 def run_record(config: RunConfig, samples: Sequence[Sample], device: torch.device) -> dict[str, Any]:
@@ -139,9 +140,9 @@ def _unreadable(path: Path, got: str) -> SettingsError:
     )
 
 
-def _not_a_pair(told: str) -> SettingsError:
+def _not_a_pair(pair: str) -> SettingsError:
     return SettingsError(
         expected="name=value after --set",
-        got=repr(told),
+        got=repr(pair),
         remedy="Write it as in --set steps=10, or see `python -m training train --help`.",
     )

@@ -41,8 +41,8 @@ def lay_out(defaults: RunConfig) -> dict[str, gr.components.Component]:
 
 
 def _reward(label: str, defaults: RunConfig) -> gr.Radio:
-    told = defaults.reward_parts, defaults.objective
-    chosen = next(name for name, it in REWARDS.items() if (it.reward_parts, it.objective) == told)
+    both = defaults.reward_parts, defaults.objective
+    chosen = next(name for name, it in REWARDS.items() if (it.reward_parts, it.objective) == both)
     choices = [(it.label, name) for name, it in REWARDS.items()]
     return gr.Radio(choices, value=chosen, label=label, elem_id="retrain-reward")
 

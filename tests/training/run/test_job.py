@@ -154,8 +154,8 @@ def test_a_yaml_file_does_what_the_page_does(
     caplog.set_level("INFO")
     path = settings.data_dir / "run.yaml"
     path.write_text(yaml.safe_dump(config_of(settings).to_dict()), encoding="utf-8")
-    told = ["--set", "seed=7", "--set", f"seed={CONFIG.seed}"]
-    assert main(["train", "--config", str(path), "--device", "cpu", *told]) == 0
+    pairs = ["--set", "seed=7", "--set", f"seed={CONFIG.seed}"]
+    assert main(["train", "--config", str(path), "--device", "cpu", *pairs]) == 0
     paged = store.runs.create(config_of(settings))
     run_job(settings, paged.id, StopSignal())
     paged, typed = store.runs.all()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from sayo_app.core.geometry.region import Region
@@ -74,8 +75,8 @@ def test_a_recipe_that_cannot_be_is_told(tmp_path: Path, text: str) -> None:
 
 def test_the_command_line_wins_over_the_file_and_the_last_word_over_the_first(tmp_path: Path) -> None:
     path = write(tmp_path, "reward: sayo\nsteps: 3\nlearning_rate: 2e-4\nname: from the file\n")
-    told = ["steps=4", "steps=5", "objective=exact", "reward_parts=answer, attention", "attention_layers=2"]
-    config = read_recipe(path, told, model="some/model")
+    pairs = ["steps=4", "steps=5", "objective=exact", "reward_parts=answer, attention", "attention_layers=2"]
+    config = read_recipe(path, pairs, model="some/model")
     assert (config.steps, config.objective, config.reward_parts) == (5, "exact", ("attention", "answer"))
     assert (config.attention_layers, config.learning_rate, config.name) == ("2", 2e-4, "from the file")
     assert (config.model, config.num_generations) == ("some/model", 16)
@@ -83,7 +84,7 @@ def test_the_command_line_wins_over_the_file_and_the_last_word_over_the_first(tm
 
 
 @pytest.mark.parametrize(
-    ("told", "name", "value"),
+    ("pair", "name", "value"),
     [
         ("learning_rate=1e-4", "learning_rate", 1e-4),
         ("learning_rate=5E-6", "learning_rate", 5e-6),
@@ -103,12 +104,12 @@ def test_the_command_line_wins_over_the_file_and_the_last_word_over_the_first(tm
         ("model=/a/folder", "model", "/a/folder"),
     ],
 )
-def test_what_is_set_is_read_by_the_kind_of_its_option(told: str, name: str, value: Any) -> None:
-    assert getattr(read_recipe(None, [told]), name) == value
+def test_what_is_set_is_read_by_the_kind_of_its_option(pair: str, name: str, value: Any) -> None:
+    assert getattr(read_recipe(None, [pair]), name) == value
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("pair", "message"),
     [
         ("steps", "name=value after --set, got 'steps'"),
         ("reward_parts=[", "name=value after --set"),
@@ -119,10 +120,18 @@ def test_what_is_set_is_read_by_the_kind_of_its_option(told: str, name: str, val
         ("reward=sayoo", "Did you mean sayo?"),
     ],
 )
-def test_what_cannot_be_set_is_told(told: str, message: str) -> None:
+def test_what_cannot_be_set_is_told(pair: str, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        read_recipe(None, [told])
+        read_recipe(None, [pair])
     assert message in str(caught.value)
+
+
+def test_only_where_a_number_is_meant_1e5_is_one(tmp_path: Path) -> None:
+    config = RunConfig(name="1e5", learning_rate=1e-5, data="2e3")
+    assert read_recipe(write(tmp_path, yaml.safe_dump(config.to_dict()))) == config
+    assert read_recipe(write(tmp_path, "name: 1e5\nmax_kl: 1e1")) == RunConfig(name="1e5", max_kl=10.0)
+    with pytest.raises(SettingsError, match="steps"):
+        read_recipe(write(tmp_path, "steps: 1e1"))
 
 
 def test_without_a_file_there_are_the_defaults_of_the_model() -> None:

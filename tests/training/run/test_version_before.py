@@ -20,7 +20,7 @@ from training.state.progress_log import Cancelled, StopSignal
 
 BEFORE = REPOSITORY_DIR / "tests" / "data" / "v0_1"
 ATTENTION, ANSWER = ("attention", "format"), ("answer", "format")
-# What run 2 was told, under today's names, where it is not the default.
+# The options of run 2, under today's names, where it is not the default.
 CUT_SHORT = RunConfig(
     reward_parts=ATTENTION,
     objective="exact",
@@ -103,8 +103,8 @@ def test_a_file_that_says_every_option_is_read_to_the_last_one() -> None:
 
 def test_stored_runs_have_the_options_that_they_had(store: Store) -> None:
     runs = {run.id: run for run in store.runs.all()}
-    told = {number: run.run_config for number, run in runs.items()}
-    assert {number: (config.reward_parts, config.objective) for number, config in told.items()} == {
+    configs = {number: run.run_config for number, run in runs.items()}
+    assert {number: (config.reward_parts, config.objective) for number, config in configs.items()} == {
         1: (REWARD_PARTS, "exact"),
         2: (ATTENTION, "exact"),
         3: (ATTENTION, "published"),
@@ -113,8 +113,8 @@ def test_stored_runs_have_the_options_that_they_had(store: Store) -> None:
         6: (REWARD_PARTS, "exact"),
         7: (ANSWER, "published"),
     }
-    assert told[1].attention_rows == "predicting" and told[1].patience == 2
-    assert told[2] == CUT_SHORT
+    assert configs[1].attention_rows == "predicting" and configs[1].patience == 2
+    assert configs[2] == CUT_SHORT
     for run in runs.values():
         kept = json.loads((run.folder / "config.json").read_text(encoding="utf-8"))
         assert RunConfig.from_dict(kept) == run.run_config
