@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -13,33 +13,22 @@ from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, say, typed
 from sayo_app.ui.shared.studio import Studio
 
 
+class _Parts(NamedTuple):
+    name: gr.Textbox
+    rename: gr.Button
+    delete: gr.Button
+    export: gr.Button
+    load: gr.UploadButton
+    download: Download
+
+
 def build(studio: Studio, chosen: gr.Dropdown, changed: gr.State) -> None:
     """Lay out the panel below the switch and wire it; it acts on the adapter chosen there.
 
     Args:
         changed: counts changes of the store; the tab draws itself anew when it does.
     """
-    with gr.Accordion("Manage adapters", open=False, elem_id="adapters"):
-        with gr.Row(elem_classes="tight", equal_height=False):
-            name = gr.Textbox(label="Name", elem_id="adapter-name", max_lines=1, min_width=200)
-            rename = gr.Button("Rename the chosen one", elem_id="adapter-rename", scale=0, min_width=180)
-            delete = gr.Button("Delete it", variant="stop", elem_id="adapter-delete", scale=0, min_width=110)
-            export = gr.Button("Export as .zip", elem_id="adapter-export", scale=0, min_width=140)
-            load = gr.UploadButton(
-                "Load from elsewhere",
-                file_count="multiple",
-                type="filepath",
-                file_types=[".zip", ".safetensors", ".json", ".md"],
-                elem_id="adapter-load",
-                scale=0,
-                min_width=180,
-            )
-        gr.Markdown(
-            "From elsewhere: the zip of an export, or the files `adapter_config.json` and "
-            "`adapter_model.safetensors` of PEFT's folder together.",
-            elem_classes="hint",
-        )
-        download = Download("adapter-file")
+    parts = _lay_out()
 
     @guarded
     def on_rename(chosen: int, name: str | None, changed: int) -> Any:
@@ -63,10 +52,35 @@ def build(studio: Studio, chosen: gr.Dropdown, changed: gr.State) -> None:
         say(f"{record.name} can now be compared and switched on.")
         return changed + 1
 
-    rename.click(on_rename, [chosen, name, changed], changed, **PRIVATE)
-    delete.click(on_delete, [chosen, changed], changed, **PRIVATE)
-    download.follow(export.click(on_export, chosen, download.component, **PRIVATE))
-    load.upload(on_load, [load, name, changed], changed, **ON_MODEL)
+    parts.rename.click(on_rename, [chosen, parts.name, changed], changed, **PRIVATE)
+    parts.delete.click(on_delete, [chosen, changed], changed, **PRIVATE)
+    parts.download.follow(parts.export.click(on_export, chosen, parts.download.component, **PRIVATE))
+    parts.load.upload(on_load, [parts.load, parts.name, changed], changed, **ON_MODEL)
+
+
+def _lay_out() -> _Parts:
+    with gr.Accordion("Manage adapters", open=False, elem_id="adapters"):
+        with gr.Row(elem_classes="tight", equal_height=False):
+            name = gr.Textbox(label="Name", elem_id="adapter-name", max_lines=1, min_width=200)
+            rename = gr.Button("Rename the chosen one", elem_id="adapter-rename", scale=0, min_width=180)
+            delete = gr.Button("Delete it", variant="stop", elem_id="adapter-delete", scale=0, min_width=110)
+            export = gr.Button("Export as .zip", elem_id="adapter-export", scale=0, min_width=140)
+            load = gr.UploadButton(
+                "Load from elsewhere",
+                file_count="multiple",
+                type="filepath",
+                file_types=[".zip", ".safetensors", ".json", ".md"],
+                elem_id="adapter-load",
+                scale=0,
+                min_width=180,
+            )
+        gr.Markdown(
+            "From elsewhere: the zip of an export, or the files `adapter_config.json` and "
+            "`adapter_model.safetensors` of PEFT's folder together.",
+            elem_classes="hint",
+        )
+        download = Download("adapter-file")
+    return _Parts(name, rename, delete, export, load, download)
 
 
 def _chosen(adapter_id: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -40,6 +40,13 @@ def make_viewer() -> Viewer:
     return Viewer(options, hint=_HINT, render=False)
 
 
+class _Fields(NamedTuple):
+    answer: gr.Textbox
+    author: gr.Textbox
+    save: gr.Button
+    status: gr.Markdown
+
+
 def build(studio: Studio, session: gr.State, viewer: Viewer, chart: gr.Plot, changed: gr.State) -> None:
     """Lay out the tab around the viewer and wire it.
 
@@ -53,6 +60,14 @@ def build(studio: Studio, session: gr.State, viewer: Viewer, chart: gr.Plot, cha
         elem_classes="hint",
     )
     viewer.component.render()
+    fields = _lay_out_fields()
+    _wire_save(studio, session, viewer, fields, changed)
+    # A new answer makes an old "saved" untrue.
+    viewer.component.change(lambda: "", None, fields.status, **PRIVATE)
+    viewer.wire(studio, session, chart)
+
+
+def _lay_out_fields() -> _Fields:
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=280):
             answer = gr.Textbox(
@@ -68,6 +83,10 @@ def build(studio: Studio, session: gr.State, viewer: Viewer, chart: gr.Plot, cha
         with gr.Column(scale=2, min_width=200):
             save = gr.Button("Save correction", variant="primary", elem_id="correct-save")
             status = gr.Markdown("", elem_id="correct-status", elem_classes="status")
+    return _Fields(answer, author, save, status)
+
+
+def _wire_save(studio: Studio, session: gr.State, viewer: Viewer, fields: _Fields, changed: gr.State) -> None:
     boxes = gr.Textbox(visible="hidden", elem_id="correct-boxes")
 
     @guarded
@@ -77,16 +96,13 @@ def build(studio: Studio, session: gr.State, viewer: Viewer, chart: gr.Plot, cha
         say(f"Correction {record_id} {verb}.")
         return f"✓ Correction {record_id} {verb}. Find it in the Corrections tab.", changed + 1
 
-    save.click(
+    fields.save.click(
         on_save,
-        [boxes, answer, author, session, changed],
-        [status, changed],
+        [boxes, fields.answer, fields.author, session, changed],
+        [fields.status, changed],
         js=viewer.read_state,
         **PRIVATE,
     )
-    # A new answer makes an old "saved" untrue.
-    viewer.component.change(lambda: "", None, status, **PRIVATE)
-    viewer.wire(studio, session, chart)
 
 
 def save_correction(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -26,58 +27,35 @@ _ASKING = ("coco", "pictures")  # have no questions of their own
 _MOST_LISTED = 50
 
 
+class _Options(NamedTuple):
+    kind: gr.Dropdown
+    state: gr.Dropdown
+    grid: gr.Dropdown
+    question: gr.Textbox
+
+
+class _Sources(NamedTuple):
+    upload: gr.UploadButton
+    folder: gr.Textbox
+    take: gr.Button
+
+
+class _Taken(NamedTuple):
+    report: gr.HTML
+    batches: gr.Dropdown
+    undo: gr.Button
+
+
 def build(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Textbox) -> None:
     """Lay out the panel and wire it; `author` is the person's name."""
-    kind, state, grid, question = _lay_out_options()
-    allowed = studio.settings.import_dir is not None
-    folder = gr.Textbox(
-        label="File or folder on the server",
-        placeholder="relative to the import folder",
-        visible=allowed,
-        elem_id="import-path",
-    )
-    with gr.Row(elem_classes="tight"):
-        upload = gr.UploadButton(
-            "Upload and import", type="filepath", file_count="multiple", elem_id="import-upload"
-        )
-        take = gr.Button("Import from the server", visible=allowed, elem_id="import-take")
-    report = gr.HTML("", elem_id="import-report", apply_default_css=False)
-    batches = gr.Dropdown([], label="Imports", elem_id="import-list")
-    undo = gr.Button("Undo this import", size="sm", elem_id="import-undo", scale=0, min_width=160)
-
-    def importing(found: Any) -> Any:
-        @guarded
-        def on_import(
-            given: Any,
-            kind: str,
-            state: str,
-            grid: str | None,
-            question: str | None,
-            author: str | None,
-            changed: int,
-        ) -> Any:
-            if not given:
-                return gr.skip()
-            options = ReadOptions(
-                settings=studio.settings, question=typed(question) or DEFAULT_QUESTION, grid=grid_rule(grid)
-            )
-            taken = import_upload(studio.store, kind, found(given), options, typed(author), state)
-            return report_html(taken), _batches(studio), changed + 1
-
-        return on_import
-
-    fields = [kind, state, grid, question, author, changed]
-    outputs = [report, batches, changed]
-    upload.upload(
-        importing(lambda paths: [Path(path) for path in paths]), [upload, *fields], outputs, **PRIVATE
-    )
-    take.click(
-        importing(lambda name: [server_path(studio, typed(name))]), [folder, *fields], outputs, **PRIVATE
-    )
-    _wire_undo(studio, changed, tab, author, (report, batches, undo))
+    options = _lay_out_options()
+    sources = _lay_out_sources(allowed=studio.settings.import_dir is not None)
+    taken = _lay_out_taken()
+    _wire_import(studio, changed, author, options, sources, taken)
+    _wire_undo(studio, changed, tab, author, taken)
 
 
-def _lay_out_options() -> tuple[gr.Dropdown, gr.Dropdown, gr.Dropdown, gr.Textbox]:
+def _lay_out_options() -> _Options:
     """What the files do not say themselves; only what the chosen format needs is shown."""
     gr.Markdown(
         "A file by itself, a ZIP of it and its `pictures`, or all of them chosen together. Every row that "
@@ -106,13 +84,70 @@ def _lay_out_options() -> tuple[gr.Dropdown, gr.Dropdown, gr.Dropdown, gr.Textbo
         return gr.Dropdown(visible=kind == "sayo"), gr.Textbox(visible=kind in _ASKING)
 
     kind.change(on_kind, kind, [grid, question], **PRIVATE)
-    return kind, state, grid, question
+    return _Options(kind, state, grid, question)
 
 
-def _wire_undo(
-    studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Textbox, parts: tuple[Any, ...]
+def _lay_out_sources(allowed: bool) -> _Sources:
+    """`allowed`: whether the operator named a folder of the server to import from."""
+    folder = gr.Textbox(
+        label="File or folder on the server",
+        placeholder="relative to the import folder",
+        visible=allowed,
+        elem_id="import-path",
+    )
+    with gr.Row(elem_classes="tight"):
+        upload = gr.UploadButton(
+            "Upload and import", type="filepath", file_count="multiple", elem_id="import-upload"
+        )
+        take = gr.Button("Import from the server", visible=allowed, elem_id="import-take")
+    return _Sources(upload, folder, take)
+
+
+def _lay_out_taken() -> _Taken:
+    report = gr.HTML("", elem_id="import-report", apply_default_css=False)
+    batches = gr.Dropdown([], label="Imports", elem_id="import-list")
+    undo = gr.Button("Undo this import", size="sm", elem_id="import-undo", scale=0, min_width=160)
+    return _Taken(report, batches, undo)
+
+
+def _wire_import(
+    studio: Studio,
+    changed: gr.State,
+    author: gr.Textbox,
+    options: _Options,
+    sources: _Sources,
+    taken: _Taken,
 ) -> None:
-    report, batches, undo = parts
+    def importing(found: Callable[[Any], list[Path]]) -> Callable[..., Any]:
+        @guarded
+        def on_import(
+            given: Any,
+            kind: str,
+            state: str,
+            grid: str | None,
+            question: str | None,
+            author: str | None,
+            changed: int,
+        ) -> Any:
+            if not given:
+                return gr.skip()
+            read = ReadOptions(
+                settings=studio.settings, question=typed(question) or DEFAULT_QUESTION, grid=grid_rule(grid)
+            )
+            report = import_upload(studio.store, kind, found(given), read, typed(author), state)
+            return report_html(report), _batches(studio), changed + 1
+
+        return on_import
+
+    uploaded = importing(lambda paths: [Path(path) for path in paths])
+    on_server = importing(lambda name: [server_path(studio, typed(name))])
+    fields, outputs = [*options, author, changed], [taken.report, taken.batches, changed]
+    sources.upload.upload(uploaded, [sources.upload, *fields], outputs, **PRIVATE)
+    sources.take.click(on_server, [sources.folder, *fields], outputs, **PRIVATE)
+
+
+def _wire_undo(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Textbox, taken: _Taken) -> None:
+    report, batches, undo = taken
 
     @guarded
     def on_undo(batch: int | None, author: str | None, changed: int) -> Any:
