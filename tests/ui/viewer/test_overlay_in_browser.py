@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from sayo_app.core.geometry.grid import ImageGrid
-from sayo_app.core.rendering import overlay
 from sayo_app.core.rendering.colormap import TABLE
+from sayo_app.core.rendering.overlay import overlay
 from sayo_app.ui.viewer.component import UI_DIR
 
 if TYPE_CHECKING:
