@@ -25,7 +25,8 @@ from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.core.geometry.region import Region
 from sayo_app.core.rendering.offline_page import offline_page
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.viewer.component import SCRIPTS, UI_DIR, ViewerOptions, script_text
+from sayo_app.ui.shared.page_files import script, styles
+from sayo_app.ui.viewer.component import ViewerOptions
 from sayo_app.ui.viewer.payload import region_numbers
 from sayo_app.ui.viewer.values import answer_value, picture_value
 from tests.measure_start import FLAGS
@@ -55,9 +56,8 @@ def page_of(trace: AttentionTrace) -> str:
     value["measured"] = {
         name: region_numbers(trace, answered.token_maps(name), [box]) for name in value["views"]
     }
-    styles = (UI_DIR / "viewer.css").read_text("utf-8")
     options = ViewerOptions("offline", editable=False).to_dict()
-    return offline_page(value, options, [script_text(*SCRIPTS)], styles, title="A long answer")
+    return offline_page(value, options, script(), styles("viewer"), title="A long answer")
 
 
 def tiled(trace: AttentionTrace) -> AttentionTrace:

@@ -59,7 +59,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "worklist": {"shared", "viewer"},
         "retrain": {"shared", "viewer"},
         "compare": {"shared", "viewer"},
-        ".": {"shared", "viewer", "ask", "correct", "worklist", "retrain", "compare"},
+        ".": {"shared", "ask", "correct", "worklist", "retrain", "compare"},
     },
     "storage": {
         "base": set(),
@@ -106,7 +106,7 @@ def modules(root: Path) -> list[Path]:
 
 def scripts(root: Path) -> list[Path]:
     """What we wrote of the page's JavaScript: not what was installed, and not what was made of it."""
-    made = ("node_modules", "bundle")
+    made = ("node_modules", "studio.js")
     return [
         path
         for path in sorted((root / "assets" / "ui").rglob("*.js"))

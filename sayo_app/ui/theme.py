@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from sayo_app.ui.viewer.component import UI_DIR
+from sayo_app.ui.shared.page_files import script, styles
 
 _FONT = tuple(
     gr.themes.Font(name) for name in ("system-ui", "Segoe UI", "Roboto", "Helvetica", "Arial", "sans-serif")
@@ -56,6 +56,6 @@ def theme() -> gr.themes.Base:
 
 
 def head() -> str:
-    """Our style sheets, for the head of the page."""
-    sheets = "\n".join((UI_DIR / name).read_text("utf-8") for name in ("page.css", "viewer.css"))
-    return f'<style>{sheets}</style><meta name="color-scheme" content="light dark">'
+    """Our style sheets and our script, for the head of the page: it runs before any component's own line."""
+    meta = '<meta name="color-scheme" content="light dark">'
+    return f"<style>{styles('page', 'viewer')}</style><script>{script()}</script>{meta}"

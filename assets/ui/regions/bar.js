@@ -1,110 +1,114 @@
-/* The tools under the picture: what to draw with, undo and redo, zoom, and what is shown. */
-(() => {
-  const sayo = (window.sayo ??= {});
-  const { el } = sayo;
+// @ts-check
+/* The tools under the picture: what to draw with, undo and redo, the size of the brush. */
 
-  sayo.toolBars = (viewer, parts) => {
-    parts.toggles = {};
-    parts.tools = {};
-    const bars = [];
-    if (viewer.options.editable) bars.push(drawBar(viewer, parts), hintBar(viewer, parts));
-    bars.push(viewBar(viewer, parts));
-    return bars;
-  };
+/** @import { Viewer } from "../viewer/viewer.js" */
+import { button, el, testId } from "../shared/dom.js";
+import { clamp } from "../shared/numbers.js";
+import { canCopyLast, copyLast, propose } from "./pictures.js";
+import { toolNames, tools } from "./tools.js";
 
-  const drawBar = (viewer, parts) => {
-    const bar = el("div", "sv-bar sv-drawbar");
-    const group = el("div", "sv-switch sv-tools");
-    group.setAttribute("role", "group");
-    group.setAttribute("aria-label", "Tool");
-    for (const name of sayo.toolNames) {
-      const { label, title, key } = sayo.tools[name];
-      parts.tools[name] = sayo.testId(sayo.button("sv-option", label, `${title} (${key.toUpperCase()})`, () => viewer.editor.setTool(name)), `tool-${name}`);
-      group.append(parts.tools[name]);
-    }
-    const act = (testid, text, title, run) => (parts[testid] = sayo.testId(sayo.button("sv-tool sv-small", text, title, run), testid));
-    bar.append(
-      group,
-      act("undo", "↶", "Undo (Ctrl+Z)", () => viewer.history.undo(viewer)),
-      act("redo", "↷", "Redo (Ctrl+Shift+Z)", () => viewer.history.redo(viewer)),
-      act("copy", "Copy last", "Copy the regions of the picture before (C)", () => sayo.copyLast(viewer)),
-      act("propose", "Propose", "Propose regions: the peaks of the map that is shown (K)", () => sayo.propose(viewer)),
-      act("help", "?", "All keys (?)", () => sayo.toggleSheet(viewer)),
-    );
-    parts.undo.setAttribute("aria-label", "Undo");
-    parts.redo.setAttribute("aria-label", "Redo");
-    return bar;
-  };
+/** @typedef {ReturnType<typeof drawBars>} DrawParts */
 
-  /* A line that is there only for tools which need it: what to do, and how large the brush is. */
-  const hintBar = (viewer, parts) => {
-    const bar = (parts.hintBar = el("div", "sv-bar sv-hintbar"));
-    parts.brushSize = sayo.testId(el("input"), "brush-size");
-    Object.assign(parts.brushSize, { type: "range", min: 1, max: 100, title: "Size of the brush in pixels of the picture" });
-    parts.brushSize.addEventListener("input", () => sayo.setBrush(viewer, Number(parts.brushSize.value)));
-    parts.brushName = el("span", "", "");
-    parts.brushLabel = el("label", "sv-strength");
-    parts.brushLabel.append(parts.brushName, parts.brushSize);
-    parts.toolHint = el("span", "sv-note", "");
-    bar.append(parts.brushLabel, parts.toolHint);
-    return bar;
-  };
+/** @param {Viewer} viewer */
+export const drawBars = (viewer) => ({ ...drawBar(viewer), ...hintBar(viewer) });
 
-  const viewBar = (viewer, parts) => {
-    const bar = el("div", "sv-bar");
-    const toggle = (name, text, title) => {
-      parts.toggles[name] = sayo.testId(sayo.button("sv-tool", text, title, () => viewer.set(name, !viewer.flags[name])), `toggle-${name}`);
-      return parts.toggles[name];
-    };
-    const zoom = (testid, text, title, run) => sayo.testId(sayo.button("sv-tool sv-small", text, title, run), testid);
-    const zooms = el("span", "sv-zooms");
-    zooms.append(
-      zoom("zoom-out", "−", "Smaller (−, or Ctrl and the wheel)", () => viewer.zoom.by(-1)),
-      (parts.fit = zoom("zoom-fit", "100 %", "Fit the picture (F)", () => viewer.zoom.fit())),
-      zoom("zoom-in", "+", "Larger (+, or Ctrl and the wheel); drag with the space bar or the middle button to move", () => viewer.zoom.by(1)),
-    );
-    bar.append(
-      toggle("overlay", "Overlay", "Show or hide the map (H)"),
-      toggle("grid", "Grid", "Show the image tokens, and which of them the regions cover (G); point at one to read its attention"),
-      toggle("truth", "True boxes", "Show the objects that were drawn into this scene"),
-      toggle("sinks", "Sinks", "Outline attention sinks: image tokens that draw attention whatever is asked"),
-      zooms,
-    );
-    return bar;
-  };
+/** @param {Viewer} viewer */
+const drawBar = (viewer) => {
+  const group = el("div", "sv-switch sv-tools");
+  group.setAttribute("role", "group");
+  group.setAttribute("aria-label", "Tool");
+  const choices = toolNames.map((name) => {
+    const { label, title, key } = tools[name];
+    const choose = () => viewer.editor.setTool(name);
+    const node = button("sv-option", label, `${title} (${key.toUpperCase()})`, choose);
+    return { name, node: testId(node, `tool-${name}`) };
+  });
+  group.append(...choices.map(({ node }) => node));
+  /**
+   * @param {string} testid
+   * @param {string} text
+   * @param {string} title
+   * @param {() => void} run
+   */
+  const act = (testid, text, title, run) => testId(button("sv-tool sv-small", text, title, run), testid);
+  const undo = act("undo", "↶", "Undo (Ctrl+Z)", () => viewer.history.undo(viewer));
+  undo.setAttribute("aria-label", "Undo");
+  const redo = act("redo", "↷", "Redo (Ctrl+Shift+Z)", () => viewer.history.redo(viewer));
+  redo.setAttribute("aria-label", "Redo");
+  const copy = act("copy", "Copy last", "Copy the regions of the picture before (C)", () => copyLast(viewer));
+  const peaks = act("propose", "Propose", "Propose regions: the peaks of the map that is shown (K)", () =>
+    propose(viewer),
+  );
+  const help = act("help", "?", "All keys (?)", () => viewer.toggleSheet());
+  const bar = el("div", "sv-bar sv-drawbar");
+  bar.append(group, undo, redo, copy, peaks, help);
+  return { bar, choices, undo, redo, copy, peaks };
+};
 
-  sayo.setBrush = (viewer, size) => {
-    const { editor } = viewer;
-    editor.brushSize = Math.min(Math.max(Math.round(size), 1), Math.max(editor.size.width, editor.size.height, 1));
-    editor.draw();
-    sayo.fillTools(viewer);
-  };
+/**
+ * A line that is there only for tools which need it: what to do, and how large the brush is.
+ * @param {Viewer} viewer
+ */
+const hintBar = (viewer) => {
+  const slider = testId(el("input"), "brush-size");
+  Object.assign(slider, {
+    type: "range",
+    min: 1,
+    max: 100,
+    title: "Size of the brush in pixels of the picture",
+  });
+  slider.addEventListener("input", () => setBrush(viewer, Number(slider.value)));
+  const sizeName = el("span", "", "");
+  const sizeLabel = el("label", "sv-strength");
+  sizeLabel.append(sizeName, slider);
+  const hint = el("span", "sv-note", "");
+  const hints = el("div", "sv-bar sv-hintbar");
+  hints.append(sizeLabel, hint);
+  return { hints, hint, sizeLabel, sizeName, slider };
+};
 
-  /* [ and ]: by one pixel for a small brush, by a tenth for a large one. */
-  sayo.growBrush = (viewer, sign) => {
-    const { brushSize, tool } = viewer.editor;
-    if (!tool.sized) return false;
-    sayo.setBrush(viewer, brushSize + sign * Math.max(1, Math.round(brushSize / 10)));
-    return true;
-  };
+/**
+ * @param {Viewer} viewer
+ * @param {number} size
+ */
+const setBrush = (viewer, size) => {
+  const { editor } = viewer;
+  editor.brushSize = clamp(Math.round(size), 1, Math.max(editor.size.width, editor.size.height, 1));
+  editor.draw();
+  fillTools(viewer);
+};
 
-  sayo.fillTools = (viewer) => {
-    const { parts, editor, history, options } = viewer;
-    if (!editor || !options.editable) return;
-    const { tool, size, enabled } = editor;
-    for (const [name, node] of Object.entries(parts.tools)) node.setAttribute("aria-pressed", String(name === tool.name));
-    parts.layer.classList.toggle("is-drawing", enabled && Boolean(tool.draws));
-    parts.layer.classList.toggle("is-sized", enabled && Boolean(tool.sized));
-    parts.undo.disabled = !history.past.length;
-    parts.redo.disabled = !history.future.length;
-    parts.copy.hidden = !sayo.lastRegions || sayo.lastRegions.picture === viewer.pictureId;
-    if (!editor.brushSize && size.width) editor.brushSize = Math.max(1, Math.round(Math.max(size.width, size.height) / 25));
-    parts.propose.hidden = !viewer.rows;
-    parts.hintBar.hidden = !tool.hint;
-    parts.toolHint.textContent = tool.hint || "";
-    parts.brushLabel.hidden = !tool.sized;
-    parts.brushName.textContent = `Size ${editor.brushSize} px`;
-    parts.brushSize.max = Math.max(20, Math.round(Math.max(size.width, size.height) / 4));
-    parts.brushSize.value = editor.brushSize;
-  };
-})();
+/**
+ * [ and ]: by one pixel for a small brush, by a tenth for a large one.
+ * @param {Viewer} viewer
+ * @param {number} sign
+ */
+export const growBrush = (viewer, sign) => {
+  const { brushSize, tool } = viewer.editor;
+  if (!tool.sized) return false;
+  setBrush(viewer, brushSize + sign * Math.max(1, Math.round(brushSize / 10)));
+  return true;
+};
+
+/** @param {Viewer} viewer */
+export const fillTools = (viewer) => {
+  const { editor, history } = viewer;
+  const { layer, drawing } = viewer.parts;
+  if (!editor || !drawing) return;
+  const { tool, size, enabled } = editor;
+  for (const { name, node } of drawing.choices) node.setAttribute("aria-pressed", String(name === tool.name));
+  layer.classList.toggle("is-drawing", enabled && Boolean(tool.draws));
+  layer.classList.toggle("is-sized", enabled && Boolean(tool.sized));
+  drawing.undo.disabled = !history.past.length;
+  drawing.redo.disabled = !history.future.length;
+  drawing.copy.hidden = !canCopyLast(viewer);
+  drawing.peaks.hidden = !viewer.rows;
+  const side = Math.max(size.width, size.height);
+  if (!editor.brushSize && size.width) editor.brushSize = Math.max(1, Math.round(side / 25));
+  drawing.hints.hidden = !tool.hint;
+  drawing.hint.textContent = tool.hint || "";
+  drawing.sizeLabel.hidden = !tool.sized;
+  drawing.sizeName.textContent = `Size ${editor.brushSize} px`;
+  drawing.slider.max = String(Math.max(20, Math.round(side / 4)));
+  drawing.slider.value = String(editor.brushSize);
+};

@@ -1,218 +1,327 @@
+// @ts-check
 /* Regions on a picture, drawn with a mouse, a pen or a finger: which there are, which is selected, and the pointer.
  *
  * All coordinates are whole pixels of the original picture: the layer lies exactly over the shown picture, so a
  * pointer position scales by picture width / layer width, whatever the zoom. What a drag does is up to the tool
- * (regions/tools.js); how it looks, to regions/draw.js. Regions are never changed in place, so that the history
- * can keep them.
- *
- * hooks: changed(committed) after every change of regions or selection; spot(x, y) after a click where no region
- * is; pushed(before, after) for the history; pan(dx, dy) in screen pixels.
+ * (tools.js); how it looks, to draw.js. Regions are never changed in place, so that the history can keep them.
  */
-(() => {
-  const sayo = (window.sayo ??= {});
-  const CLICK_SLACK = 3; // screen pixels a click may tremble
-  const HIT_SLACK = 4; // screen pixels beside a thin line that still count as on it
 
-  sayo.el = (tag, className, text) => {
-    const node = document.createElement(tag);
-    if (className) node.className = className;
-    if (text !== undefined) node.textContent = text; // never innerHTML: text comes from people and models
-    return node;
-  };
+/** @import { Point, Region, Box, Size } from "../shared/types" */
+/** @import { Drag, Tool, ToolName } from "./tools.js" */
+import { clamp } from "../shared/numbers.js";
+import { drawRegions } from "./draw.js";
+import { hits, moved, withCorner, withPoints } from "./geometry.js";
+import { hasArea } from "./outlines.js";
+import { tools } from "./tools.js";
 
-  sayo.RegionEditor = class {
-    constructor(layer, hooks) {
-      Object.assign(this, { layer, hooks, enabled: true, tool: sayo.tools.box, brushSize: 0 });
-      this.size = { width: 0, height: 0 };
-      this.reset([]);
-      layer.addEventListener("pointerdown", (event) => this.down(event));
-      layer.addEventListener("pointermove", (event) => this.move(event));
-      layer.addEventListener("pointerup", (event) => this.up(event));
-      layer.addEventListener("pointercancel", () => this.cancel());
-      layer.addEventListener("pointerleave", () => this.leave());
+const CLICK_SLACK = 3; // screen pixels a click may tremble
+const HIT_SLACK = 4; // screen pixels beside a thin line that still count as on it
+
+/**
+ * Where the pointer is.
+ * @typedef {object} Pen
+ * @property {Point} exact in picture pixels
+ * @property {Point} at the nearest whole ones
+ * @property {number} scale screen pixels each
+ * @property {Point} screen
+ * @property {HTMLElement} target
+ * @property {boolean} altKey
+ * @property {string} pointerType
+ */
+
+/**
+ * @typedef {object} Hooks
+ * @property {(committed: boolean) => void} changed after every change of regions or selection
+ * @property {(x: number, y: number) => void} spot after a click where no region is
+ * @property {(before: Region[], after: Region[]) => void} pushed for the history
+ * @property {(dx: number, dy: number) => void} pan in screen pixels
+ */
+
+export class RegionEditor {
+  enabled = true;
+  /** Of the brush, in pixels across; 0 before it was ever needed. */
+  brushSize = 0;
+  /** @type {Tool} */
+  tool = tools.box;
+  /** Of the picture. @type {Size} */
+  size = { width: 0, height: 0 };
+  /** @type {Region[]} */
+  regions = [];
+  /** No regions until they are accepted. @type {Region[]} */
+  suggestions = [];
+  /** Which region; -1 for none. */
+  selected = -1;
+  /** Which corner of it; -1 for none. */
+  vertex = -1;
+  /** @type {(Drag & { start: Pen }) | null} */
+  drag = null;
+  /** What the selected region is about to become. @type {Region | null} */
+  preview = null;
+  /** What is being drawn: a box, or the corners of a polygon so far. @type {{ box?: Box, points?: Point[] } | null} */
+  draft = null;
+  /** A painting while it is painted, in place of the region of that index. @type {{ canvas: HTMLCanvasElement, index: number } | null} */
+  live = null;
+  /** @type {Pen | null} */
+  hover = null;
+
+  /**
+   * @param {HTMLElement} layer
+   * @param {Hooks} hooks
+   */
+  constructor(layer, hooks) {
+    this.layer = layer;
+    this.hooks = hooks;
+    this.reset([]);
+    layer.addEventListener("pointerdown", (event) => this.down(event));
+    layer.addEventListener("pointermove", (event) => this.move(event));
+    layer.addEventListener("pointerup", (event) => this.up(event));
+    layer.addEventListener("pointercancel", () => this.cancel());
+    layer.addEventListener("pointerleave", () => this.leave());
+  }
+
+  /** @returns {Region | undefined} */
+  get current() {
+    return this.regions[this.selected];
+  }
+
+  /**
+   * Other regions than before, with nothing selected or begun.
+   * @param {Region[]} regions
+   */
+  reset(regions) {
+    this.suggestions = [];
+    this.replace(regions);
+  }
+
+  /** @param {Region[]} regions */
+  replace(regions) {
+    this.regions = [...regions];
+    Object.assign(this, { selected: -1, vertex: -1, drag: null, preview: null, draft: null, live: null });
+    this.draw();
+  }
+
+  /**
+   * @param {Region[]} regions
+   * @param {number} selected
+   * @param {number} [vertex]
+   */
+  commit(regions, selected, vertex = -1) {
+    const before = this.regions;
+    Object.assign(this, { regions, selected, vertex, preview: null, live: null });
+    this.hooks.pushed(before, regions);
+    this.draw();
+    this.hooks.changed(true);
+  }
+
+  /**
+   * @param {number} index
+   * @param {number} [vertex]
+   */
+  select(index, vertex = -1) {
+    Object.assign(this, { selected: index, vertex });
+    this.draw();
+    this.hooks.changed(false);
+  }
+
+  /** @param {ToolName} name */
+  setTool(name) {
+    this.cancel();
+    this.draft = null;
+    this.tool = tools[name];
+    this.draw();
+    this.hooks.changed(false);
+  }
+
+  // ---- changes
+
+  /** @param {Region[]} regions */
+  add(...regions) {
+    this.commit([...this.regions, ...regions], this.regions.length + regions.length - 1);
+  }
+
+  /**
+   * @param {number} index
+   * @param {Region} region
+   * @param {number} [vertex]
+   */
+  put(index, region, vertex = -1) {
+    this.commit(
+      this.regions.map((it, i) => (i === index ? region : it)),
+      index,
+      vertex,
+    );
+  }
+
+  remove(index = this.selected) {
+    if (index < 0 || index >= this.regions.length) return false;
+    this.commit(
+      this.regions.filter((_, i) => i !== index),
+      -1,
+    );
+    return true;
+  }
+
+  /** Delete and Backspace: the last corner of a polygon that is being drawn, a selected corner, or the region. */
+  removeMarked() {
+    if (this.draft) return this.takeBack();
+    if (this.vertex >= 0) return this.removeVertex(this.vertex);
+    return this.remove();
+  }
+
+  takeBack() {
+    this.draft?.points?.pop();
+    if (!this.draft?.points?.length) this.draft = null;
+    this.draw();
+    return true;
+  }
+
+  /** @param {number} index */
+  removeVertex(index) {
+    const region = this.current;
+    const points = region ? region.points_xy.filter((_, i) => i !== index) : [];
+    if (region && points.length >= 3 && hasArea(points)) this.put(this.selected, withPoints(region, points));
+    return true;
+  }
+
+  /**
+   * Change what is said of a region; false where there is none.
+   * @param {number} index
+   * @param {Partial<Pick<Region, "label" | "step" | "look">>} fields
+   */
+  set(index, fields) {
+    const region = this.regions[index];
+    if (!region) return false;
+    const changed = { ...region, ...fields };
+    if (changed.label !== region.label || changed.step !== region.step || changed.look !== region.look)
+      this.put(index, changed);
+    return true;
+  }
+
+  duplicate() {
+    if (!this.current) return false;
+    const { width, height } = this.size;
+    const by = Math.max(1, Math.round(Math.max(width, height) / 40));
+    const [, , x1, y1] = this.current.box_xyxy;
+    const [dx, dy] = [x1 + by > width ? -by : by, y1 + by > height ? -by : by];
+    this.add(moved(this.current, dx, dy, this.size));
+    return true;
+  }
+
+  /**
+   * @param {number} dx
+   * @param {number} dy
+   */
+  nudge(dx, dy) {
+    if (!this.current) return false;
+    if (this.vertex < 0) this.put(this.selected, moved(this.current, dx, dy, this.size));
+    else {
+      const [x, y] = this.current.points_xy[this.vertex];
+      /** @type {Point} */
+      const to = [clamp(x + dx, 0, this.size.width), clamp(y + dy, 0, this.size.height)];
+      this.put(this.selected, withCorner(this.current, this.vertex, to), this.vertex);
     }
+    return true;
+  }
 
-    get current() {
-      return this.regions[this.selected];
-    }
+  /**
+   * Accept a suggestion, or drop it.
+   * @param {number} index
+   * @param {boolean} accept
+   */
+  settle(index, accept) {
+    const region = this.suggestions[index];
+    this.suggestions = this.suggestions.filter((_, i) => i !== index);
+    if (accept) return this.add(region);
+    this.draw();
+    this.hooks.changed(false);
+  }
 
-    /* Other regions than before, with nothing selected or begun. */
-    reset(regions) {
-      this.suggestions = [];
-      this.replace(regions);
-    }
+  // ---- pointer
 
-    replace(regions) {
-      this.regions = [...regions];
-      Object.assign(this, { selected: -1, vertex: -1, drag: null, preview: null, draft: null, live: null });
-      this.draw();
-    }
+  /**
+   * @param {PointerEvent} event
+   * @returns {Pen}
+   */
+  pen(event) {
+    const rect = this.layer.getBoundingClientRect();
+    const { width, height } = this.size;
+    /** @type {Point} */
+    const exact = [
+      clamp(((event.clientX - rect.left) * width) / rect.width, 0, width),
+      clamp(((event.clientY - rect.top) * height) / rect.height, 0, height),
+    ];
+    return {
+      exact,
+      at: [Math.round(exact[0]), Math.round(exact[1])],
+      scale: rect.width / width,
+      screen: [event.clientX, event.clientY],
+      target: /** @type {HTMLElement} */ (event.target),
+      altKey: event.altKey,
+      pointerType: event.pointerType,
+    };
+  }
 
-    commit(regions, selected, vertex = -1) {
-      const before = this.regions;
-      Object.assign(this, { regions, selected, vertex, preview: null, live: null });
-      this.hooks.pushed(before, regions);
-      this.draw();
-      this.hooks.changed(true);
-    }
+  /** @param {Pen} pen */
+  hit(pen) {
+    const slack = HIT_SLACK / pen.scale;
+    return this.regions.findLastIndex((region) => hits(region, pen.exact, slack, this.size));
+  }
 
-    select(index, vertex = -1) {
-      Object.assign(this, { selected: index, vertex });
-      this.draw();
-      this.hooks.changed(false);
-    }
+  /** @param {Pen} pen */
+  clicked(pen) {
+    const index = this.hit(pen);
+    this.select(index);
+    if (index < 0) this.hooks.spot(...pen.at);
+  }
 
-    setTool(name) {
-      this.cancel();
-      this.draft = null;
-      this.tool = sayo.tools[name];
-      this.draw();
-      this.hooks.changed(false);
-    }
+  /** @param {PointerEvent} event */
+  down(event) {
+    if (event.button !== 0 || !this.size.width || this.drag) return;
+    const pen = this.pen(event);
+    if (!this.enabled) return this.hooks.spot(...pen.at);
+    const keys = /** @type {HTMLElement | null} */ (this.layer.closest("[tabindex]"));
+    keys?.focus({ preventScroll: true }); // so that Delete and arrows work at once
+    this.layer.setPointerCapture(event.pointerId);
+    this.drag = { start: pen, ...this.tool.down(this, pen) };
+    event.preventDefault();
+    this.draw();
+  }
 
-    // ---- changes
+  /** @param {PointerEvent} event */
+  move(event) {
+    if (!this.size.width) return;
+    const pen = this.pen(event);
+    this.hover = pen;
+    if (this.drag) this.drag.move?.(pen);
+    else if (!this.tool.hover || !this.enabled) return;
+    this.draw();
+  }
 
-    add(...regions) {
-      this.commit([...this.regions, ...regions], this.regions.length + regions.length - 1);
-    }
+  /** @param {PointerEvent} event */
+  up(event) {
+    if (!this.drag) return;
+    const pen = this.pen(event);
+    const { start, up, click } = this.drag;
+    const far = Math.hypot(pen.screen[0] - start.screen[0], pen.screen[1] - start.screen[1]) >= CLICK_SLACK;
+    Object.assign(this, { drag: null, preview: null });
+    if (far) up?.(pen);
+    else if (click) click(pen);
+    else this.clicked(start);
+    this.draw();
+  }
 
-    put(index, region, vertex = -1) {
-      this.commit(this.regions.map((it, i) => (i === index ? region : it)), index, vertex);
-    }
+  cancel() {
+    this.drag?.cancel?.();
+    Object.assign(this, { drag: null, preview: null, live: null });
+    this.draw();
+  }
 
-    remove(index = this.selected) {
-      if (index < 0 || index >= this.regions.length) return false;
-      this.commit(this.regions.filter((_, i) => i !== index), -1);
-      return true;
-    }
+  leave() {
+    this.hover = null;
+    if (!this.drag) this.draw();
+  }
 
-    /* Delete and Backspace: the last corner of a polygon that is being drawn, a selected corner, or the region. */
-    removeMarked() {
-      if (this.draft) return this.takeBack();
-      if (this.vertex >= 0) return this.removeVertex(this.vertex);
-      return this.remove();
-    }
-
-    takeBack() {
-      this.draft.points.pop();
-      if (!this.draft.points.length) this.draft = null;
-      this.draw();
-      return true;
-    }
-
-    removeVertex(index) {
-      const points = this.current.points_xy.filter((_, i) => i !== index);
-      if (points.length >= 3 && sayo.shapes.hasArea(points)) this.put(this.selected, sayo.shapes.withPoints(this.current, points));
-      return true;
-    }
-
-    /* Change fields of a region: label, step, look. */
-    set(index, fields) {
-      const region = this.regions[index];
-      if (region && Object.keys(fields).some((name) => region[name] !== fields[name])) this.put(index, { ...region, ...fields });
-      return Boolean(region);
-    }
-
-    duplicate() {
-      if (!this.current) return false;
-      const by = Math.max(1, Math.round(Math.max(this.size.width, this.size.height) / 40));
-      const [, , x1, y1] = this.current.box_xyxy;
-      const [dx, dy] = [x1 + by > this.size.width ? -by : by, y1 + by > this.size.height ? -by : by];
-      this.add(sayo.shapes.moved(this.current, dx, dy, this.size));
-      return true;
-    }
-
-    nudge(dx, dy) {
-      if (!this.current) return false;
-      if (this.vertex < 0) this.put(this.selected, sayo.shapes.moved(this.current, dx, dy, this.size));
-      else {
-        const [x, y] = this.current.points_xy[this.vertex];
-        const to = [sayo.shapes.clamp(x + dx, 0, this.size.width), sayo.shapes.clamp(y + dy, 0, this.size.height)];
-        this.put(this.selected, sayo.tools.withCorner(this.current, this.vertex, to), this.vertex);
-      }
-      return true;
-    }
-
-    /* Suggestions are no regions until they are accepted. */
-    settle(index, accept) {
-      const region = this.suggestions[index];
-      this.suggestions = this.suggestions.filter((_, i) => i !== index);
-      if (accept) return this.add(region);
-      this.draw();
-      this.hooks.changed(false);
-    }
-
-    // ---- pointer
-
-    /* Where the pointer is: `exact` in picture pixels, `at` the nearest whole ones, `scale` screen pixels each. */
-    pen(event) {
-      const rect = this.layer.getBoundingClientRect();
-      const { width, height } = this.size;
-      const exact = [
-        sayo.shapes.clamp(((event.clientX - rect.left) * width) / rect.width, 0, width),
-        sayo.shapes.clamp(((event.clientY - rect.top) * height) / rect.height, 0, height),
-      ];
-      const { target, altKey, pointerType } = event;
-      const scale = rect.width / width;
-      return { exact, at: exact.map(Math.round), scale, screen: [event.clientX, event.clientY], target, altKey, pointerType };
-    }
-
-    hit(pen) {
-      const slack = HIT_SLACK / pen.scale;
-      for (let i = this.regions.length - 1; i >= 0; i--)
-        if (sayo.shapes.hits(this.regions[i], pen.exact, slack, this.size)) return i;
-      return -1;
-    }
-
-    clicked(pen) {
-      const index = this.hit(pen);
-      this.select(index);
-      if (index < 0) this.hooks.spot(...pen.at);
-    }
-
-    down(event) {
-      if (event.button !== 0 || !this.size.width || this.drag) return;
-      const pen = this.pen(event);
-      if (!this.enabled) return this.hooks.spot(...pen.at);
-      this.layer.closest("[tabindex]")?.focus({ preventScroll: true }); // so that Delete and arrows work at once
-      this.layer.setPointerCapture(event.pointerId);
-      this.drag = { start: pen, ...this.tool.down(this, pen) };
-      event.preventDefault();
-      this.draw();
-    }
-
-    move(event) {
-      if (!this.size.width) return;
-      const pen = (this.hover = this.pen(event));
-      if (this.drag) this.drag.move?.(pen);
-      else if (!this.tool.hover || !this.enabled) return;
-      this.draw();
-    }
-
-    up(event) {
-      if (!this.drag) return;
-      const pen = this.pen(event);
-      const { start, up, click } = this.drag;
-      const far = Math.hypot(pen.screen[0] - start.screen[0], pen.screen[1] - start.screen[1]) >= CLICK_SLACK;
-      Object.assign(this, { drag: null, preview: null });
-      if (far) up?.(pen);
-      else (click || (() => this.clicked(start)))(pen);
-      this.draw();
-    }
-
-    cancel() {
-      this.drag?.cancel?.();
-      Object.assign(this, { drag: null, preview: null, live: null });
-      this.draw();
-    }
-
-    leave() {
-      this.hover = null;
-      if (!this.drag) this.draw();
-    }
-
-    draw() {
-      sayo.drawRegions(this);
-    }
-  };
-})();
+  draw() {
+    drawRegions(this);
+  }
+}

@@ -1,100 +1,84 @@
+// @ts-check
 /* Undo and redo across everything that a person changes on an answer: regions and text fields alike.
  *
- * sayo.history(key) is that of a viewer or of a group of viewers; it lives as long as their answer. Whatever
- * else can be changed takes part by push({ before, after, apply }), where apply(state, viewer) brings a state back.
+ * A history is that of a viewer or of a group of viewers; it lives as long as their answer. Whatever else can be
+ * changed takes part by push({ before, after, apply }), where apply(state, viewer) brings a state back.
  */
-(() => {
-  const sayo = (window.sayo ??= {});
-  const all = {};
 
-  class History {
-    constructor() {
-      this.begin("");
-    }
+/** @import { Viewer } from "../viewer/viewer.js" */
+/**
+ * @template [State=any]
+ * @typedef {{
+ *   before: State,
+ *   after: State,
+ *   apply: (state: State, viewer: Viewer) => void,
+ *   field?: string,
+ * }} Entry
+ */
 
-    begin(id) {
-      Object.assign(this, { id, past: [], future: [] });
-      this.told();
-    }
+/** Says "changed" after every change of what can be undone or redone. */
+export class History extends EventTarget {
+  /** Of the answer. */
+  id = "";
+  /** @type {Entry[]} */
+  past = [];
+  /** @type {Entry[]} */
+  future = [];
 
-    push(entry) {
-      this.past.push(entry);
-      this.future = [];
-      this.told();
-    }
-
-    undo(viewer) {
-      this.travel(this.past, this.future, "before", viewer);
-    }
-
-    redo(viewer) {
-      this.travel(this.future, this.past, "after", viewer);
-    }
-
-    travel(from, to, which, viewer) {
-      const entry = from.pop();
-      if (!entry) return;
-      to.push(entry);
-      entry.apply(entry[which], viewer);
-      this.told();
-    }
-
-    told() {
-      window.dispatchEvent(new CustomEvent("sayo:history", { detail: this }));
-    }
+  /** @param {string} id */
+  begin(id) {
+    Object.assign(this, { id, past: [], future: [] });
+    this.#changed();
   }
 
-  sayo.history = (key) => (all[key] ??= new History());
+  /**
+   * @template State
+   * @param {Entry<State>} entry
+   */
+  push(entry) {
+    this.past.push(entry);
+    this.future = [];
+    this.#changed();
+  }
 
-  /* What a text field of the page holds; Gradio sets a field up when its tab is opened, and may do so again. */
-  sayo.field = (elemId) => document.querySelector(`#${elemId} textarea, #${elemId} input`);
-  sayo.setField = (elemId, text) => {
-    const node = sayo.field(elemId);
-    if (!node || node.value === text) return;
-    node.value = text;
-    node.dispatchEvent(new Event("input", { bubbles: true }));
-  };
+  /** @param {Viewer} viewer the one to work on */
+  undo(viewer) {
+    const entry = this.past.pop();
+    if (!entry) return;
+    this.future.push(entry);
+    entry.apply(entry.before, viewer);
+    this.#changed();
+  }
 
-  /* Let a text field take part: one entry a word, and Ctrl+Z in the field undoes like everywhere else. */
-  sayo.followField = (elemId, viewer) => {
-    const { history } = viewer;
-    let applying = false;
-    let before = "";
-    const isField = (node) => node === sayo.field(elemId);
-    const apply = (text) => {
-      applying = true;
-      sayo.setField(elemId, text);
-      applying = false;
-      before = text;
-      viewer.autosave();
-    };
-    document.addEventListener("focusin", ({ target }) => isField(target) && (before = target.value));
-    document.addEventListener("input", ({ target }) => {
-      if (applying || !isField(target) || target.value === before) return;
-      const last = history.past.at(-1);
-      const newWord = /\S$/.test(before) && /\s$/.test(target.value);
-      const goesOn = last?.field === elemId && last.after === before && !newWord;
-      if (goesOn) Object.assign(last, { after: target.value });
-      else history.push({ field: elemId, before, after: target.value, apply });
-      before = target.value;
-      viewer.autosave();
-    });
-    document.addEventListener(
-      "keydown",
-      (event) => {
-        if (!isField(event.target) || !(event.ctrlKey || event.metaKey) || !/^[zy]$/i.test(event.key)) return;
-        event.preventDefault();
-        event.stopPropagation();
-        sayo.travel(viewer, event);
-      },
-      true,
-    );
-  };
+  /** @param {Viewer} viewer the one to work on */
+  redo(viewer) {
+    const entry = this.future.pop();
+    if (!entry) return;
+    this.past.push(entry);
+    entry.apply(entry.after, viewer);
+    this.#changed();
+  }
 
-  /* Ctrl+Z undoes; Ctrl+Shift+Z and Ctrl+Y redo. */
-  sayo.travel = (viewer, event) => {
-    const redo = event.shiftKey || event.key.toLowerCase() === "y";
-    if (redo) viewer.history.redo(viewer);
-    else viewer.history.undo(viewer);
-  };
-})();
+  /**
+   * Ctrl+Z undoes; Ctrl+Shift+Z and Ctrl+Y redo.
+   * @param {Viewer} viewer
+   * @param {KeyboardEvent} event
+   */
+  travel(viewer, event) {
+    if (event.shiftKey || event.key.toLowerCase() === "y") this.redo(viewer);
+    else this.undo(viewer);
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("changed"));
+  }
+}
+
+/** @type {Record<string, History>} */
+const all = {};
+
+/** @param {string} key a viewer's or a group's name */
+export const historyOf = (key) => {
+  all[key] ??= new History();
+  return all[key];
+};

@@ -7,7 +7,6 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Sequence
 from string import Template
 from typing import Any
 
@@ -18,7 +17,7 @@ _START = """
 (() => {
   const { value, options } = JSON.parse(document.getElementById("shown").textContent);
   const element = document.getElementById("offline");
-  sayo.viewer({ element, props: { value }, trigger: () => {}, watch: () => {} }, options, {});
+  sayo.mountViewer({ element, props: { value }, trigger: () => {}, watch: () => {} }, options, {});
 })();
 """
 
@@ -26,7 +25,7 @@ _START = """
 def offline_page(
     value: dict[str, Any],
     options: dict[str, Any],
-    scripts: Sequence[str],
+    script: str,
     styles: str,
     *,
     title: str,
@@ -40,21 +39,21 @@ def offline_page(
     Args:
         value: what the viewer shows, as the live page is sent it, with the maps of all views.
         options: of the viewer.
-        scripts: JavaScript of the viewer, in the order it is to be run.
+        script: JavaScript of the viewer.
         styles: CSS of the viewer.
         title: the question.
         note: a line below it, for instance which model answered.
     """
     shown = json.dumps({"value": value, "options": options}, allow_nan=False)
-    script = _inlined("\n".join([*scripts, _START]), "script")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    code = _inlined(script + _START, "script")
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     template = (ASSETS_DIR / "ui" / "offline.html").read_text("utf-8")
     return Template(template).substitute(
         title=_text(title),
         note=_text(note),
         styles=_inlined(styles, "style"),
         data=shown.replace("<", "\\u003c"),
-        script=script,
+        script=code,
         digest=f"sha256-{digest}",
     )
 

@@ -12,7 +12,8 @@ from sayo_app.errors import InputError
 
 # The page's slider begins here.
 STRENGTH = 0.75
-# As in assets/ui/overlay.js: where the map is 0 a thin dark veil, so that bright pictures do not swallow it.
+# As in assets/ui/maps/colours.js: where the map is 0 a thin dark veil, so that bright pictures do not
+# swallow it.
 VEIL = 0.3
 
 

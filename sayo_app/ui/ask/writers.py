@@ -18,9 +18,10 @@ from sayo_app.core.rendering.animate import frames, view, write_gif, write_mp4, 
 from sayo_app.core.rendering.offline_page import offline_page
 from sayo_app.errors import InputError
 from sayo_app.ui.shared.answers import Answered
+from sayo_app.ui.shared.page_files import script, styles
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import model_label
-from sayo_app.ui.viewer.component import SCRIPTS, UI_DIR, ViewerOptions, script_text
+from sayo_app.ui.viewer.component import ViewerOptions
 from sayo_app.ui.viewer.page_state import PageState
 from sayo_app.ui.viewer.payload import pooled, region_numbers, scope_of
 from sayo_app.ui.viewer.queries import selected
@@ -106,9 +107,8 @@ def _page(it: Taken, path: Path) -> None:
         name: "It was not shown before this page was saved." for name in METHODS if name not in views
     }
     options = ViewerOptions("offline", editable=False).to_dict()
-    styles = (UI_DIR / "viewer.css").read_text("utf-8")
     note = f"Answered by {_model(it)}; saved by SAYO Studio."
-    text = offline_page(value, options, [script_text(*SCRIPTS)], styles, title=answered.question, note=note)
+    text = offline_page(value, options, script(), styles("viewer"), title=answered.question, note=note)
     write_text(path, text, durable=False)
 
 

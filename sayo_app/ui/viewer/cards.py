@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from sayo_app.core.geometry.region import Region
-from sayo_app.ui.viewer.component import scripts
 from sayo_app.ui.viewer.values import data_url
 
 _EDGE_BGR, _HALO_BGR = (80, 60, 235), (255, 255, 255)
@@ -21,8 +20,7 @@ def cards(elem_id: str, value: dict[str, Any], *, strip: bool = False) -> gr.HTM
     return gr.HTML(
         value=value,
         html_template=f'<div class="sc {"sc-strip" if strip else "sc-grid"}"></div>',
-        js_on_load='sayo.cards({ element, props, trigger, watch }, "pick");',
-        head=scripts("regions/editor.js", "worklist/cards.js"),
+        js_on_load='sayo.mountCards({ element, props, trigger, watch }, "pick");',
         apply_default_css=False,
         elem_id=elem_id,
     )

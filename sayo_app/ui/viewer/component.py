@@ -1,4 +1,4 @@
-"""The component that a viewer is on the page: its options, its events and its scripts."""
+"""The component that a viewer is on the page: its options and its events."""
 
 from __future__ import annotations
 
@@ -14,31 +14,7 @@ import numpy as np
 from sayo_app.core.attention.heatmap import METHODS
 from sayo_app.core.attention.metrics import METRICS
 from sayo_app.core.rendering.colormap import TABLE
-from sayo_app.settings import ASSETS_DIR
 
-UI_DIR = ASSETS_DIR / "ui"
-SCRIPTS = (
-    "regions/geometry.js",
-    "regions/tools.js",
-    "regions/editor.js",
-    "regions/labels.js",
-    "regions/draw.js",
-    "regions/bar.js",
-    "regions/list.js",
-    "shared/history.js",
-    "viewer/overlay.js",
-    "viewer/parts.js",
-    "viewer/tokens.js",
-    "viewer/numbers.js",
-    "viewer/heads.js",
-    "viewer/keys.js",
-    "regions/pictures.js",
-    "viewer/zoom.js",
-    "viewer/grid.js",
-    "drafts/kept.js",
-    "drafts/autosave.js",
-    "viewer/viewer.js",
-)
 # Names of the component's events: boxes changed; a view of the recording, of the model; figures of heads;
 # a draft to keep or to find; peaks of a map as regions.
 EVENTS = {
@@ -85,7 +61,7 @@ class ViewerOptions:
     drafts: DraftFields | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """For `sayo.viewer`, with the maps and figures that can be chosen."""
+        """For `sayo.mountViewer`, with the maps and figures that can be chosen."""
         own = {it.name: getattr(self, it.name) for it in fields(self)}
         return own | {
             "fields": list(self.fields),
@@ -111,6 +87,7 @@ class ViewerOptions:
                 if it.of_region
             ],
             "waiting": _WAITING if self.group else "",
+            "colours": base64.b64encode(TABLE.astype(np.uint8).tobytes()).decode(),
         }
 
 
@@ -121,22 +98,9 @@ def component(options: ViewerOptions, value: dict[str, Any], *, render: bool = T
         html_template='<div class="sv" tabindex="-1"></div>',
         # The names of the events must stand in the script in quotes for Gradio to know them. Options are
         # written into the script because a tab that is not open yet loses the component's props.
-        js_on_load="sayo.viewer({ element, props, trigger, watch }, "
+        js_on_load="sayo.mountViewer({ element, props, trigger, watch }, "
         f"{json.dumps(options.to_dict())}, {json.dumps(EVENTS)});",
-        head=scripts(*SCRIPTS),
         apply_default_css=False,
         elem_id=options.id,
         render=render,
     )
-
-
-def scripts(*names: str) -> str:
-    """Our script files as one tag: Gradio runs it once a page, before the component's own line."""
-    return f"<script>{script_text(*names)}</script>"
-
-
-def script_text(*names: str) -> str:
-    """Our script files one after the other, led by the colour map that page and files share."""
-    table = base64.b64encode(np.asarray(TABLE, dtype=np.uint8).tobytes()).decode()
-    colours = f'(window.sayo ??= {{}}).colourTable = "{table}";'
-    return "\n".join([colours, *((UI_DIR / name).read_text("utf-8") for name in names)])

@@ -19,7 +19,7 @@ READ_STATE = "(state, ...rest) => [sayo.regionsOf('{viewer}'), ...rest]"
 
 @dataclass(frozen=True)
 class PageState:
-    """As `sayo.regionsOf` in viewer/viewer.js gives it.
+    """As `sayo.regionsOf` in viewer/mount.js gives it.
 
     Attributes:
         id: of the answer or picture.

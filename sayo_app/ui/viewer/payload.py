@@ -32,7 +32,7 @@ def scope_of(view: str) -> str:
 
 
 def view_data(trace: AttentionTrace, maps: Maps, scope: str) -> dict[str, Any]:
-    """All maps of one view, for `sayo.View` in viewer/overlay.js.
+    """All maps of one view, for `View` in maps/view.js.
 
     Each of token, step and answer is {bytes, peaks}: 255 stands for the largest value of a map, which
     `peaks` has. A step's map and the answer's are means over their tokens.

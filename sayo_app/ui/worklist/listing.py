@@ -12,7 +12,6 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.errors import StorageError
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.cards import cards, cards_value, thumbnail
-from sayo_app.ui.viewer.component import scripts
 from sayo_app.ui.worklist import filters
 from sayo_app.ui.worklist.words import STATES, label_of
 from storage.base.records import CORRECTION_STATES, COUNTED_STATES, CorrectionRecord
@@ -67,8 +66,7 @@ def lay_out() -> Listing:
     # Here and not in what is opened: what is not shown yet has no script, and no keys.
     gr.HTML(
         html_template='<details class="work-keys"></details>',
-        js_on_load="sayo.workKeySheet(element);",
-        head=scripts("regions/editor.js", "worklist/keys.js"),
+        js_on_load="sayo.mountKeys(element);",
         apply_default_css=False,
         elem_id="corrections-keys",
     )

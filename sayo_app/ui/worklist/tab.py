@@ -98,4 +98,4 @@ def _wire_picks(studio: Studio, session: gr.State, rows: Listing, below: Detail)
         return detail.values(studio, session, opened_entry(studio, entry))
 
     picked = rows.gallery.pick(on_pick, [session, rows.shown], below.outputs, **PRIVATE)
-    picked.then(None, None, None, js="() => sayo.workOpened()", **PRIVATE)
+    picked.then(None, None, None, js="() => sayo.showOpened()", **PRIVATE)

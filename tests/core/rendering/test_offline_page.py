@@ -50,7 +50,7 @@ def page(**changes: Any) -> Parsed:
     fields: dict[str, Any] = {
         "value": {"tokens": ["A", " dog"]},
         "options": {"id": "offline"},
-        "scripts": ["const a = 1;", "const b = 2;"],
+        "script": "const a = 1;",
         "styles": ".sv { color: red; }",
         "title": "Where is the dog?",
     }
@@ -63,7 +63,7 @@ def test_the_page_holds_value_options_scripts_and_styles() -> None:
         "value": {"tokens": ["A", " dog"]},
         "options": {"id": "offline"},
     }
-    assert found.scripts[1].startswith("const a = 1;\nconst b = 2;\n") and "sayo.viewer(" in found.scripts[1]
+    assert found.scripts[1].startswith("const a = 1;\n") and "sayo.mountViewer(" in found.scripts[1]
     assert ".sv { color: red; }" in found.texts["style"]
     assert found.texts["h1"].strip() == "Where is the dog?" == found.texts["title"].strip()
     assert found.texts["p"].strip() == "answered by bundled"
@@ -73,7 +73,7 @@ def test_the_page_loads_nothing() -> None:
     found = page()
     assert found.loads == []
     assert "default-src 'none'" in found.policy and "http" not in found.policy
-    text = offline_page({}, {}, ["a"], "b", title="c")
+    text = offline_page({}, {}, "a", "b", title="c")
     assert not re.search(r"https?:|@import|url\(", text)
 
 
@@ -89,12 +89,12 @@ def test_hostile_text_stays_text() -> None:
     assert json.loads(found.scripts[0])["value"] == {"tokens": [HOSTILE], HOSTILE: 1}
     for tag in ("title", "h1", "p"):
         assert found.texts[tag].strip() == HOSTILE.replace("\ud800", "?")
-    offline_page({"tokens": [HOSTILE]}, {}, [], "", title=HOSTILE).encode()
+    offline_page({"tokens": [HOSTILE]}, {}, "", "", title=HOSTILE).encode()
 
 
 def test_code_cannot_end_its_own_tag() -> None:
     script = 'const a = "</script><!-- </SCRIPT>", b = 1 < 2;'
-    found = page(scripts=[script], styles='a::after { content: "</style>"; }')
+    found = page(script=script, styles='a::after { content: "</style>"; }')
     assert found.tags == page().tags
     assert r'"<\/script><\!-- <\/SCRIPT>", b = 1 < 2;' in found.scripts[1]
     assert r'content: "<\/style>"' in found.texts["style"]

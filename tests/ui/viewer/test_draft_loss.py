@@ -20,10 +20,11 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from sayo_app.core.geometry.region import Region
 from sayo_app.settings import Settings
 from sayo_app.ui.shared.answers import Answers
+from sayo_app.ui.shared.page_files import script, styles
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.autosave import draft_reply
-from sayo_app.ui.viewer.component import EVENTS, SCRIPTS, UI_DIR, DraftFields, ViewerOptions, script_text
+from sayo_app.ui.viewer.component import EVENTS, DraftFields, ViewerOptions
 from sayo_app.ui.worklist.opened import correction_value
 from storage.store import Store
 from tests.ui.driving import PATIENCE_MS, drag
@@ -31,6 +32,7 @@ from tests.ui.driving import PATIENCE_MS, drag
 ADDRESS = "http://sayo.test/"
 LAYER = "#one [data-testid=layer]"
 LOST = "This browser keeps what you draw"
+COPIES = """Object.entries(localStorage).filter(([at]) => at.startsWith("sayo.draft.")).map(([, it]) => it)"""
 BOX = [10, 10, 60, 60]
 _PAGE = """<!doctype html><style>%(style)s</style>
 <div id="one"><div class="sv" tabindex="-1"></div></div>
@@ -45,7 +47,8 @@ _PAGE = """<!doctype html><style>%(style)s</style>
     if (reply) setProp("draft", JSON.parse(reply));
   };
   const watch = (name, run) => (watchers[name] = run);
-  sayo.viewer({ element: document.querySelector("#one"), props, trigger, watch }, %(options)s, %(events)s);
+  const element = document.querySelector("#one");
+  sayo.mountViewer({ element, props, trigger, watch }, %(options)s, %(events)s);
 </script>"""
 
 
@@ -96,8 +99,8 @@ def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
     """A browser of its own, whose every page is ours."""
     options = ViewerOptions("one", editable=True, fields=("answer",), drafts=DraftFields("answer", "author"))
     page = _PAGE % {
-        "style": (UI_DIR / "viewer.css").read_text("utf-8"),
-        "scripts": script_text(*SCRIPTS),
+        "style": styles("viewer"),
+        "scripts": script(),
         "options": json.dumps(options.to_dict()),
         "events": json.dumps(EVENTS),
     }
@@ -149,7 +152,7 @@ def saved(page: Page) -> None:
 
 
 def copies(page: Page) -> int:
-    return page.evaluate("sayo.kept.all().length")
+    return page.evaluate(f"{COPIES}.length")
 
 
 def test_changes_are_offered_when_the_correction_is_opened_again(
@@ -219,7 +222,7 @@ def test_the_last_edit_before_something_else_is_shown_is_kept_for_what_it_was_ma
     following = correction_value(server.studio, Answers(), other)
     drag(page, LAYER, (80, 20), (120, 70))
     page.evaluate("(value) => setProp('value', value)", following)
-    page.wait_for_function("sayo.kept.all().length === 0")
+    page.wait_for_function(f"{COPIES}.length === 0")
     assert server.kept() == [BOX, [80, 20, 120, 70]]
     assert store.drafts.get(other.item_id, "Ada", revises=other.id).content is None
 
@@ -284,7 +287,7 @@ def test_an_edit_is_kept_by_the_browser_before_anything_is_sent(
     server.lost = True
     drag(page, LAYER, (80, 20), (120, 70))
     assert copies(page) == 1
-    kept = page.evaluate("sayo.kept.all()[0]")
+    kept = json.loads(page.evaluate(f"{COPIES}[0]"))
     assert kept["regions"][1]["box_xyxy"] == [80, 20, 120, 70]
     assert (kept["author"], kept["version"], kept["answer"]) == ("Ada", 0, "blue")
 

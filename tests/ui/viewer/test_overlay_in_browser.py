@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image
 from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.core.rendering.colormap import TABLE
 from sayo_app.core.rendering.overlay import overlay
-from sayo_app.ui.viewer.component import UI_DIR
+from sayo_app.ui.shared.page_files import UI_DIR
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -21,15 +22,17 @@ if TYPE_CHECKING:
 
 SIZE_WH = (240, 160)
 TILES = np.array([[0, 0, 120, 160], [120, 0, 240, 160], [0, 0, 240, 160], [240, 0, 240, 160]], float)
+ADDRESS = "http://sayo.test/"
 PAGE = """<body style="margin: 0"><style>
 #stage { position: relative; width: 240px; height: 160px; }
 #stage > * { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
 </style><div id="stage"><img><canvas></canvas></div>"""
-PAINT = """({ picture, grid, bytes, table, strength }) => {
-  sayo.colourTable = table;
-  const layout = new sayo.Layout({ width: 240, height: 160, grid });
-  const values = Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0));
-  sayo.paint([document.querySelector("canvas")], [layout], values, strength);
+PAINT = """async ({ picture, grid, bytes, table, strength }) => {
+  const [{ bytesOf }, { useColours }, { layoutOf }, { paint }] = await Promise.all(
+    ["bytes", "colours", "layout", "paint"].map((name) => import(`/maps/${name}.js`)));
+  useColours(table);
+  const layout = layoutOf({ width: 240, height: 160, grid });
+  paint([document.querySelector("canvas")], [layout], bytesOf(bytes), strength);
   const image = document.querySelector("img");
   image.src = picture;
   return image.decode();
@@ -52,8 +55,12 @@ def test_files_show_what_the_page_shows(browser: Browser, grid: ImageGrid, stren
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     page = browser.new_page(viewport={"width": 240, "height": 160})
-    page.set_content(PAGE)
-    page.add_script_tag(content=(UI_DIR / "viewer/overlay.js").read_text("utf-8"))
+    # A browser imports modules from an address only.
+    page.route(ADDRESS, lambda route: route.fulfill(body=PAGE, content_type="text/html"))
+    page.route(
+        f"{ADDRESS}**/*.js", lambda route: route.fulfill(path=UI_DIR / urlsplit(route.request.url).path[1:])
+    )
+    page.goto(ADDRESS)
     page.evaluate(
         PAINT,
         {

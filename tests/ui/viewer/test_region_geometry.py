@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from playwright.sync_api import Browser, Page
 
 from sayo_app.core.geometry.raster import Rle, encloses
 from sayo_app.core.geometry.region import Region, rasterise
-from sayo_app.settings import ASSETS_DIR
+from tests.node import modules
 
 WH = (20, 14)
+Page = Callable[..., Any]  # calls a function of the page's modules
 SIZE = {"width": 20, "height": 14}
-# The page outlives the examples on purpose: the module keeps nothing.
+# The process outlives the examples on purpose: the modules keep nothing.
 many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 points = st.tuples(st.integers(0, WH[0]), st.integers(0, WH[1]))
@@ -46,21 +46,13 @@ def region_of(shape: tuple[str, Any]) -> Region:
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context()
-    page = context.new_page()
-    page.add_script_tag(content=(ASSETS_DIR / "ui" / "regions/geometry.js").read_text("utf-8"))
-    yield page
-    context.close()
-
-
-def call(page: Page, name: str, *arguments: Any) -> Any:
-    """A function of `sayo.shapes`."""
-    return page.evaluate("([name, args]) => sayo.shapes[name](...args)", [name, list(arguments)])
+def page() -> Iterator[Page]:
+    with modules("regions/outlines.js", "regions/masks.js", "regions/geometry.js") as functions:
+        yield functions
 
 
 def changed(page: Page, name: str, region: Region, *arguments: Any) -> Region | None:
-    made = call(page, name, region.to_dict(), *arguments)
+    made = page(name, region.to_dict(), *arguments)
     return None if made is None else taken(made)
 
 
@@ -72,8 +64,7 @@ def taken(made: dict[str, Any]) -> Region:
 
 
 def mask_of(page: Page, region: Region, size: dict[str, int] = SIZE) -> np.ndarray:
-    code = "([region, size]) => [...sayo.shapes.rasterise(region, size)]"
-    pixels = page.evaluate(code, [region.to_dict(), size])
+    pixels = page("rasterise", region.to_dict(), size)
     return np.array(pixels, dtype=bool).reshape(size["height"], size["width"])
 
 
@@ -88,17 +79,16 @@ def test_page_and_server_mean_the_same_pixels(page: Page, shape: tuple[str, Any]
 @given(st.lists(points, min_size=3, max_size=8), st.booleans())
 def test_page_and_server_agree_what_has_an_area(page: Page, corners: list[Any], twice: bool) -> None:
     outline = corners * 2 if twice else corners
-    assert call(page, "hasArea", outline) == encloses(outline)
+    assert page("hasArea", outline) == encloses(outline)
 
 
 @many
 @given(arrays(bool, st.tuples(st.integers(1, 7), st.integers(1, 9))).filter(lambda it: bool(it.any())))
 def test_a_mask_has_the_run_lengths_and_the_box_of_the_server(page: Page, mask: np.ndarray) -> None:
-    code = "([mask, size]) => sayo.shapes.brush(Uint8Array.from(mask), size)"
     size = {"width": mask.shape[1], "height": mask.shape[0]}
-    made = page.evaluate(code, [mask.ravel().astype(int).tolist(), size])
+    made = page("brush", mask.ravel().astype(int).tolist(), size)
     assert taken(made) == Region.brush(mask)
-    decoded = page.evaluate("(rle) => [...sayo.shapes.decode(rle)]", Rle.from_mask(mask).to_dict())
+    decoded = page("decode", Rle.from_mask(mask).to_dict())
     assert np.array_equal(np.array(decoded, bool).reshape(mask.shape), mask)
 
 
@@ -205,11 +195,11 @@ def test_a_region_is_carried_to_a_larger_picture_and_back(
 @many
 @given(st.floats(0, 20), st.floats(0, 14), st.integers(1, 9))
 def test_a_brush_covers_the_pixels_whose_centre_it_reaches(page: Page, x: float, y: float, size: int) -> None:
-    cx, cy = call(page, "brushCentre", [x, y], size, SIZE)
+    cx, cy = page("brushCentre", [x, y], size, SIZE)
     assert abs(cx - x) <= 1 and abs(cy - y) <= 1
     assert (cx % 1, cy % 1) == ((0.5, 0.5) if size % 2 else (0, 0))
     mask = np.zeros(WH[::-1], bool)
-    for row, start, stop in call(page, "stamp", [cx, cy], size, SIZE):
+    for row, start, stop in page("stamp", [cx, cy], size, SIZE):
         mask[row, start:stop] = True
     ys, xs = np.mgrid[0.5:14, 0.5:20]
     assert np.array_equal(mask, np.hypot(xs - cx, ys - cy) <= size / 2)
@@ -218,7 +208,7 @@ def test_a_brush_covers_the_pixels_whose_centre_it_reaches(page: Page, x: float,
 @many
 @given(points, points)
 def test_a_stroke_has_no_gap(page: Page, start: tuple[int, int], stop: tuple[int, int]) -> None:
-    places = [list(start), *call(page, "between", start, stop)]
+    places = [list(start), *page("between", start, stop)]
     assert places[-1] == list(stop)
     steps = np.abs(np.diff(np.array(places), axis=0))
     assert len(places) == 1 or (steps.max(axis=1) == 1).all()
@@ -231,7 +221,7 @@ def test_a_click_meets_the_region_whose_pixel_it_is_on(
 ) -> None:
     region = region_of(shape)
     assume(not any(on_side(side, x + 0.5, y + 0.5) for side in sides(region)))
-    hit = call(page, "hits", region.to_dict(), [x + 0.5, y + 0.5], 0, SIZE)
+    hit = page("hits", region.to_dict(), [x + 0.5, y + 0.5], 0, SIZE)
     assert hit == rasterise(region, WH)[y, x]
 
 
