@@ -25,7 +25,7 @@ from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.core.geometry.region import Region
 from sayo_app.core.rendering.offline_page import offline_page
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.page_files import script, styles
+from sayo_app.ui.shared.page_files import script, viewer_styles
 from sayo_app.ui.viewer.component import ViewerOptions
 from sayo_app.ui.viewer.payload import region_numbers
 from sayo_app.ui.viewer.values import answer_value, picture_value
@@ -57,7 +57,7 @@ def page_of(trace: AttentionTrace) -> str:
         name: region_numbers(trace, answered.token_maps(name), [box]) for name in value["views"]
     }
     options = ViewerOptions("offline", editable=False).to_dict()
-    return offline_page(value, options, script(), styles("viewer"), title="A long answer")
+    return offline_page(value, options, script(), viewer_styles(), title="A long answer")
 
 
 def tiled(trace: AttentionTrace) -> AttentionTrace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from sayo_app.ui.shared.page_files import script, styles
+from sayo_app.ui.shared.page_files import page_styles, script
 
 _FONT = tuple(
     gr.themes.Font(name) for name in ("system-ui", "Segoe UI", "Roboto", "Helvetica", "Arial", "sans-serif")
@@ -58,4 +58,4 @@ def theme() -> gr.themes.Base:
 def head() -> str:
     """Our style sheets and our script, for the head of the page: it runs before any component's own line."""
     meta = '<meta name="color-scheme" content="light dark">'
-    return f"<style>{styles('page', 'viewer')}</style><script>{script()}</script>{meta}"
+    return f"<style>{page_styles()}</style><script>{script()}</script>{meta}"

@@ -18,7 +18,7 @@ from sayo_app.core.rendering.animate import frames, view, write_gif, write_mp4, 
 from sayo_app.core.rendering.offline_page import offline_page
 from sayo_app.errors import InputError
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.page_files import script, styles
+from sayo_app.ui.shared.page_files import script, viewer_styles
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import model_label
 from sayo_app.ui.viewer.component import ViewerOptions
@@ -108,7 +108,7 @@ def _page(it: Taken, path: Path) -> None:
     }
     options = ViewerOptions("offline", editable=False).to_dict()
     note = f"Answered by {_model(it)}; saved by SAYO Studio."
-    text = offline_page(value, options, script(), styles("viewer"), title=answered.question, note=note)
+    text = offline_page(value, options, script(), viewer_styles(), title=answered.question, note=note)
     write_text(path, text, durable=False)
 
 

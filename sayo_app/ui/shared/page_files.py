@@ -12,6 +12,15 @@ def script() -> str:
     return (UI_DIR / "studio.js").read_text("utf-8")
 
 
-def styles(*names: str) -> str:
-    """Our style sheets, one after the other."""
+def viewer_styles() -> str:
+    """Of what a saved page shows: a viewer and regions, which take the theme's variables from the page."""
+    return _sheets("colours", "viewer/viewer", "regions/regions")
+
+
+def page_styles() -> str:
+    """Of all of the page."""
+    return "\n".join((_sheets("page", "worklist/cards", "worklist/worklist"), viewer_styles()))
+
+
+def _sheets(*names: str) -> str:
     return "\n".join((UI_DIR / f"{name}.css").read_text("utf-8") for name in names)

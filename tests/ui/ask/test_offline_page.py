@@ -12,7 +12,7 @@ from PIL import Image
 from sayo_app.core.attention.heatmap import TRACE_METHODS
 from sayo_app.core.rendering.offline_page import offline_page
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.page_files import script, styles
+from sayo_app.ui.shared.page_files import script, viewer_styles
 from sayo_app.ui.viewer.component import ViewerOptions
 from sayo_app.ui.viewer.values import answer_value, picture_value
 from tests.ui.driving import make_trace
@@ -39,7 +39,7 @@ def opened(browser: Browser, folder: Path) -> Page:
     value = answer_value(picture_value(picture, "p"), answered, views=views)
     options = ViewerOptions("offline", editable=False).to_dict()
     file = folder / "answer.html"
-    file.write_text(offline_page(value, options, script(), styles("viewer"), title=HOSTILE), encoding="utf-8")
+    file.write_text(offline_page(value, options, script(), viewer_styles(), title=HOSTILE), encoding="utf-8")
     context = browser.new_context(offline=True, viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.on("pageerror", lambda error: pytest.fail(f"page error: {error}"))

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from sayo_app.core.geometry.region import Region
 from sayo_app.settings import Settings
 from sayo_app.ui.shared.answers import Answers
-from sayo_app.ui.shared.page_files import script, styles
+from sayo_app.ui.shared.page_files import script, viewer_styles
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.autosave import draft_reply
@@ -99,7 +99,7 @@ def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
     """A browser of its own, whose every page is ours."""
     options = ViewerOptions("one", editable=True, fields=("answer",), drafts=DraftFields("answer", "author"))
     page = _PAGE % {
-        "style": styles("viewer"),
+        "style": viewer_styles(),
         "scripts": script(),
         "options": json.dumps(options.to_dict()),
         "events": json.dumps(EVENTS),
