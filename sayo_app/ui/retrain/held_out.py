@@ -10,6 +10,7 @@ from PIL import Image
 from sayo_app.core.attention.steps import answer_text
 from sayo_app.core.evaluations import HeldOutAnswer, read_evaluation
 from sayo_app.core.verdict import COMPARED, change_text
+from sayo_app.errors import StorageError
 from sayo_app.ui.shared.verdicts import WORDS, verdict_of
 from sayo_app.ui.viewer.values import data_url
 from storage.base.records import AdapterRecord
@@ -52,17 +53,18 @@ def verdict_html(adapter: AdapterRecord | None, done: int) -> str:
 def looks_html(files: list[Path]) -> str:
     """A few held-out corrections: where the model looked and what it said, evaluation by evaluation.
 
+    A damaged one is said in their place: how the run goes on is to be seen all the same.
+
     Args:
         files: `evaluation_files` of a run.
-
-    Raises:
-        StorageError: one of them is damaged.
     """
-    evaluations = [read_evaluation(path) for path in files]
-    if len(evaluations) > _MOST_LOOKS:
-        evaluations = [evaluations[0], *evaluations[1 - _MOST_LOOKS :]]
-    if not evaluations:
+    if not files:
         return '<p class="hint">Drawn at the first evaluation.</p>'
+    shown = files if len(files) <= _MOST_LOOKS else [files[0], *files[1 - _MOST_LOOKS :]]
+    try:
+        evaluations = [read_evaluation(path) for path in shown]
+    except StorageError as error:
+        return f'<p class="note note-warning">{html.escape(str(error))}</p>'
     heads = "".join(f"<th>{'Before' if it.step == 0 else f'After step {it.step}'}</th>" for it in evaluations)
     rows = []
     for number, first in enumerate(evaluations[0].answers):

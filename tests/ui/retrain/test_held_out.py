@@ -67,3 +67,7 @@ def test_the_first_evaluation_and_the_last_three_are_shown_and_text_stays_text(t
     picture_path(tmp_path, 20, 0).unlink()
     assert looks_html(evaluation_files(tmp_path)).count("<img") == 3
     assert "first evaluation" in looks_html([])
+    evaluation_files(tmp_path)[1].write_text("{")
+    assert "Before" in looks_html(evaluation_files(tmp_path)), "one that is not shown need not be whole"
+    evaluation_files(tmp_path)[0].write_text("{")
+    assert "000000.json" in looks_html(evaluation_files(tmp_path))
