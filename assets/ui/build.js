@@ -4,8 +4,8 @@
  * node build.js           write it
  * node build.js --check   fail where the one that is there is another
  *
- * Its first line holds a digest of the sources, so that a stale one is found without Node as well
- * (tests/ui/test_page_files.py reads the same files in the same order).
+ * Its first line holds a digest of the sources and one of itself, so that a stale or a changed one is found without
+ * Node as well (tests/ui/test_page_files.py reads the same files in the same order).
  */
 
 import { createHash } from "node:crypto";
@@ -31,14 +31,14 @@ const scriptsIn = (folder) =>
       return it.name.endsWith(".js") ? [path] : [];
     });
 
-const digest = () => {
-  const hash = createHash("sha256");
-  for (const path of scriptsIn("").sort()) {
-    const text = readFileSync(join(HERE, path), "utf-8").replaceAll("\r\n", "\n");
-    hash.update(`${path}\n${text}\n`);
-  }
-  return hash.digest("hex");
-};
+/** @param {string} text */
+const digest = (text) => createHash("sha256").update(text).digest("hex");
+
+const sources = () =>
+  scriptsIn("")
+    .sort()
+    .map((path) => `${path}\n${readFileSync(join(HERE, path), "utf-8").replaceAll("\r\n", "\n")}\n`)
+    .join("");
 
 const bundled = async () => {
   const { outputFiles } = await build({
@@ -49,11 +49,10 @@ const bundled = async () => {
     target: "es2023",
     charset: "utf8",
     write: false,
-    banner: {
-      js: `/* sources ${digest()}: made from main.js by \`npm run build\`. Do not change it here. */`,
-    },
   });
-  return outputFiles[0].text;
+  const { text } = outputFiles[0];
+  const made = `sources ${digest(sources())}, text ${digest(text)}`;
+  return `/* ${made}: from main.js by \`npm run build\`. Do not change it here. */\n${text}`;
 };
 
 const made = await bundled();

@@ -1,4 +1,4 @@
-/* sources 892c471ebf039e2d01b80afd810fbd10e608e68b1be93fe3d41c67b5a31037c0: made from main.js by `npm run build`. Do not change it here. */
+/* sources 892c471ebf039e2d01b80afd810fbd10e608e68b1be93fe3d41c67b5a31037c0, text 7cca7c97668c755215bb74b635801132a5ebdf763bc531e3193190f47b30c95d: from main.js by `npm run build`. Do not change it here. */
 "use strict";
 (() => {
   // shared/viewers.js

@@ -9,6 +9,7 @@ import { closePolygon, tools } from "../../assets/ui/regions/tools.js";
 /** @import { Pen } from "../../assets/ui/regions/editor.js" */
 
 class WithoutPage extends RegionEditor {
+  /** @override */
   draw() {}
 }
 

@@ -100,6 +100,17 @@ test("a click beside an outline is on the polygon", () => {
   assert.equal(hits(square, [5, 5], 0, SIZE), true);
 });
 
+test("a corner at the height of the click is one crossing", () => {
+  const notched = polygon([
+    [0, 0],
+    [4, 5],
+    [0, 10],
+    [20, 10],
+    [20, 0],
+  ]);
+  assert.deepEqual([hits(notched, [10, 5], 0, SIZE), hits(notched, [1, 5], 0, SIZE)], [true, false]);
+});
+
 test("a painting is hit on its pixels and beside them, not elsewhere in its box", () => {
   const mask = new Uint8Array(200);
   mask[0] = 1; // (0, 0)

@@ -16,20 +16,24 @@ from tests.node import SCRIPTS, node, npm_tools
 NOT_OURS = {"node_modules", "build.js", "studio.js"}
 
 
-def digest() -> str:
-    """As assets/ui/build.js makes it."""
+def sources() -> str:
+    """As assets/ui/build.js reads them."""
     paths = (path.relative_to(UI_DIR) for path in UI_DIR.rglob("*.js"))
     names = sorted(path.as_posix() for path in paths if not NOT_OURS & set(path.parts))
-    made = hashlib.sha256()
-    for name in names:
-        made.update(f"{name}\n{(UI_DIR / name).read_text('utf-8')}\n".encode())
-    return made.hexdigest()
+    return "".join(f"{name}\n{(UI_DIR / name).read_text('utf-8')}\n" for name in names)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_the_script_was_made_from_the_modules_as_they_are() -> None:
-    made_from = re.match(r"/\* sources ([0-9a-f]{64}):", script())
-    assert made_from is not None
-    assert made_from[1] == digest(), "studio.js is stale: run `npm ci && npm run build` in assets/ui"
+    head, _, text = script().partition("\n")
+    said = re.match(r"/\* sources ([0-9a-f]{64}), text ([0-9a-f]{64}):", head)
+    how_to = "run `npm ci && npm run build` in assets/ui"
+    assert said is not None
+    assert said[1] == digest(sources()), f"studio.js is stale: {how_to}"
+    assert said[2] == digest(text), f"studio.js was changed by hand: {how_to}"
 
 
 def test_the_script_is_what_the_modules_make() -> None:
