@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.ui.driving import PATIENCE_MS
+from tests.ui.driving import PATIENCE_MS, App
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sayo_app.settings import Settings
     from sayo_app.ui.shared.studio import Studio
     from storage.store import Store
+    from tests.ui.demo import Demo
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _HOW_TO = (
@@ -95,34 +97,61 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     assert not troubles, "\n".join(troubles)
 
 
-@pytest.fixture
-def serve_page(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> ServePage:
+@pytest.fixture(scope="session")
+def app_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the app at `app_url`; what a test stores there is told apart by its own question."""
+    return tmp_path_factory.mktemp("app") / "data"
+
+
+@pytest.fixture(scope="session")
+def app_url(app_data_dir: Path) -> Iterator[str]:
+    """The real app on the bundled model: one for all tests that neither end it nor count what it stores."""
+    app = App(app_data_dir)
+    yield app.start()
+    app.stop()
+
+
+@pytest.fixture(scope="session")
+def serve_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServePage]:
     """Serves a page of our components from this process."""
-    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(data_dir / "uploads"))
+    folder = tmp_path_factory.mktemp("served")
 
     @contextmanager
     def serving(blocks: gr.Blocks) -> Iterator[str]:
         from sayo_app.settings import Settings
         from sayo_app.ui.serving import launch_options
 
-        _, url, _ = blocks.launch(**launch_options(Settings(data_dir=data_dir, port=0)))
+        _, url, _ = blocks.launch(**launch_options(Settings(data_dir=folder, port=0)))
         try:
             yield url
         finally:
             blocks.close(verbose=False)
 
-    return serving
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+        yield serving
+
+
+@pytest.fixture(scope="session")
+def demos(serve_page: ServePage) -> Iterator[Callable[..., tuple[Demo, str]]]:
+    """The demo of these options and its address; served when it is first asked for."""
+    from tests.ui.demo import Demo
+
+    with ExitStack() as stack:
+
+        @cache
+        def served(**options: Any) -> tuple[Demo, str]:
+            demo = Demo(**options)
+            return demo, stack.enter_context(serve_page(demo.blocks))
+
+        yield served
 
 
 @pytest.fixture
-def opened(open_page: Callable[..., Page], serve_page: ServePage) -> Iterator[Callable[..., Page]]:
-    """Serves a demo and opens it, with its answer shown."""
+def opened(open_page: Callable[..., Page], demos: Callable[..., tuple[Demo, str]]) -> Callable[..., Page]:
+    """Opens a demo with the answer shown."""
     from playwright.sync_api import expect
-
-    from tests.ui.demo import demo
-
-    stack = []
 
     def start(
         trace: AttentionTrace,
@@ -132,17 +161,13 @@ def opened(open_page: Callable[..., Page], serve_page: ServePage) -> Iterator[Ca
         fields: tuple[str, ...] = (),
         **options: Any,
     ) -> Page:
-        serving = serve_page(demo(trace, second=second, fields=fields))
-        url = serving.__enter__()
-        stack.append(serving)
-        page = open_page(url, **options)
+        demo, url = demos(second=second, fields=fields)
+        page = open_page(url + demo.add(trace), **options)
         expect(page.locator("#one [data-testid=token-0]")).to_be_enabled()
         page.evaluate(f"document.documentElement.style.zoom = {zoom}")
         return page
 
-    yield start
-    for serving in stack:
-        serving.__exit__(None, None, None)
+    return start
 
 
 @pytest.fixture

@@ -86,6 +86,7 @@ def untimed(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{k: v for k, v in event.items() if k not in TIMES} for event in events]
 
 
+@pytest.mark.training
 def test_one_step_changes_every_adapter_weight_and_no_base_weight(
     any_dir: Path, tmp_path: Path, samples: list[Sample]
 ):

@@ -120,6 +120,7 @@ def test_stored_runs_have_the_options_that_they_had(store: Store) -> None:
         assert RunConfig.from_dict(kept) == run.run_config
 
 
+@pytest.mark.training
 def test_a_cancelled_run_goes_on_from_its_checkpoint(store: Store) -> None:
     run = store.runs.get(2)
     came = torch.load(run.folder / "checkpoint.pt", weights_only=True)

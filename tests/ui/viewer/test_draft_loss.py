@@ -106,6 +106,7 @@ def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
     }
     made = browser.new_context(viewport={"width": 900, "height": 800})
     made.set_default_timeout(PATIENCE_MS)
+    made.clock.install()
     made.expose_function("ask", server.ask)
     made.route(
         f"{ADDRESS}**", lambda route: route.fulfill(body=page, content_type="text/html; charset=utf-8")
@@ -147,6 +148,11 @@ def boxes(page: Page) -> list[list[float]]:
     return page.evaluate("sayo.viewers.one.editor.regions.map((it) => it.box_xyxy)")
 
 
+def later_on(page: Page) -> None:
+    """As long as the page waits for a reply before it asks once more."""
+    page.clock.run_for(5_000)
+
+
 def saved(page: Page) -> None:
     expect(part(page, "draft-note")).to_have_text("Draft saved")
 
@@ -181,6 +187,7 @@ def test_what_is_drawn_without_a_server_outlives_the_tab(server: Server, tab: Ca
     assert copies(page) == 0
     server.lost = True
     drag(page, LAYER, (5, 90), (50, 110))
+    later_on(page)
     expect(part(page, "draft-note")).to_contain_text(LOST)
     page.close()
     server.lost = False
@@ -231,8 +238,10 @@ def test_what_is_drawn_is_sent_when_the_server_is_back(server: Server, tab: Call
     page = opened(tab(), server)
     server.lost = True
     drag(page, LAYER, (80, 20), (120, 70))
+    later_on(page)
     expect(part(page, "draft-note")).to_contain_text(LOST)
     server.lost = False
+    later_on(page)
     saved(page)
     assert server.kept() == boxes(page)
 
@@ -243,6 +252,7 @@ def test_a_copy_and_a_draft_that_went_on_without_it_are_both_offered(
     lost = opened(tab(), server)
     server.lost = True
     drag(lost, LAYER, (80, 20), (120, 70))
+    later_on(lost)
     expect(part(lost, "draft-note")).to_contain_text(LOST)
     lost.close()
     server.lost = False
@@ -298,4 +308,5 @@ def test_a_browser_without_storage_says_so(server: Server, tab: Callable[[], Pag
     opened(page, server)
     server.lost = True
     drag(page, LAYER, (80, 20), (120, 70))
+    later_on(page)
     expect(part(page, "draft-note")).to_contain_text("no room to keep what you draw")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +12,15 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from sayo_app.core.bundles.bundle import read_bundle
-from tests.ui.driving import SCREENSHOTS, App, click_at, drag
+from tests.ui.driving import SCREENSHOTS, click_at, drag
 
 VIEWER, LAYER = "#ask-viewer", "#ask-viewer [data-testid=layer]"
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    app = App(tmp_path_factory.mktemp("app") / "data")
-    yield app.start()
-    app.stop()
-
-
 @pytest.fixture
-def page(open_page: Callable[..., Page], url: str) -> Page:
+def page(open_page: Callable[..., Page], app_url: str) -> Page:
     """With the answer to the first example."""
-    page = open_page(url)
+    page = open_page(app_url)
     page.locator("#ask-examples .sc-card").first.click()
     question = page.locator("#ask-question textarea, #ask-question input")
     expect(question).not_to_have_value("")
@@ -178,13 +171,15 @@ def test_a_trace_file_that_cannot_be_read_leaves_what_is_shown(page: Page, tmp_p
     expect(part(page, "token-0")).to_be_enabled()
 
 
-def test_two_pictures_have_an_overlay_each(open_page: Callable[..., Page], url: str, tmp_path: Path) -> None:
+def test_two_pictures_have_an_overlay_each(
+    open_page: Callable[..., Page], app_url: str, tmp_path: Path
+) -> None:
     paths = []
     for number, size in enumerate([(320, 240), (200, 300)]):
         pixels = np.random.default_rng(number).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
         paths.append(tmp_path / f"{number}.png")
         Image.fromarray(pixels).save(paths[-1])
-    page = open_page(url)
+    page = open_page(app_url)
     page.locator("input[type=file]").first.set_input_files(paths)
     question = page.locator("#ask-question textarea, #ask-question input")
     expect(part(page, "picture-1")).to_be_visible()
@@ -202,8 +197,8 @@ def test_two_pictures_have_an_overlay_each(open_page: Callable[..., Page], url: 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_phone_and_dark(open_page: Callable[..., Page], url: str, scheme: str) -> None:
-    page = open_page(url, width=390, height=844, color_scheme=scheme, has_touch=True, is_mobile=True)
+def test_phone_and_dark(open_page: Callable[..., Page], app_url: str, scheme: str) -> None:
+    page = open_page(app_url, width=390, height=844, color_scheme=scheme, has_touch=True, is_mobile=True)
     page.locator("#ask-examples .sc-card").first.click()
     expect(page.locator("#ask-question textarea, #ask-question input")).not_to_have_value("")
     page.locator("#ask-button").click()

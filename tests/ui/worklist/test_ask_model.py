@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from sayo_app.core.scenes.questions import make_question
 from sayo_app.settings import Settings
 from storage.store import Store
-from tests.ui.driving import App, drag
+from tests.ui.driving import drag
 from tests.ui.worklist.working import CARDS, LAYER, TITLE, boxes, field, work_list
 
 VIEWER = "#corrections-viewer"
 
 
-@pytest.fixture
-def app(data_dir: Path) -> Iterator[App]:
-    app = App(data_dir)
-    yield app
-    app.stop()
-
-
 def test_the_model_answers_an_item_and_the_answer_is_corrected(
-    data_dir: Path, app: App, open_page: Callable[..., Page]
+    app_data_dir: Path, app_url: str, open_page: Callable[..., Page]
 ) -> None:
     scene, asked = make_question(3, "identity")
-    with Store(Settings(data_dir=data_dir)) as store:
+    with Store(Settings(data_dir=app_data_dir)) as store:
         picture_id = store.pictures.add(scene.picture).id
         store.items.add(picture_id=picture_id, question=asked.question)
-    page = work_list(open_page, app.start())
+    page = work_list(open_page, app_url)
+    field(page, "corrections-text").fill(asked.question)
+    field(page, "corrections-text").press("Enter")
     expect(page.locator(CARDS)).to_have_count(1)
     field(page, "corrections-author").fill("Ada")
     page.keyboard.press("Escape")
@@ -48,8 +42,8 @@ def test_the_model_answers_an_item_and_the_answer_is_corrected(
     page.keyboard.press("Control+Enter")
     expect(page.locator(CARDS)).to_contain_text("Right answer: kite")
 
-    with Store(Settings(data_dir=data_dir)) as store:
-        (record,) = store.corrections.all()
+    with Store(Settings(data_dir=app_data_dir)) as store:
+        (record,) = (it for it in store.corrections.all() if it.question == asked.question)
         assert record.trace_id is not None and record.answer_shown
         assert store.traces.load(record.trace_id).text == record.answer_shown
         assert (record.model, record.corrected_answer, record.annotator) == ("bundled", "kite", "Ada")
