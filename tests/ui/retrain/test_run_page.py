@@ -94,8 +94,11 @@ def retrain_on_top(page: Page) -> None:
     page.locator("#retrain-steps input[type=number]").fill("5")
     # A rate at which nothing improves: the first evaluation is no better, and that is the end of it.
     page.locator("#retrain-advanced button").first.click()
+    # What is typed before a field has its own value is written over by it.
+    expect(page.locator("#retrain-learning-rate input")).to_have_value("0.0001")
     for name, value in (("learning-rate", "0.000000001"), ("patience", "1"), ("eval-every", "1")):
         page.locator(f"#retrain-{name} input").fill(value)
+    expect(page.locator("#retrain-learning-rate input")).not_to_have_value("0.0001")
     page.locator("#retrain-start").click()
     expect(state).to_contain_text("Run 2")
     expect(state).to_have_attribute("data-state", "finished")
