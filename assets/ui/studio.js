@@ -1,4 +1,4 @@
-/* sources 892c471ebf039e2d01b80afd810fbd10e608e68b1be93fe3d41c67b5a31037c0, text 7cca7c97668c755215bb74b635801132a5ebdf763bc531e3193190f47b30c95d: from main.js by `npm run build`. Do not change it here. */
+/* sources 1c5b5459ed707a6ae62156203e47ef67ef2595fdf4ec36e00a2d917ca1c05e85, text d0f583057edeb2e7619dbd767df9d47fd800e1c0f1c6bd6b602f77df298986a3: from main.js by `npm run build`. Do not change it here. */
 "use strict";
 (() => {
   // shared/viewers.js
@@ -620,6 +620,7 @@
   var HANDLES = ["nw", "n", "ne", "e", "se", "s", "sw", "w"];
   var DEFAULT = "#ff3d6e";
   var NOT_HERE = "#8a5cf6";
+  var OPAQUE = 4294967295;
   var regionColour = ({ look, label }) => {
     if (look === false) return NOT_HERE;
     return label ? labelColour(label) : DEFAULT;
@@ -636,24 +637,46 @@
     if (label) node.append(el("span", "sv-tag", label));
     return node;
   };
-  var maskCanvas = (mask, [x0, y0, x1, y1], { width }, colour) => {
+  var ink = (context, size, region) => {
+    const colour = regionColour(region);
+    if (region.look !== false) return colour;
+    const stripe = Math.max(2, Math.round(Math.max(size.width, size.height) / 80));
+    const tile = el("canvas");
+    Object.assign(tile, { width: 2 * stripe, height: 1 });
+    const pen = pen2d(tile);
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, stripe, 1);
+    pen.globalAlpha = 0.25;
+    pen.fillRect(stripe, 0, stripe, 1);
+    const pattern = (
+      /** @type {CanvasPattern} */
+      context.createPattern(tile, "repeat")
+    );
+    pattern.setTransform(new DOMMatrix().rotate(45));
+    return pattern;
+  };
+  var maskCanvas = (mask, [x0, y0, x1, y1], size, region) => {
+    const { width } = size;
     const canvas = el("canvas", "sv-mask");
     Object.assign(canvas, { width: x1 - x0, height: y1 - y0 });
     const context = pen2d(canvas);
     const image = context.createImageData(canvas.width, canvas.height);
     const pixels = new Uint32Array(image.data.buffer);
-    const [r, g, b] = [1, 3, 5].map((i) => Number.parseInt(colour.slice(i, i + 2), 16));
-    const [value] = new Uint32Array(new Uint8Array([r, g, b, 255]).buffer);
     for (let y = y0, i = 0; y < y1; y++)
-      for (let x = x0; x < x1; x++, i++) if (mask[y * width + x]) pixels[i] = value;
+      for (let x = x0; x < x1; x++, i++) if (mask[y * width + x]) pixels[i] = OPAQUE;
     context.putImageData(image, 0, 0);
+    context.globalCompositeOperation = "source-in";
+    context.fillStyle = ink(context, size, region);
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.globalCompositeOperation = "source-over";
     return canvas;
   };
   var painted = /* @__PURE__ */ new WeakMap();
-  var paintedCanvas = (region, size, colour) => {
+  var paintedCanvas = (region, size) => {
+    const colour = regionColour(region);
     const known = painted.get(region.rle);
     if (known?.colour === colour && !known.canvas.isConnected) return known.canvas;
-    const canvas = maskCanvas(decode(region.rle), region.box_xyxy, size, colour);
+    const canvas = maskCanvas(decode(region.rle), region.box_xyxy, size, region);
     painted.set(region.rle, { colour, canvas });
     return canvas;
   };
@@ -667,13 +690,21 @@
     node.append(svg("path", { d, class: "sv-line sv-line-under" }), svg("path", { d, class: "sv-line" }));
     return node;
   };
+  var hatch = ({ points_xy, box_xyxy: [x0, y0, x1, y1] }) => {
+    const node = el("span", "sv-hatch");
+    const corners = points_xy.map(([x, y]) => `${percent(x - x0, x1 - x0)} ${percent(y - y0, y1 - y0)}`);
+    node.style.clipPath = `polygon(evenodd, ${corners.join(", ")})`;
+    return node;
+  };
   var regionNode = (editor, region, className, text) => {
     const node = boxNode(region.box_xyxy, editor.size, `sv-box is-${region.kind} ${className}`, text);
     if (region.look === false) node.classList.add("is-not-here");
-    const colour = regionColour(region);
-    node.style.setProperty("--colour", colour);
-    if (region.kind === "polygon") node.prepend(outline(region.points_xy, region.box_xyxy));
-    if (region.kind === "brush") node.prepend(paintedCanvas(region, editor.size, colour));
+    node.style.setProperty("--colour", regionColour(region));
+    if (region.kind === "polygon") {
+      node.prepend(outline(region.points_xy, region.box_xyxy));
+      if (region.look === false) node.prepend(hatch(region));
+    }
+    if (region.kind === "brush") node.prepend(paintedCanvas(region, editor.size));
     return node;
   };
   var handle = (parent, className, data, place) => {
@@ -719,14 +750,21 @@
       nodes.push(regionNode(editor, region, "is-suggestion", `? ${index + 1}`));
     });
     if (live) nodes.push(live.canvas);
-    if (draft?.box) nodes.push(boxNode(draft.box, size, "sv-box is-draft"));
+    if (draft?.box) nodes.push(begun(editor, boxNode(draft.box, size, "sv-box is-draft")));
     if (draft?.points) nodes.push(draftPolygon(editor, draft.points));
     if (editor.enabled && tool.sized && hover) nodes.push(brushRing(hover.exact, editor.brushSize, size));
     layer.replaceChildren(...nodes);
   };
-  var draftPolygon = ({ hover, size, drag }, corners) => {
+  var begun = ({ look }, node) => {
+    if (look) return node;
+    node.classList.add("is-not-here");
+    node.style.setProperty("--colour", NOT_HERE);
+    return node;
+  };
+  var draftPolygon = (editor, corners) => {
+    const { hover, size, drag } = editor;
     const whole = [0, 0, size.width, size.height];
-    const node = boxNode(whole, size, "sv-draft");
+    const node = begun(editor, boxNode(whole, size, "sv-draft"));
     node.append(outline(hover && !drag ? [...corners, hover.at] : corners, whole, false));
     for (const [x, y] of corners)
       handle(node, "sv-handle sv-vertex", {}, [percent(x, size.width), percent(y, size.height)]);
@@ -759,9 +797,10 @@
   var row = (viewer, region, index, active) => {
     const { editor, options } = viewer;
     const item = el("li", active ? "sv-region is-selected" : "sv-region");
+    item.classList.toggle("is-not-here", region.look === false);
     item.style.setProperty("--colour", regionColour(region));
     const [x0, y0, x1, y1] = region.box_xyxy.map(Math.round);
-    const text = `${NAMES[region.kind]} ${index + 1}`;
+    const text = `${NAMES[region.kind]} ${index + 1}: ${region.look ? "look here" : "not here"}`;
     const name = button("sv-regionname", text, "Select this region", () => editor.select(index));
     item.append(
       testId(name, `region-${index}`),
@@ -772,17 +811,9 @@
   };
   var controls = (viewer, region, index) => {
     const { editor } = viewer;
-    const look = button(
-      "sv-tool sv-small",
-      region.look ? "look here" : "not here",
-      "Should the model look here, or not? (X)",
-      () => editor.set(index, { look: !region.look })
-    );
-    look.setAttribute("aria-pressed", String(region.look === false));
     const remove = button("sv-tool sv-small", "✕", "Delete this region (Delete)", () => editor.remove(index));
     return [
       labelField(viewer, region, index),
-      testId(look, `region-look-${index}`),
       stepChoice(viewer, region, index),
       testId(remove, `remove-${index}`)
     ];
@@ -790,7 +821,6 @@
   var facts = (viewer, region) => {
     const found2 = [];
     if (region.label) found2.push(el("b", "", region.label));
-    if (region.look === false) found2.push(el("span", "", "do not look here"));
     if (region.step !== null && viewer.steps[region.step])
       found2.push(el("span", "", viewer.stepName(region.step)));
     return found2;
@@ -884,6 +914,7 @@
       if (goesOn) history.id = value.id;
       else history.begin(value.id);
     }
+    if (!goesOn) viewer.editor.look = true;
     takeRegions(viewer, regions);
   };
   var takeRegions = (viewer, regions) => {
@@ -1223,7 +1254,7 @@
         up(to) {
           editor.draft = null;
           const [x0, y0, x1, y1] = drawn2(to);
-          if (x1 > x0 && y1 > y0) editor.add(box([x0, y0, x1, y1]));
+          if (x1 > x0 && y1 > y0) editor.addDrawn(box([x0, y0, x1, y1]));
         },
         click(to) {
           editor.draft = null;
@@ -1269,14 +1300,14 @@
     const points = editor.draft?.points;
     if (!points || points.length < 3 || !hasArea(points)) return Boolean(points);
     editor.draft = null;
-    editor.add(polygon(points));
+    editor.addDrawn(polygon(points));
     return true;
   };
-  var stroke = (editor, pen, { mask, colour, value, shown: shown2, done }) => {
+  var stroke = (editor, pen, { mask, region, value, shown: shown2, done }) => {
     const { size, brushSize } = editor;
-    const canvas = maskCanvas(mask, [0, 0, size.width, size.height], size, colour);
+    const canvas = maskCanvas(mask, [0, 0, size.width, size.height], size, region);
     const context = pen2d(canvas);
-    context.fillStyle = colour;
+    context.fillStyle = ink(context, size, region);
     editor.live = { canvas, index: shown2 };
     let last2 = brushCentre(pen.exact, brushSize, size);
     const dab = (centre) => {
@@ -1312,14 +1343,14 @@
       const goesOn = editor.current?.kind === "brush" ? editor.current : null;
       return stroke(editor, pen, {
         mask: goesOn ? decode(goesOn.rle).slice() : new Uint8Array(size.width * size.height),
-        colour: regionColour(goesOn ?? {}),
+        region: goesOn ?? editor,
         value: 1,
         shown: goesOn ? selected : -1,
         done(mask) {
-          const region = brush(mask, size, goesOn ?? {});
+          const region = brush(mask, size, goesOn ?? void 0);
           if (!region) return;
           if (goesOn) editor.put(selected, region);
-          else editor.add(region);
+          else editor.addDrawn(region);
         }
       });
     }
@@ -1339,7 +1370,7 @@
       if (!region) return { click: () => editor.clicked(pen) };
       return stroke(editor, pen, {
         mask: rasterise(region, editor.size).slice(),
-        colour: regionColour(region),
+        region,
         value: 0,
         shown: index,
         done(mask) {
@@ -1359,6 +1390,8 @@
   );
 
   // regions/bar.js
+  var AWAY = "What the model must not rely on: turns the selected region, or what you draw next";
+  var NEXT = "What you draw next says: not here.";
   var drawBars = (viewer) => ({ ...drawBar(viewer), ...hintBar(viewer) });
   var drawBar = (viewer) => {
     const group = el("div", "sv-switch sv-tools");
@@ -1383,10 +1416,11 @@
       "Propose regions: the peaks of the map that is shown (K)",
       () => propose(viewer)
     );
+    const away = act("not-here", "Not here", `${AWAY} (X)`, () => viewer.editor.turn());
     const help2 = act("help", "?", "All keys (?)", () => viewer.toggleSheet());
     const bar = el("div", "sv-bar sv-drawbar");
-    bar.append(group, undo, redo, copy, peaks, help2);
-    return { bar, choices, undo, redo, copy, peaks };
+    bar.append(group, away, undo, redo, copy, peaks, help2);
+    return { bar, choices, away, undo, redo, copy, peaks };
   };
   var hintBar = (viewer) => {
     const slider = testId(el("input"), "brush-size");
@@ -1400,7 +1434,8 @@
     const sizeName = el("span", "", "");
     const sizeLabel = el("label", "sv-strength");
     sizeLabel.append(sizeName, slider);
-    const hint = el("span", "sv-note", "");
+    const hint = testId(el("span", "sv-note", ""), "drawing-hint");
+    hint.setAttribute("role", "status");
     const hints = el("div", "sv-bar sv-hintbar");
     hints.append(sizeLabel, hint);
     return { hints, hint, sizeLabel, sizeName, slider };
@@ -1425,14 +1460,16 @@
     for (const { name, node } of drawing.choices) node.setAttribute("aria-pressed", String(name === tool.name));
     layer.classList.toggle("is-drawing", enabled && Boolean(tool.draws));
     layer.classList.toggle("is-sized", enabled && Boolean(tool.sized));
+    drawing.away.setAttribute("aria-pressed", String(!editor.looks));
     drawing.undo.disabled = !history.past.length;
     drawing.redo.disabled = !history.future.length;
     drawing.copy.hidden = !canCopyLast(viewer);
     drawing.peaks.hidden = !viewer.rows;
     const side = Math.max(size.width, size.height);
     if (!editor.brushSize && size.width) editor.brushSize = Math.max(1, Math.round(side / 25));
-    drawing.hints.hidden = !tool.hint;
-    drawing.hint.textContent = tool.hint || "";
+    const hint = [editor.looks || editor.current ? "" : NEXT, tool.hint].filter(Boolean).join(" ");
+    drawing.hints.hidden = !hint;
+    drawing.hint.textContent = hint;
     drawing.sizeLabel.hidden = !tool.sized;
     drawing.sizeName.textContent = `Size ${editor.brushSize} px`;
     drawing.slider.max = String(Math.max(20, Math.round(side / 4)));
@@ -1446,6 +1483,8 @@
     enabled = true;
     /** Of the brush, in pixels across; 0 before it was ever needed. */
     brushSize = 0;
+    /** Is what is drawn next a place to look at (true), or one not to? */
+    look = true;
     /** @type {Tool} */
     tool = tools.box;
     /** Of the picture. @type {Size} */
@@ -1485,6 +1524,10 @@
     /** @returns {Region | undefined} */
     get current() {
       return this.regions[this.selected];
+    }
+    /** Of the selected region; without one, of what is drawn next. */
+    get looks() {
+      return this.current?.look ?? this.look;
     }
     /**
      * Other regions than before, with nothing selected or begun.
@@ -1533,6 +1576,13 @@
     /** @param {Region[]} regions */
     add(...regions) {
       this.commit([...this.regions, ...regions], this.regions.length + regions.length - 1);
+    }
+    /**
+     * What was just drawn: to look at or not, as was chosen.
+     * @param {Region} region
+     */
+    addDrawn(region) {
+      this.add({ ...region, look: this.look });
     }
     /**
      * @param {number} index
@@ -1586,6 +1636,14 @@
         this.put(index, changed);
       return true;
     }
+    /** "Look here" or "do not look here": turn the selected region; without one, what is drawn next. */
+    turn() {
+      if (this.set(this.selected, { look: !this.looks })) return true;
+      this.look = !this.look;
+      this.draw();
+      this.hooks.changed(false);
+      return true;
+    }
     duplicate() {
       if (!this.current) return false;
       const { width, height } = this.size;
@@ -1617,7 +1675,7 @@
     settle(index, accept) {
       const region = this.suggestions[index];
       this.suggestions = this.suggestions.filter((_, i) => i !== index);
-      if (accept) return this.add(region);
+      if (accept) return this.addDrawn(region);
       this.draw();
       this.hooks.changed(false);
     }
@@ -1812,7 +1870,7 @@
     else if (key === "[" || key === "]") return growBrush(viewer, key === "]" ? 1 : -1);
     else if (key === "Enter") return closePolygon(editor);
     else if (key === "Delete" || key === "Backspace") return editor.removeMarked();
-    else if (key === "x") return editor.set(editor.selected, { look: !editor.current?.look });
+    else if (key === "x") return editor.turn();
     else if (key === "k") return propose(viewer);
     else if (key === "c") return copyLast(viewer);
     else if (key === "l" && editor.current)
@@ -2442,6 +2500,7 @@ ${formula}
     ],
     Drawing: [
       ["S B P R E", "select, box, polygon, brush, erase"],
+      ["X", "look here, or do not look here: the selected region, or what you draw next"],
       ["[ ]", "size of the brush"],
       ["Enter", "close a polygon"],
       ["Backspace", "take a polygon's last corner back"],
@@ -2455,7 +2514,6 @@ ${formula}
       ["Alt + arrows", "move by a pixel, with Shift by ten"],
       ["1 – 9", "choose a label"],
       ["L", "write a label"],
-      ["X", "look here, or do not look here"],
       ["Ctrl + D", "duplicate"],
       ["Delete", "delete it, or its selected corner"]
     ]

@@ -84,6 +84,46 @@ test("a copy lies beside the region, on the other side where the picture ends", 
   );
 });
 
+test("the selected region is turned, and without one what is drawn next", () => {
+  editor.add(box([0, 0, 10, 10]));
+  said = [];
+  editor.turn();
+  assert.deepEqual(
+    [editor.regions[0].look, editor.looks, editor.look, said],
+    [false, false, true, ["1 to 1", "committed"]],
+  );
+  editor.turn();
+  assert.deepEqual([editor.regions[0].look, editor.looks], [true, true]);
+  editor.select(-1);
+  said = [];
+  editor.turn();
+  assert.deepEqual([editor.regions[0].look, editor.looks, said], [true, false, ["selected"]]); // nothing to undo
+  tools.box.down(editor, pen([20, 20]))?.up?.(pen([30, 30]));
+  editor.suggestions = [box([5, 5, 6, 6])];
+  editor.settle(0, true);
+  tools.polygon.down(editor, pen([50, 0]))?.click?.(pen([50, 0]));
+  for (const at of /** @type {Point[]} */ ([
+    [90, 0],
+    [90, 40],
+  ]))
+    tools.polygon.down(editor, pen(at))?.click?.(pen(at));
+  closePolygon(editor);
+  assert.deepEqual(
+    editor.regions.map((it) => it.look),
+    [true, false, false, false],
+  );
+});
+
+test("a copy says what its region says, whatever is drawn next", () => {
+  editor.turn();
+  editor.add({ ...box([0, 0, 10, 10]), look: true });
+  editor.duplicate();
+  assert.deepEqual(
+    editor.regions.map((it) => it.look),
+    [true, true],
+  );
+});
+
 test("a polygon keeps three corners that enclose something", () => {
   editor.add(
     polygon([

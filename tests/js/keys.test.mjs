@@ -32,7 +32,7 @@ const listening = (editable = true) => {
       selected: 0,
       tool: { name: "box" },
       size: { width: 0, height: 0 },
-      ...all("setTool", "removeMarked", "set", "select", "duplicate", "nudge"),
+      ...all("setTool", "removeMarked", "set", "turn", "select", "duplicate", "nudge"),
     },
     ...all("choose", "select", "set", "stepToken", "stepStep", "toggleSheet", "forget", "trigger"),
   };
@@ -54,6 +54,10 @@ test("letters choose tools, capitals too", () => {
     tools,
     ["select", "box", "polygon", "brush", "erase"].map((name) => `setTool "${name}"`),
   );
+});
+
+test("X turns a region to look-away and back", () => {
+  assert.deepEqual([listening()("x"), listening()("X")], ["turn", "turn"]);
 });
 
 test("arrows step through the answer, and with Alt they move the region", () => {

@@ -9,6 +9,9 @@ import { toolNames, tools } from "./tools.js";
 
 /** @typedef {ReturnType<typeof drawBars>} DrawParts */
 
+const AWAY = "What the model must not rely on: turns the selected region, or what you draw next";
+const NEXT = "What you draw next says: not here.";
+
 /** @param {Viewer} viewer */
 export const drawBars = (viewer) => ({ ...drawBar(viewer), ...hintBar(viewer) });
 
@@ -39,10 +42,11 @@ const drawBar = (viewer) => {
   const peaks = act("propose", "Propose", "Propose regions: the peaks of the map that is shown (K)", () =>
     propose(viewer),
   );
+  const away = act("not-here", "Not here", `${AWAY} (X)`, () => viewer.editor.turn());
   const help = act("help", "?", "All keys (?)", () => viewer.toggleSheet());
   const bar = el("div", "sv-bar sv-drawbar");
-  bar.append(group, undo, redo, copy, peaks, help);
-  return { bar, choices, undo, redo, copy, peaks };
+  bar.append(group, away, undo, redo, copy, peaks, help);
+  return { bar, choices, away, undo, redo, copy, peaks };
 };
 
 /**
@@ -61,7 +65,8 @@ const hintBar = (viewer) => {
   const sizeName = el("span", "", "");
   const sizeLabel = el("label", "sv-strength");
   sizeLabel.append(sizeName, slider);
-  const hint = el("span", "sv-note", "");
+  const hint = testId(el("span", "sv-note", ""), "drawing-hint");
+  hint.setAttribute("role", "status");
   const hints = el("div", "sv-bar sv-hintbar");
   hints.append(sizeLabel, hint);
   return { hints, hint, sizeLabel, sizeName, slider };
@@ -99,14 +104,16 @@ export const fillTools = (viewer) => {
   for (const { name, node } of drawing.choices) node.setAttribute("aria-pressed", String(name === tool.name));
   layer.classList.toggle("is-drawing", enabled && Boolean(tool.draws));
   layer.classList.toggle("is-sized", enabled && Boolean(tool.sized));
+  drawing.away.setAttribute("aria-pressed", String(!editor.looks));
   drawing.undo.disabled = !history.past.length;
   drawing.redo.disabled = !history.future.length;
   drawing.copy.hidden = !canCopyLast(viewer);
   drawing.peaks.hidden = !viewer.rows;
   const side = Math.max(size.width, size.height);
   if (!editor.brushSize && size.width) editor.brushSize = Math.max(1, Math.round(side / 25));
-  drawing.hints.hidden = !tool.hint;
-  drawing.hint.textContent = tool.hint || "";
+  const hint = [editor.looks || editor.current ? "" : NEXT, tool.hint].filter(Boolean).join(" ");
+  drawing.hints.hidden = !hint;
+  drawing.hint.textContent = hint;
   drawing.sizeLabel.hidden = !tool.sized;
   drawing.sizeName.textContent = `Size ${editor.brushSize} px`;
   drawing.slider.max = String(Math.max(20, Math.round(side / 4)));

@@ -1,7 +1,7 @@
 // @ts-check
 /* How regions look: one node each, placed in per cent of the picture, so that any zoom is exact. */
 
-/** @import { Box, Painted, Point, Region, Size } from "../shared/types" */
+/** @import { Box, Outlined, Painted, Point, Region, Size } from "../shared/types" */
 /** @import { RegionEditor } from "./editor.js" */
 import { el, pen2d, svg } from "../shared/dom.js";
 import { labelColour } from "./labels.js";
@@ -10,8 +10,11 @@ import { brushCentre, decode } from "./masks.js";
 const HANDLES = ["nw", "n", "ne", "e", "se", "s", "sw", "w"];
 const DEFAULT = "#ff3d6e";
 const NOT_HERE = "#8a5cf6";
+const OPAQUE = 0xffffffff;
 
-/** @param {{ look?: boolean, label?: string }} region */
+/** @typedef {{ look?: boolean, label?: string }} Look what the colour and the pattern of a region say */
+
+/** @param {Look} region */
 export const regionColour = ({ look, label }) => {
   if (look === false) return NOT_HERE;
   return label ? labelColour(label) : DEFAULT;
@@ -43,23 +46,48 @@ export const boxNode = ([x0, y0, x1, y1], { width, height }, className, label) =
 };
 
 /**
+ * What to paint a region with: its colour, hatched where the model should not look.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Size} size
+ * @param {Look} region
+ */
+export const ink = (context, size, region) => {
+  const colour = regionColour(region);
+  if (region.look !== false) return colour;
+  const stripe = Math.max(2, Math.round(Math.max(size.width, size.height) / 80));
+  const tile = el("canvas");
+  Object.assign(tile, { width: 2 * stripe, height: 1 });
+  const pen = pen2d(tile);
+  pen.fillStyle = colour;
+  pen.fillRect(0, 0, stripe, 1);
+  pen.globalAlpha = 0.25; // between the stripes as well, what is painted is to be seen
+  pen.fillRect(stripe, 0, stripe, 1);
+  const pattern = /** @type {CanvasPattern} */ (context.createPattern(tile, "repeat"));
+  pattern.setTransform(new DOMMatrix().rotate(45));
+  return pattern;
+};
+
+/**
  * The pixels of a mask within a box, a canvas pixel each.
  * @param {Uint8Array} mask
  * @param {Box} box_xyxy
  * @param {Size} size
- * @param {string} colour as #rrggbb
+ * @param {Look} region
  */
-export const maskCanvas = (mask, [x0, y0, x1, y1], { width }, colour) => {
+export const maskCanvas = (mask, [x0, y0, x1, y1], size, region) => {
+  const { width } = size;
   const canvas = el("canvas", "sv-mask");
   Object.assign(canvas, { width: x1 - x0, height: y1 - y0 });
   const context = pen2d(canvas);
   const image = context.createImageData(canvas.width, canvas.height);
   const pixels = new Uint32Array(image.data.buffer);
-  const [r, g, b] = [1, 3, 5].map((i) => Number.parseInt(colour.slice(i, i + 2), 16));
-  const [value] = new Uint32Array(new Uint8Array([r, g, b, 255]).buffer);
   for (let y = y0, i = 0; y < y1; y++)
-    for (let x = x0; x < x1; x++, i++) if (mask[y * width + x]) pixels[i] = value;
+    for (let x = x0; x < x1; x++, i++) if (mask[y * width + x]) pixels[i] = OPAQUE;
   context.putImageData(image, 0, 0);
+  context.globalCompositeOperation = "source-in";
+  context.fillStyle = ink(context, size, region);
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.globalCompositeOperation = "source-over";
   return canvas;
 };
 
@@ -69,12 +97,12 @@ const painted = new WeakMap();
 /**
  * @param {Painted} region
  * @param {Size} size
- * @param {string} colour
  */
-const paintedCanvas = (region, size, colour) => {
+const paintedCanvas = (region, size) => {
+  const colour = regionColour(region);
   const known = painted.get(region.rle);
   if (known?.colour === colour && !known.canvas.isConnected) return known.canvas;
-  const canvas = maskCanvas(decode(region.rle), region.box_xyxy, size, colour);
+  const canvas = maskCanvas(decode(region.rle), region.box_xyxy, size, region);
   painted.set(region.rle, { colour, canvas });
   return canvas;
 };
@@ -96,6 +124,17 @@ const outline = (points, [x0, y0, x1, y1], closed = true) => {
 };
 
 /**
+ * The pattern of "do not look here", as far as a polygon goes.
+ * @param {Outlined} region
+ */
+const hatch = ({ points_xy, box_xyxy: [x0, y0, x1, y1] }) => {
+  const node = el("span", "sv-hatch");
+  const corners = points_xy.map(([x, y]) => `${percent(x - x0, x1 - x0)} ${percent(y - y0, y1 - y0)}`);
+  node.style.clipPath = `polygon(evenodd, ${corners.join(", ")})`;
+  return node;
+};
+
+/**
  * @param {RegionEditor} editor
  * @param {Region} region
  * @param {string} className
@@ -104,10 +143,12 @@ const outline = (points, [x0, y0, x1, y1], closed = true) => {
 const regionNode = (editor, region, className, text) => {
   const node = boxNode(region.box_xyxy, editor.size, `sv-box is-${region.kind} ${className}`, text);
   if (region.look === false) node.classList.add("is-not-here");
-  const colour = regionColour(region);
-  node.style.setProperty("--colour", colour);
-  if (region.kind === "polygon") node.prepend(outline(region.points_xy, region.box_xyxy));
-  if (region.kind === "brush") node.prepend(paintedCanvas(region, editor.size, colour));
+  node.style.setProperty("--colour", regionColour(region));
+  if (region.kind === "polygon") {
+    node.prepend(outline(region.points_xy, region.box_xyxy));
+    if (region.look === false) node.prepend(hatch(region));
+  }
+  if (region.kind === "brush") node.prepend(paintedCanvas(region, editor.size));
   return node;
 };
 
@@ -176,20 +217,33 @@ export const drawRegions = (editor) => {
     nodes.push(regionNode(editor, region, "is-suggestion", `? ${index + 1}`));
   });
   if (live) nodes.push(live.canvas);
-  if (draft?.box) nodes.push(boxNode(draft.box, size, "sv-box is-draft"));
+  if (draft?.box) nodes.push(begun(editor, boxNode(draft.box, size, "sv-box is-draft")));
   if (draft?.points) nodes.push(draftPolygon(editor, draft.points));
   if (editor.enabled && tool.sized && hover) nodes.push(brushRing(hover.exact, editor.brushSize, size));
   layer.replaceChildren(...nodes);
 };
 
 /**
+ * What is being drawn already looks as it will.
+ * @param {RegionEditor} editor
+ * @param {HTMLElement} node
+ */
+const begun = ({ look }, node) => {
+  if (look) return node;
+  node.classList.add("is-not-here");
+  node.style.setProperty("--colour", NOT_HERE);
+  return node;
+};
+
+/**
  * @param {RegionEditor} editor
  * @param {Point[]} corners
  */
-const draftPolygon = ({ hover, size, drag }, corners) => {
+const draftPolygon = (editor, corners) => {
+  const { hover, size, drag } = editor;
   /** @type {Box} */
   const whole = [0, 0, size.width, size.height];
-  const node = boxNode(whole, size, "sv-draft");
+  const node = begun(editor, boxNode(whole, size, "sv-draft"));
   node.append(outline(hover && !drag ? [...corners, hover.at] : corners, whole, false));
   for (const [x, y] of corners)
     handle(node, "sv-handle sv-vertex", {}, [percent(x, size.width), percent(y, size.height)]);

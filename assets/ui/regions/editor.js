@@ -41,6 +41,8 @@ export class RegionEditor {
   enabled = true;
   /** Of the brush, in pixels across; 0 before it was ever needed. */
   brushSize = 0;
+  /** Is what is drawn next a place to look at (true), or one not to? */
+  look = true;
   /** @type {Tool} */
   tool = tools.box;
   /** Of the picture. @type {Size} */
@@ -82,6 +84,11 @@ export class RegionEditor {
   /** @returns {Region | undefined} */
   get current() {
     return this.regions[this.selected];
+  }
+
+  /** Of the selected region; without one, of what is drawn next. */
+  get looks() {
+    return this.current?.look ?? this.look;
   }
 
   /**
@@ -137,6 +144,14 @@ export class RegionEditor {
   /** @param {Region[]} regions */
   add(...regions) {
     this.commit([...this.regions, ...regions], this.regions.length + regions.length - 1);
+  }
+
+  /**
+   * What was just drawn: to look at or not, as was chosen.
+   * @param {Region} region
+   */
+  addDrawn(region) {
+    this.add({ ...region, look: this.look });
   }
 
   /**
@@ -197,6 +212,15 @@ export class RegionEditor {
     return true;
   }
 
+  /** "Look here" or "do not look here": turn the selected region; without one, what is drawn next. */
+  turn() {
+    if (this.set(this.selected, { look: !this.looks })) return true;
+    this.look = !this.look;
+    this.draw();
+    this.hooks.changed(false);
+    return true;
+  }
+
   duplicate() {
     if (!this.current) return false;
     const { width, height } = this.size;
@@ -231,7 +255,7 @@ export class RegionEditor {
   settle(index, accept) {
     const region = this.suggestions[index];
     this.suggestions = this.suggestions.filter((_, i) => i !== index);
-    if (accept) return this.add(region);
+    if (accept) return this.addDrawn(region);
     this.draw();
     this.hooks.changed(false);
   }

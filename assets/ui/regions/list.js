@@ -39,9 +39,10 @@ export const fillRegions = (viewer) => {
 const row = (viewer, region, index, active) => {
   const { editor, options } = viewer;
   const item = el("li", active ? "sv-region is-selected" : "sv-region");
+  item.classList.toggle("is-not-here", region.look === false);
   item.style.setProperty("--colour", regionColour(region));
   const [x0, y0, x1, y1] = region.box_xyxy.map(Math.round);
-  const text = `${NAMES[region.kind]} ${index + 1}`;
+  const text = `${NAMES[region.kind]} ${index + 1}: ${region.look ? "look here" : "not here"}`;
   const name = button("sv-regionname", text, "Select this region", () => editor.select(index));
   item.append(
     testId(name, `region-${index}`),
@@ -58,17 +59,9 @@ const row = (viewer, region, index, active) => {
  */
 const controls = (viewer, region, index) => {
   const { editor } = viewer;
-  const look = button(
-    "sv-tool sv-small",
-    region.look ? "look here" : "not here",
-    "Should the model look here, or not? (X)",
-    () => editor.set(index, { look: !region.look }),
-  );
-  look.setAttribute("aria-pressed", String(region.look === false));
   const remove = button("sv-tool sv-small", "✕", "Delete this region (Delete)", () => editor.remove(index));
   return [
     labelField(viewer, region, index),
-    testId(look, `region-look-${index}`),
     stepChoice(viewer, region, index),
     testId(remove, `remove-${index}`),
   ];
@@ -81,7 +74,6 @@ const controls = (viewer, region, index) => {
 const facts = (viewer, region) => {
   const found = [];
   if (region.label) found.push(el("b", "", region.label));
-  if (region.look === false) found.push(el("span", "", "do not look here"));
   if (region.step !== null && viewer.steps[region.step])
     found.push(el("span", "", viewer.stepName(region.step)));
   return found;

@@ -56,6 +56,7 @@ export const beginRegions = (viewer, before, samePicture) => {
     if (goesOn) history.id = value.id;
     else history.begin(value.id);
   }
+  if (!goesOn) viewer.editor.look = true; // what was chosen for another answer would be missed on this one
   takeRegions(viewer, regions);
 };
 

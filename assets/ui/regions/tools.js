@@ -4,7 +4,7 @@
 /** @import { Box, Point, Region } from "../shared/types" */
 /** @import { Pen, RegionEditor } from "./editor.js" */
 import { pen2d } from "../shared/dom.js";
-import { maskCanvas, regionColour } from "./draw.js";
+import { ink, maskCanvas } from "./draw.js";
 import {
   box as boxOf,
   brush as brushOf,
@@ -161,7 +161,7 @@ const box = {
       up(to) {
         editor.draft = null;
         const [x0, y0, x1, y1] = drawn(to);
-        if (x1 > x0 && y1 > y0) editor.add(boxOf([x0, y0, x1, y1])); // a line has no area
+        if (x1 > x0 && y1 > y0) editor.addDrawn(boxOf([x0, y0, x1, y1])); // a line has no area
       },
       click(to) {
         editor.draft = null;
@@ -214,7 +214,7 @@ export const closePolygon = (editor) => {
   const points = editor.draft?.points;
   if (!points || points.length < 3 || !hasArea(points)) return Boolean(points);
   editor.draft = null;
-  editor.add(polygonOf(points));
+  editor.addDrawn(polygonOf(points));
   return true;
 };
 
@@ -224,17 +224,17 @@ export const closePolygon = (editor) => {
  * @param {Pen} pen
  * @param {object} work
  * @param {Uint8Array} work.mask which is changed
- * @param {string} work.colour
+ * @param {{ look: boolean, label?: string }} work.region whose colour and pattern it has
  * @param {0 | 1} work.value
  * @param {number} work.shown the region in whose place it is shown; -1 for none
  * @param {(mask: Uint8Array) => void} work.done
  * @returns {Drag}
  */
-const stroke = (editor, pen, { mask, colour, value, shown, done }) => {
+const stroke = (editor, pen, { mask, region, value, shown, done }) => {
   const { size, brushSize } = editor;
-  const canvas = maskCanvas(mask, [0, 0, size.width, size.height], size, colour);
+  const canvas = maskCanvas(mask, [0, 0, size.width, size.height], size, region);
   const context = pen2d(canvas);
-  context.fillStyle = colour;
+  context.fillStyle = ink(context, size, region);
   editor.live = { canvas, index: shown };
   let last = brushCentre(pen.exact, brushSize, size);
   const dab = (/** @type {Point} */ centre) => {
@@ -272,14 +272,14 @@ const brush = {
     const goesOn = editor.current?.kind === "brush" ? editor.current : null;
     return stroke(editor, pen, {
       mask: goesOn ? decode(goesOn.rle).slice() : new Uint8Array(size.width * size.height),
-      colour: regionColour(goesOn ?? {}),
+      region: goesOn ?? editor,
       value: 1,
       shown: goesOn ? selected : -1,
       done(mask) {
-        const region = brushOf(mask, size, goesOn ?? {});
+        const region = brushOf(mask, size, goesOn ?? undefined);
         if (!region) return; // the brush was nowhere on the picture
         if (goesOn) editor.put(selected, region);
-        else editor.add(region);
+        else editor.addDrawn(region);
       },
     });
   },
@@ -301,7 +301,7 @@ const erase = {
     if (!region) return { click: () => editor.clicked(pen) };
     return stroke(editor, pen, {
       mask: rasterise(region, editor.size).slice(),
-      colour: regionColour(region),
+      region,
       value: 0,
       shown: index,
       done(mask) {

@@ -37,7 +37,7 @@ const drawn = (viewer, key) => {
   else if (key === "[" || key === "]") return growBrush(viewer, key === "]" ? 1 : -1);
   else if (key === "Enter") return closePolygon(editor);
   else if (key === "Delete" || key === "Backspace") return editor.removeMarked();
-  else if (key === "x") return editor.set(editor.selected, { look: !editor.current?.look });
+  else if (key === "x") return editor.turn();
   else if (key === "k") return propose(viewer);
   else if (key === "c") return copyLast(viewer);
   else if (key === "l" && editor.current)

@@ -23,6 +23,7 @@ const SHEET = {
   ],
   Drawing: [
     ["S B P R E", "select, box, polygon, brush, erase"],
+    ["X", "look here, or do not look here: the selected region, or what you draw next"],
     ["[ ]", "size of the brush"],
     ["Enter", "close a polygon"],
     ["Backspace", "take a polygon's last corner back"],
@@ -36,7 +37,6 @@ const SHEET = {
     ["Alt + arrows", "move by a pixel, with Shift by ten"],
     ["1 – 9", "choose a label"],
     ["L", "write a label"],
-    ["X", "look here, or do not look here"],
     ["Ctrl + D", "duplicate"],
     ["Delete", "delete it, or its selected corner"],
   ],

@@ -56,7 +56,9 @@ def build(studio: Studio, session: gr.State, viewer: Viewer, chart: gr.Plot, cha
     """
     gr.Markdown(
         "Draw a box around what the model **should** have looked at. A box holds for the whole answer unless "
-        "you choose a step for it. If the answer was wrong, give the right one.",
+        "you choose a step for it. If the answer was wrong, give the right one.\n\n"
+        "The answer may also be right for the wrong reason. Then mark what it should look at, and mark with "
+        "**Not here** (X) what it must not rely on: a stamp, a watermark, a sticker beside the object.",
         elem_classes="hint",
     )
     viewer.component.render()
