@@ -187,6 +187,21 @@ def studio(work_store: Store) -> Studio:
 
 
 @pytest.fixture
+def tiny_studio(
+    data_dir: Path, tiny_model_dir: Path, new_store: Callable[[Settings], Store]
+) -> Iterator[Studio]:
+    """The app without a page and with the tiny model, loaded when it is first asked for."""
+    from sayo_app.settings import Settings
+    from sayo_app.ui.shared.studio import Studio
+
+    settings = Settings(data_dir=data_dir, model=str(tiny_model_dir), device="cpu", max_new_tokens=6)
+    with new_store(settings) as store:
+        studio = Studio(settings, store)
+        studio.load_in_background()
+        yield studio
+
+
+@pytest.fixture
 def work_url(studio: Studio, serve_page: ServePage) -> Iterator[str]:
     """Its page, served from this process."""
     from sayo_app.ui.page import build_page

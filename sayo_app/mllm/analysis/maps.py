@@ -57,7 +57,7 @@ def head_maps(
     Returns:
         Entries of axis 0 in the order of `loaded.attention_layers`.
     """
-    with _asked(loaded, finished) as inputs:
+    with prompted(loaded, finished) as inputs:
         return _head_maps(loaded, inputs, finished.token_ids, tokens)
 
 
@@ -70,7 +70,7 @@ def one_head_rows(
         ModelError: there is no such head, or its layer's attention cannot be reached.
     """
     check_heads(loaded, {layer: (head,)})
-    with _asked(loaded, finished) as inputs:
+    with prompted(loaded, finished) as inputs:
         return _rows_of(loaded, inputs, finished.token_ids, {layer: (head,)})
 
 
@@ -78,7 +78,7 @@ def focus_heads_maps(
     loaded: LoadedModel, finished: Finished, count: int = FOCUS_HEADS
 ) -> Float[np.ndarray, "row image"]:
     """The mean rows of the heads that `heatmap.rank_heads` puts first for the whole answer."""
-    with _asked(loaded, finished) as inputs:
+    with prompted(loaded, finished) as inputs:
         ranked = rank_heads(_head_maps(loaded, inputs, finished.token_ids, slice(None)))[:count]
         heads: dict[int, list[int]] = {}
         for entry, head in ranked:
@@ -93,7 +93,7 @@ def relative_rows(
 
     First with the question, then with `GENERIC_QUESTION` in its place.
     """
-    with _asked(loaded, finished) as asked:
+    with prompted(loaded, finished) as asked:
         rows = []
         for inputs in (asked, build_inputs(loaded, finished.pictures, GENERIC_QUESTION)):
             columns = loaded.image_columns(inputs["input_ids"])
@@ -115,7 +115,7 @@ def gradient_maps(
     Args:
         progress: told the share that is done after each token; may raise to stop.
     """
-    with _asked(loaded, finished) as inputs:
+    with prompted(loaded, finished) as inputs:
         columns = loaded.image_columns(inputs["input_ids"])
         layers = loaded.attention_layers
         band = [layers[entry] for entry in middle_layers(layers, loaded.n_layers)]
@@ -149,7 +149,7 @@ def rollout_maps(loaded: LoadedModel, finished: Finished) -> Float[np.ndarray, "
     Layers without full attention (sliding, or linear in hybrid models) count as the identity. The product
     is carried upwards for the image columns alone, so no matrix of length x length is kept.
     """
-    with _asked(loaded, finished) as inputs:
+    with prompted(loaded, finished) as inputs:
         ids = torch.tensor([list(finished.token_ids[:-1])], dtype=torch.long, device=loaded.device)
         columns = nn.functional.pad(loaded.image_columns(inputs["input_ids"])[0], (0, ids.shape[1]))
         request = _Rollout(loaded.attention_layers, columns)
@@ -251,7 +251,7 @@ def _force(
 
 
 @contextmanager
-def _asked(loaded: LoadedModel, finished: Finished) -> Iterator[Mapping[str, Any]]:
+def prompted(loaded: LoadedModel, finished: Finished) -> Iterator[Mapping[str, Any]]:
     """The model for oneself, with the answer's adapter; gives the inputs of its prompt."""
     with loaded.exclusive(), answering_with(loaded, finished.adapter):
         yield build_inputs(loaded, finished.pictures, finished.question)

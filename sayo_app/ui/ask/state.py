@@ -28,3 +28,14 @@ class Asking:
 
     suggestions: set[str] = field(default_factory=set)
     stopping: bool = False
+
+
+@dataclass
+class Checking:
+    """Of a browser tab.
+
+    Attributes:
+        stopping: a person pressed Stop while it was checked whether the model really looks.
+    """
+
+    stopping: bool = False

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from sayo_app.ui.ask import export, sources, whatif
+from sayo_app.ui.ask import export, reallylook, sources, whatif
 from sayo_app.ui.ask.state import Asking, Shown
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, say_if_loading
@@ -50,6 +50,7 @@ def build(studio: Studio, session: gr.State, correct_viewer: Viewer) -> AskTab:
     sources.wire(studio, session, chosen, shown, correct_viewer.empty)
     _wire_question(studio, session, question, shown)
     whatif.build(studio, session, viewer)
+    reallylook.build(studio, session, viewer)
     export.build(studio, session, viewer, shown)
     viewer.wire(studio, session, chart)
     return AskTab(question.text, chart)

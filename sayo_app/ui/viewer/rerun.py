@@ -1,15 +1,19 @@
-"""What the model is run again for: maps of a finished answer, every head, an answer steered to a region."""
+"""What the model is run again for: maps of a finished answer, every head, an answer steered to a region or on
+other pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
+from PIL import Image
 
 from sayo_app.core.attention.heatmap import middle_layers, relative_map
+from sayo_app.core.attention.said import first_said
+from sayo_app.core.attention.steps import answer_text
 from sayo_app.errors import InputError
 from sayo_app.ui.shared.answers import Answered, head_of
 from sayo_app.ui.shared.studio import Studio
@@ -53,9 +57,7 @@ def head_maps(studio: Studio, answered: Answered, tokens: slice) -> Float[np.nda
     """
     from sayo_app.mllm.analysis import maps
 
-    reason = answered.why_not("heads")
-    if reason is not None:
-        raise InputError(expected="an answer of the model in use", got="another one", remedy=reason)
+    _require_model(answered)
     return maps.head_maps(*_finished(studio, answered), tokens)
 
 
@@ -116,11 +118,43 @@ def steered(
     return steering, chunks
 
 
+def answer_on(
+    studio: Studio, answered: Answered, pictures: tuple[Image.Image, ...], on_stop: Callable[[], bool]
+) -> str:
+    """What is answered to the same question, by the same model and adapter, on other pictures.
+
+    Args:
+        on_stop: asked before each token; True ends the answer as it stands.
+    """
+    *_, last = studio.answer(pictures, answered.question, answered.adapter_id, on_stop=on_stop)
+    return answer_text(last.text) or last.text
+
+
+def likelihood(studio: Studio, answered: Answered) -> Callable[[tuple[Image.Image, ...]], float]:
+    """How likely the answer is, on pictures in place of its own: `said.first_said` says which tokens.
+
+    Raises:
+        InputError: only the recording of the answer is here.
+    """
+    from sayo_app.mllm.analysis.likelihood import probability
+
+    _require_model(answered)
+    loaded, finished = _finished(studio, answered)
+    tokens = first_said(answered.trace.tokens)
+    return lambda pictures: probability(loaded, replace(finished, pictures=pictures), tokens)
+
+
 def found_for(studio: Studio) -> Found | None:
     """The steering that is kept with the model in use."""
     from sayo_app.mllm.answering.steer import found_steering
 
     return found_steering(studio.settings.model, studio.settings)
+
+
+def _require_model(answered: Answered) -> None:
+    reason = answered.why_not("heads")
+    if reason is not None:
+        raise InputError(expected="an answer of the model in use", got="another one", remedy=reason)
 
 
 def _finished(studio: Studio, answered: Answered) -> tuple[LoadedModel, Finished]:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from sayo_app.errors import InputError
+from sayo_app.mllm.analysis.likelihood import probability
+from sayo_app.mllm.analysis.maps import Finished
 from sayo_app.mllm.answering.steer import Found, Steering, save_found
-from sayo_app.settings import Settings
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import rerun
 from sayo_app.ui.viewer.streaming import streamed
 from sayo_app.ui.viewer.values import pictures_value
-from storage.store import Store
 
 
 @pytest.fixture
-def studio(data_dir: Path, tiny_model_dir: Path) -> Iterator[Studio]:
-    """With the tiny model, loaded when it is first asked for."""
-    settings = Settings(data_dir=data_dir, model=str(tiny_model_dir), device="cpu", max_new_tokens=6)
-    with Store(settings) as store:
-        studio = Studio(settings, store)
-        studio.load_in_background()
-        yield studio
+def studio(tiny_studio: Studio) -> Studio:
+    return tiny_studio
 
 
 @pytest.fixture
@@ -82,6 +74,23 @@ def test_heads_of_an_answer_average_to_its_recording(studio: Studio, answered: A
     answered.recorded = "Opened from a file."
     with pytest.raises(InputError, match="Opened from a file"):
         rerun.head_maps(studio, answered, slice(0, 1))
+
+
+def test_an_answer_is_given_again_and_weighed_on_other_pictures(studio: Studio, answered: Answered) -> None:
+    other = Image.fromarray(np.random.default_rng(9).integers(0, 255, (64, 96, 3), dtype=np.uint8))
+    never = lambda: False  # noqa: E731
+    assert rerun.answer_on(studio, answered, answered.pictures, never) == answered.trace.text
+    *_, last = studio.answer((other,), answered.question, None)
+    assert rerun.answer_on(studio, answered, (other,), never) == last.text != answered.trace.text
+    score = rerun.likelihood(studio, answered)
+    finished = Finished((other,), answered.question, answered.trace.token_ids, None)
+    assert score((other,)) == pytest.approx(
+        probability(studio.loaded(), finished)
+    )  # no answer block: all of it
+    assert score(answered.pictures) > score((other,))
+    answered.recorded = "Opened from a file."
+    with pytest.raises(InputError, match="Opened from a file"):
+        rerun.likelihood(studio, answered)
 
 
 def test_an_answer_on_its_way_shows_where_the_newest_word_looked(
