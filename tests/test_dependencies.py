@@ -37,7 +37,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "sayo_app/core": {
         ".": set(),
         "geometry": set(),
-        "scenes": set(),
+        "scenes": {"geometry"},
         "attention": {".", "geometry"},
         "rendering": {".", "geometry"},
         "bundles": {".", "geometry", "attention"},

@@ -50,6 +50,37 @@ def answer_text(text: str) -> str | None:
     return blocks[-1].strip() if blocks else None
 
 
+def named_span(text: str) -> tuple[int, int] | None:
+    """Where the reasoning names the answer last, with the blank before it; None where it does not.
+
+    Returns:
+        [start, stop) in characters of the text.
+    """
+    answer = answer_text(text)
+    if not answer:
+        return None
+    reasoning = text.partition(ANSWER)[0]
+    found = list(re.finditer(rf"\s?(?<!\w){re.escape(answer)}(?!\w)", reasoning, re.IGNORECASE))
+    return found[-1].span() if found else None
+
+
+def fact_tokens(tokens: Sequence[str]) -> list[int]:
+    """The tokens in which a completion commits itself: those that name its answer in the reasoning.
+
+    Where the reasoning does not name it they are those between the tags; none without an answer block.
+
+    Args:
+        tokens: the text pieces of a completion, in order; together they are its text.
+    """
+    text = "".join(tokens)
+    blocks = list(_BLOCK.finditer(text))
+    span = named_span(text) or (blocks[-1].span(1) if blocks else None)
+    if span is None:
+        return []
+    ends = [*accumulate(map(len, tokens))]
+    return [i for i, end in enumerate(ends) if end > span[0] and end - len(tokens[i]) < span[1]]
+
+
 def has_format(text: str) -> bool:
     """Whether the text is reasoning, then exactly one answer block, and nothing after it."""
     whole = _WHOLE.fullmatch(text)

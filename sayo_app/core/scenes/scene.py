@@ -90,13 +90,20 @@ class Scene:
         return " ".join(word for word in (row, column) if word) or "centre"
 
 
-def make_scene(seed: int, *, shape_wh: tuple[int, int] | None = None, large_tags: bool = False) -> Scene:
+def make_scene(
+    seed: int,
+    *,
+    shape_wh: tuple[int, int] | None = None,
+    large_tags: bool = False,
+    tag_px: tuple[int, int] = TAG_PX,
+) -> Scene:
     """Draw the scene of this seed: the same seed gives the same pixels and boxes.
 
     Args:
         seed: any non-negative whole number.
         shape_wh: columns and rows of 48 px; by default one of `SHAPES_WH`.
         large_tags: every tag has the largest size and is easy to read; by default sizes vary.
+        tag_px: tags are from the first size to below the second; under 14 px nobody can read them.
     """
     rng = np.random.default_rng([seed, 7])
     tag_rng = np.random.default_rng([seed, 17])
@@ -110,8 +117,8 @@ def make_scene(seed: int, *, shape_wh: tuple[int, int] | None = None, large_tags
     palette = rng.permutation(list(COLOURS))[: int(rng.integers(2, 6))]
     objects = []
     for (x, y, side), kind, letter in zip(boxes, kinds, letters, strict=True):
-        tag = _tag(
-            str(rng.choice(palette)), str(letter), TAG_PX[1] if large_tags else int(tag_rng.integers(*TAG_PX))
+        tag = tag_of(
+            str(rng.choice(palette)), str(letter), tag_px[1] if large_tags else int(tag_rng.integers(*tag_px))
         )
         objects.append(_draw(canvas, str(kind), tag, (x, y), side, flipped=rng.random() < 0.5))
     return Scene(seed=seed, picture=canvas, objects=tuple(objects))
@@ -150,9 +157,9 @@ def _free_spot(
 
 
 def _draw(
-    canvas: Image.Image, kind: str, tag: _Tag, corner_xy: tuple[int, int], side: int, *, flipped: bool
+    canvas: Image.Image, kind: str, tag: Tag, corner_xy: tuple[int, int], side: int, *, flipped: bool
 ) -> SceneObject:
-    sprite = _sprite(kind)
+    sprite = sprite_of(kind)
     scale = side / max(sprite.size)
     sprite = sprite.resize((max(1, round(sprite.width * scale)), max(1, round(sprite.height * scale))))
     if flipped:
@@ -169,20 +176,23 @@ def _draw(
 
 
 @cache
-def _sprite(kind: str) -> Image.Image:
+def sprite_of(kind: str) -> Image.Image:
+    """The picture of an object of this kind, RGBA."""
     with Image.open(ASSETS_DIR / "sprites" / f"{kind}.webp") as file:
         return file.convert("RGBA")
 
 
 @dataclass(frozen=True, eq=False)
-class _Tag:
+class Tag:
+    """A tag as it is drawn; `disc` is RGBA."""
+
     colour: str
     letter: str
     disc: Image.Image
 
 
 @cache
-def _tag(colour: str, letter: str, size: int) -> _Tag:
+def tag_of(colour: str, letter: str, size: int) -> Tag:
     """A white-rimmed disc with a letter, drawn at four times the largest size for smooth edges."""
     big = TAG_PX[1] * 4
     disc = Image.new("RGBA", (big, big), (0, 0, 0, 0))
@@ -199,7 +209,7 @@ def _tag(colour: str, letter: str, size: int) -> _Tag:
         stroke_width=6,
         stroke_fill=ink,
     )
-    return _Tag(colour, letter, disc.resize((size, size), Image.Resampling.LANCZOS))
+    return Tag(colour, letter, disc.resize((size, size), Image.Resampling.LANCZOS))
 
 
 def _background(rng: np.random.Generator, size_wh: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayo_app.core.attention.steps import answer_text, has_format, split_steps
+from sayo_app.core.attention.steps import answer_text, fact_tokens, has_format, split_steps
 
 WORDS = [" the", " 3", "5", "1", "So", ".", "!", "?", ")", '"', "<", " <", "answer", ">", ".\n", "\nSo"]
 PIECES = [*WORDS, "\n", " ", "\n\n", "<answer>", "</answer>", "<think>", "</think>", "<|im_end|>", "<eos>"]
@@ -108,3 +108,23 @@ def test_the_last_answer_counts(text: str, answer: str | None) -> None:
 )
 def test_the_format_is_reasoning_and_one_answer(text: str, right: bool) -> None:
     assert has_format(text) is right
+
+
+@pytest.mark.parametrize(
+    ("tokens", "facts"),
+    [
+        # The last time that the reasoning names it, not the first and not the block.
+        (["It", " is red", ",", " so", " red", ".", " <answer>", "red", "</answer>"], [4]),
+        (["It", " is", " dark", " red", "!", "<answer>dark red</answer>"], [2, 3]),
+        (["The car", "p is no ", "car", "t. <answer>", "car", "</answer>"], [4]),
+        (["RED", " it is. <answer>", " red", "</answer>"], [0]),
+        (["It is. ", "<answer>", "3", ".5", "</answer>"], [2, 3]),
+        (["It is red", "."], []),
+        (["<answer></answer>"], []),
+        ([], []),
+    ],
+)
+def test_an_answer_commits_itself_where_its_reasoning_names_it_last(
+    tokens: list[str], facts: list[int]
+) -> None:
+    assert fact_tokens(tokens) == facts
