@@ -20,7 +20,8 @@ from sayo_app.settings import BUNDLED
 _first, _more, _advanced = (partial(option, place=place) for place in ("first", "more", "advanced"))
 
 RewardPart = Literal["attention", "answer", "format"]
-Objective = Literal["published", "exact"]
+Objective = Literal["published", "exact", "direct"]
+AttentionForm = Literal["ratio", "share"]
 REWARD_PARTS: tuple[RewardPart, ...] = get_args(RewardPart)
 
 
@@ -96,7 +97,10 @@ class RunConfig(Options):
     )
     # See `training.rl.losses`.
     objective: Objective = _first(
-        "exact", "Objective", "As published (SAYO), or exact: with the gradient of the attention itself, too."
+        "exact",
+        "Objective",
+        "As published (SAYO); exact: with the gradient of the attention itself, too; or direct: no rollouts, "
+        "the attention of the model's own answers is moved at once.",
     )
     steps: int = _first(60, "Steps", "More steps learn more and take longer.", ge=1, usual=(1, 200))
     base_adapter_id: int | None = _more(
@@ -125,18 +129,27 @@ class RunConfig(Options):
     attention_layers: str = _advanced(
         "last",
         "Attention layers",
-        "Read by the reward: the last, those found for this model by steering it, or numbers as in 2,3.",
-        values="last, found or layers as in 2,3",
-        choices=("last", "found"),
-        pattern=r"^(last|found|\d+(,\d+)*)$",
+        "Read by the reward: the last, the upper half, all, those found for this model by steering it, or "
+        "numbers as in 2,3.",
+        values="last, upper, all, found or layers as in 2,3",
+        choices=("last", "upper", "all", "found"),
+        pattern=r"^(last|upper|all|found|\d+(,\d+)*)$",
+    )
+    # See `training.rl.attention_targets`.
+    attention_form: AttentionForm = _advanced(
+        "ratio",
+        "Attention measure",
+        "The ratio of means, as published, or the logarithm of each row's share in the region (share), which "
+        "also reads how much lies in regions not to look at.",
     )
     attention_weight: float = _advanced(
         1.0, "Attention weight", "Of looking right, beside answer and format, which weigh 1.", ge=0
     )
-    tokens: Literal["entropy", "sensitivity"] = _advanced(
+    tokens: Literal["entropy", "sensitivity", "fact"] = _advanced(
         "entropy",
         "Tokens that are read",
-        "Those it was least sure of (entropy), or of them those that hang on the picture (sensitivity).",
+        "Those it was least sure of (entropy), of them those that hang on the picture (sensitivity), or "
+        "those that name the answer in the reasoning (fact).",
     )
     # The row whose query is the token, as published, or the row before it, whose output it was drawn from.
     attention_rows: Literal["token", "predicting"] = _advanced(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayo_app.errors import SettingsError
-from sayo_app.run_config import REWARD_PARTS, REWARDS, Objective, RunConfig, renamed
+from sayo_app.run_config import REWARD_PARTS, REWARDS, AttentionForm, Objective, RunConfig, renamed
 
 POSITIVE = st.floats(min_value=1e-9, max_value=1e9)
 SHARE = st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True)
@@ -20,9 +20,10 @@ VALUES = {
     "reward_parts": st.lists(st.sampled_from(REWARD_PARTS), min_size=1, unique=True),
     "objective": st.sampled_from(get_args(Objective)),
     "base_adapter_id": st.none() | COUNT,
-    "attention_layers": st.sampled_from(["last", "found"])
+    "attention_layers": st.sampled_from(["last", "upper", "all", "found"])
     | st.lists(COUNT, min_size=1).map(lambda layers: ",".join(map(str, layers))),
-    "tokens": st.sampled_from(["entropy", "sensitivity"]),
+    "tokens": st.sampled_from(["entropy", "sensitivity", "fact"]),
+    "attention_form": st.sampled_from(get_args(AttentionForm)),
     "attention_rows": st.sampled_from(["token", "predicting"]),
     "credit": st.sampled_from(["answer", "token"]),
     "held_out_share": SHARE,

@@ -1,4 +1,4 @@
-"""python -m training train | evaluate | study | bench | options | pretrain
+"""python -m training train | evaluate | study | shortcut | bench | options | pretrain
 
 Heavy imports wait until the command is known: a signal that comes while they load must find its handler.
 """
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser(wanted: list[str]) -> argparse.ArgumentParser:
     """Args: wanted: what is to be parsed; what no part of that needs is not imported."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    names = "train | evaluate | study | bench | options | pretrain"
+    names = "train | evaluate | study | shortcut | bench | options | pretrain"
     commands = parser.add_subparsers(required=True, metavar=names)
 
     _add_train(commands, listed=wanted[:1] == ["train"] and bool({"-h", "--help"} & set(wanted)))
@@ -56,7 +56,19 @@ def _parser(wanted: list[str]) -> argparse.ArgumentParser:
     evaluate.add_argument("--card", type=Path, help="also write the model card to this file")
     evaluate.set_defaults(run=_evaluate)
 
-    _add_study(commands)
+    study = commands.add_parser("study", help="which way of retraining helps")
+    if wanted[:1] == ["study"]:
+        from training.study.study import add_arguments as add_study_arguments
+
+        add_study_arguments(study)
+    study.set_defaults(run=_study)
+
+    shortcut = commands.add_parser("shortcut", help="make a model that is right for the wrong reason")
+    if wanted[:1] == ["shortcut"]:
+        from training.study.shortcut import add_arguments as add_shortcut_arguments
+
+        add_shortcut_arguments(shortcut)
+    shortcut.set_defaults(run=_shortcut)
 
     bench = commands.add_parser(
         "bench", help="seconds a step and memory, beside trl's trainer on the same work"
@@ -110,23 +122,6 @@ def _add_train(commands: Any, listed: bool) -> None:
     if listed:
         train.epilog = _options_help()
     train.set_defaults(run=_train)
-
-
-def _add_study(commands: Any) -> None:
-    study = commands.add_parser("study", help="which way of retraining helps, on corrections of own mistakes")
-    study.add_argument("--model", default=BUNDLED, help="bundled, or a model of its kind in a folder")
-    study.add_argument("--seeds", type=int, default=5)
-    study.add_argument("--arms", nargs="+", help="some of the arms only")
-    study.add_argument("--seconds", type=float, default=90.0, help="of one core, for each arm")
-    study.add_argument("--steps", type=int, help="equal steps for each arm in place of equal time")
-    study.add_argument("--corrections", type=int, default=64)
-    study.add_argument("--held-out", type=int, default=256)
-    study.add_argument("--others", type=int, default=192, help="pictures of the untouched families")
-    study.add_argument("--curve", nargs="*", metavar="ARM", help="these over 8, 32, 128, 512 corrections")
-    study.add_argument("--results", type=Path, default=Path("data/study.jsonl"), help="goes on from here")
-    study.add_argument("--out", type=Path, help="also write the JSON to this file")
-    study.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    study.set_defaults(run=_study)
 
 
 def _options_help() -> str:
@@ -201,13 +196,18 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _study(options: argparse.Namespace) -> None:
-    from training.study.study import study_report
-    from training.study.table import text
+    from training.study.study import report_text, study_report
 
     report = study_report(options)
     if options.out:
         write_text(options.out, json.dumps(report, indent=2) + "\n")
-    print(json.dumps(report, indent=2) if options.json else text(report["table"]))
+    print(json.dumps(report, indent=2) if options.json else report_text(report))
+
+
+def _shortcut(options: argparse.Namespace) -> None:
+    from training.study.shortcut import run
+
+    run(options)
 
 
 def _bench(options: argparse.Namespace) -> None:

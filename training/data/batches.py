@@ -17,8 +17,8 @@ from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.mllm.answering.decode import pad_token_id
 from sayo_app.mllm.answering.forward import Positions
 from sayo_app.mllm.answering.prompt import build_inputs, chat_text, text_inputs
-from sayo_app.mllm.models.families import base_model
 from sayo_app.mllm.models.loading import LoadedModel
+from training.data.features import PictureFeatures, encode_pictures, joined
 from training.data.samples import Sample
 
 MEAN_GREY = (128, 128, 128)
@@ -30,12 +30,14 @@ class Prompt:
 
     Attributes:
         region_mask: all its regions to look at as cells of the picture's grid; None without any.
+        features: what the vision tower made of its picture, where that is kept.
     """
 
     sample: Sample
     inputs: dict[str, Tensor]
     grid: ImageGrid
     region_mask: Bool[np.ndarray, " image"] | None
+    features: PictureFeatures | None = None
 
     @property
     def length(self) -> int:
@@ -122,12 +124,26 @@ def collate(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Batch:
         prompts=tuple(prompts),
         input_ids=texts["input_ids"],
         attention_mask=texts["attention_mask"].bool(),
-        picture_features=base_model(loaded.model).get_image_features(**pictures, return_dict=True),
+        picture_features=_features(loaded, prompts, pictures),
         position_ids=position_ids,
         next_position=next_position,
         image_columns=loaded.image_columns(texts["input_ids"]),
         text_inputs={name: texts[name] for name in texts if name not in ("input_ids", "attention_mask")},
     )
+
+
+def picture_inputs(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the vision tower is given: whatever is not one number for each token of the prompt."""
+    shape = inputs["input_ids"].shape
+    return {name: value for name, value in inputs.items() if value.shape != shape}
+
+
+def _features(loaded: LoadedModel, prompts: Sequence[Prompt], pictures: Mapping[str, Any]) -> Any:
+    """Those that are kept where all prompts have theirs, else all pictures encoded together."""
+    kept = [prompt.features for prompt in prompts if prompt.features is not None]
+    if len(kept) == len(prompts):
+        return joined(kept).to(loaded.device)
+    return encode_pictures(loaded, pictures)
 
 
 def blanked(loaded: LoadedModel, batch: Batch) -> Batch:

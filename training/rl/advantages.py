@@ -12,7 +12,13 @@ from torch import Tensor
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
 from training.data.batches import Batch
-from training.rl.attention_targets import AttentionTargets, targets_of, token_scores
+from training.rl.attention_targets import (
+    AttentionTargets,
+    least_reward,
+    look_reward,
+    targets_of,
+    token_scores,
+)
 from training.rl.judging import Judged, judge_completions
 from training.rl.losses import group_advantages, leave_one_out_advantages, token_advantages
 from training.rl.rewards import total_reward
@@ -43,16 +49,34 @@ def credit_of(
     Args:
         blind_logits: of the policy shown grey pictures, where tokens are picked by their sensitivity.
     """
+    judged, targets = judge_looks(loaded, config, batch, completions, scores, blind_logits)
+    advantages = advantages_of(config, judged, scores.rows.detach(), targets, completions.ids.shape[1])
+    return CompletionCredit(judged, targets, advantages)
+
+
+@torch.no_grad()
+def judge_looks(
+    loaded: LoadedModel,
+    config: RunConfig,
+    batch: Batch,
+    completions: Completions,
+    scores: Scores,
+    blind_logits: Float[Tensor, "row token vocabulary"] | None = None,
+) -> tuple[list[Judged], AttentionTargets]:
+    """The figures of each completion, its attention as the run rewards it, and where it should look."""
     weights, rows = scores.entropies, scores.rows.detach()
     if blind_logits is not None:
         weights = weights * divergence(scores.logits.detach(), blind_logits)
     targets = targets_of(
-        loaded, batch, completions, weights, predicting=config.attention_rows == "predicting"
+        loaded,
+        batch,
+        completions,
+        weights,
+        predicting=config.attention_rows == "predicting",
+        facts=config.tokens == "fact",
     )
-    judged = judge_completions(batch, completions, rows, targets)
-    return CompletionCredit(
-        judged, targets, advantages_of(config, judged, rows, targets, completions.ids.shape[1])
-    )
+    attention = look_reward(config.attention_form, rows, targets)
+    return judge_completions(batch, completions, rows.mean(dim=1), targets, attention), targets
 
 
 def attention_counts(config: RunConfig, judged: Sequence[Judged]) -> Bool[Tensor, " row"]:
@@ -62,14 +86,18 @@ def attention_counts(config: RunConfig, judged: Sequence[Judged]) -> Bool[Tensor
 
 def rewards_of(config: RunConfig, judged: Sequence[Judged]) -> list[float]:
     """The whole reward of each completion."""
-    weight, gated = config.attention_weight, config.gated
-    return [total_reward(config.reward_parts, one.parts, weight, gated) for one in judged]
+    return [_worth(config, one, config.attention_weight) for one in judged]
+
+
+def _worth(config: RunConfig, judged: Judged, attention_weight: float) -> float:
+    least = least_reward(config.attention_form)
+    return total_reward(config.reward_parts, judged.parts, attention_weight, config.gated, least)
 
 
 def advantages_of(
     config: RunConfig,
     judged: Sequence[Judged],
-    rows: Float[Tensor, "row query image"],
+    rows: Float[Tensor, "row layer query image"],
     targets: AttentionTargets,
     tokens: int,
 ) -> Float[Tensor, "row token"]:
@@ -81,13 +109,13 @@ def advantages_of(
     """
     by_token = config.credit == "token" and "attention" in config.reward_parts
     weight = 0.0 if by_token else config.attention_weight
-    rewards = [total_reward(config.reward_parts, one.parts, weight, config.gated) for one in judged]
+    rewards = [_worth(config, one, weight) for one in judged]
     grouped = torch.tensor(rewards, dtype=rows.dtype).view(-1, config.num_generations)
     compared = (leave_one_out_advantages if config.objective == "exact" else group_advantages)(grouped)
     advantages = compared.reshape(-1, 1).expand(-1, tokens).to(rows)
     if not by_token:
         return advantages
-    scores, known = token_scores(rows.detach(), targets)
+    scores, known = token_scores(config.attention_form, rows.detach(), targets)
     known = known & attention_counts(config, judged).to(known.device)[:, None]
     shape = (-1, config.num_generations, known.shape[1])
     own = token_advantages(scores.reshape(shape), known.reshape(shape)).reshape(known.shape)

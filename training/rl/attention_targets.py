@@ -10,15 +10,26 @@ completion has rows of attention T_p that are read, and cells of the picture to 
     reward = sum_p |T_p| s_p / sum_p |T_p|
 
 T_p is the top 30 % of the part's tokens by weight, at least one; the weight is the entropy, or entropy times
-visual sensitivity. The last token of a completion is never the query of a row and never read, nor is padding.
+visual sensitivity. With `facts` it is those that name the answer in the reasoning
+instead (ours: where a completion commits itself), where the part has any. The last token of a completion is
+never the query of a row and never read, nor is padding.
 
 As published, the row of a token is the one whose query it is. What predicts the token is the output of the
 row before it; with `predicting` that row stands for the token. The first token has none: the
 prompt predicts it.
+
+`attention_reward` takes the mean over rows and layers, then the logarithm, as published. `share_reward` is
+ours: logarithms first, then the mean, so that no row and no layer makes up for another:
+
+    s_p = mean over layers and T_p of log(share of A in R) + log(1 - share of A in W)
+
+with shares of the attention on the picture and of whichever of the two was drawn. It is 0 where all of every
+row lies in R and none in W, and its gradient does not fade where a look is far off.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,17 +39,20 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sayo_app.core.attention.metrics import EPSILON, TOP_SHARE
-from sayo_app.core.attention.steps import split_steps
+from sayo_app.core.attention.steps import fact_tokens, split_steps
 from sayo_app.core.geometry.cells import NO_STEP, away_mask, region_mask
 from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.core.geometry.region import Region
 from sayo_app.mllm.answering.chat import TokenText
 from sayo_app.mllm.models.loading import LoadedModel
+from sayo_app.run_config import AttentionForm
 from training.data.batches import Batch
 from training.rl.rollout import Completions
 
 # tanh's lower end: a completion without a row to read must not be worth more than one that looks away.
 NOTHING_READ = -1.0
+# The same of the shares' logarithms.
+LEAST_SHARE = math.log(EPSILON)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,20 +135,27 @@ def targets_of(
     weights: Float[Tensor, "row token"],
     *,
     predicting: bool = False,
+    facts: bool = False,
 ) -> AttentionTargets:
-    """The parts of a batch of completions; each part reads its tokens of the greatest weight."""
+    """The parts of a batch of completions; each part reads its tokens of the greatest weight.
+
+    Args:
+        facts: or those that name the answer, see the head of this module.
+    """
     prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
     lengths = completions.mask.sum(dim=1).tolist()
-    parts = []
+    parts, facts_of = [], []
     for prompt, ids, length in zip(prompts, completions.ids.tolist(), lengths, strict=True):
         stepped = any(region.step is not None for region in prompt.sample.regions)
-        # Cutting an answer into steps takes its text token by token: only where a step has a region.
-        pieces = token_pieces(loaded, ids[:length]) if stepped else [""] * length
+        # The text token by token: only where it is to be cut into steps or looked through for the answer.
+        pieces = token_pieces(loaded, ids[:length]) if stepped or facts else ("",) * length
         parts.append(parts_of(prompt.sample.regions, prompt.grid, pieces))
+        facts_of.append(fact_tokens(pieces) if facts else [])
     known = weights.float().cpu().numpy()
     trimmed = [row[:length] for row, length in zip(known, lengths, strict=True)]
     counts = [prompt.grid.n_tokens for prompt in prompts]
-    return make_targets(parts, trimmed, counts, batch.input_ids.device, predicting=predicting)
+    device = batch.input_ids.device
+    return make_targets(parts, trimmed, counts, device, predicting=predicting, facts=facts_of)
 
 
 def token_pieces(loaded: LoadedModel, ids: Sequence[int]) -> tuple[str, ...]:
@@ -153,6 +174,7 @@ def make_targets(
     device: torch.device | str = "cpu",
     *,
     predicting: bool = False,
+    facts: Sequence[Sequence[int]] | None = None,
 ) -> AttentionTargets:
     """Choose the tokens that are read, and lay all parts out as masks.
 
@@ -161,6 +183,7 @@ def make_targets(
         weights: of each completion's tokens, without padding: the T_p of a part are its heaviest.
         counts: how many image tokens each completion's picture has.
         predicting: read the row that predicts a token, not the one that the token asks.
+        facts: of each completion, tokens that are read in place of the heaviest by parts that have any.
     """
     rows, most = len(parts), max(1, *map(len, parts))
     queries = max(len(weight) for weight in weights) - 1
@@ -171,7 +194,8 @@ def make_targets(
         for place, part in enumerate(mine):
             asked = np.flatnonzero(part.tokens[1:]) if predicting else np.flatnonzero(part.tokens[:-1])
             candidates[row, place, asked] = True
-            read[row, place, asked[heaviest(weight[asked + predicting])]] = True
+            chosen = np.isin(asked + predicting, facts[row]) if facts else np.zeros(len(asked), dtype=bool)
+            read[row, place, asked[chosen if chosen.any() else heaviest(weight[asked + predicting])]] = True
             if part.look is not None:
                 look[row, place, :count] = part.look
             if part.away is not None:
@@ -207,16 +231,59 @@ def attention_reward(
     return torch.where(total > 0, reward, torch.where(targets.wanted, NOTHING_READ, 0.0).to(reward))
 
 
+def look_reward(
+    form: AttentionForm, rows: Float[Tensor, "row layer query image"], targets: AttentionTargets
+) -> Float[Tensor, " row"]:
+    """The reward that a run asks for: `ratio`, as published, or `share`."""
+    return share_reward(rows, targets) if form == "share" else attention_reward(rows.mean(dim=1), targets)
+
+
+def least_reward(form: AttentionForm) -> float:
+    """What a completion gets that must not be worth more than any other for where it looked."""
+    return LEAST_SHARE if form == "share" else NOTHING_READ
+
+
+def share_reward(
+    rows: Float[Tensor, "row layer query image"], targets: AttentionTargets
+) -> Float[Tensor, " row"]:
+    """The reward of each completion with logarithms before the mean; differentiable through `rows`.
+
+    0 for a completion of a sample without a region, `LEAST_SHARE` where there is a region and no row to read.
+    """
+    read = (targets.read & targets.scored[:, :, None]).to(rows)
+    total = read.sum(dim=(1, 2))
+    reward = (read * _log_shares(rows, targets)).sum(dim=(1, 2)) / total.clamp(min=1)
+    return torch.where(total > 0, reward, torch.where(targets.wanted, LEAST_SHARE, 0.0).to(reward))
+
+
+def _log_shares(
+    rows: Float[Tensor, "row layer query image"], targets: AttentionTargets
+) -> Float[Tensor, "row part query"]:
+    """log share in R + log share outside W of single rows, mean over layers; 0 for what was not drawn."""
+    on_picture = torch.einsum("rlqn,rn->rlq", rows, targets.image.to(rows)) + EPSILON
+    score = rows.new_zeros(len(rows), targets.look.shape[1], rows.shape[2])
+    outside = targets.image[:, None] & ~targets.away
+    for drawn, cells in ((targets.look, targets.look), (targets.away, outside)):
+        inside = torch.einsum("rlqn,rpn->rplq", rows, cells.to(rows)) + EPSILON
+        logs = torch.log(inside / on_picture[:, None]).mean(dim=2)
+        score = score + logs * drawn.any(dim=2)[:, :, None]
+    return score
+
+
 def token_scores(
-    rows: Float[Tensor, "row query image"], targets: AttentionTargets
+    form: AttentionForm, rows: Float[Tensor, "row layer query image"], targets: AttentionTargets
 ) -> tuple[Float[Tensor, "row query"], Bool[Tensor, "row query"]]:
     """s_p of each single token of a part, T = {that token}, and True where there is one.
 
     Every token of a part has a score, not only those that the reward reads.
     """
-    each = rows[:, None].expand(-1, targets.look.shape[1], -1, -1)
     known = targets.candidates & targets.scored[:, :, None]
-    scores = torch.where(known, _agreement(each, targets), 0.0)
+    if form == "share":
+        scores = _log_shares(rows, targets)
+    else:
+        each = rows.mean(dim=1)[:, None].expand(-1, targets.look.shape[1], -1, -1)
+        scores = _agreement(each, targets)
+    scores = torch.where(known, scores, 0.0)
     return scores.sum(dim=1), known.any(dim=1)
 
 

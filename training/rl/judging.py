@@ -60,15 +60,22 @@ class Judged:
 
 
 def judge_completions(
-    batch: Batch, completions: Completions, rows: Float[Tensor, "row query image"], targets: AttentionTargets
+    batch: Batch,
+    completions: Completions,
+    rows: Float[Tensor, "row query image"],
+    targets: AttentionTargets,
+    attention: Float[Tensor, " row"] | None = None,
 ) -> list[Judged]:
     """Figures of every completion of a batch, in the order of the rows.
 
     Args:
         rows: the attention to judge, and `targets` what it is judged against.
+        attention: the reward of each for it; None stands for the published one.
     """
     prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
-    attention = attention_reward(rows.detach(), targets).tolist()
+    if attention is None:
+        attention = attention_reward(rows.detach(), targets)
+    rewards = attention.tolist()
     wanted, lengths = targets.wanted.tolist(), completions.mask.sum(dim=1).tolist()
     maps = rows.detach().float().cpu().numpy()
     judged = []
@@ -86,7 +93,7 @@ def judge_completions(
             Judged(
                 family=prompt.sample.family,
                 text=text,
-                attention=attention[i] if wanted[i] else None,
+                attention=rewards[i] if wanted[i] else None,
                 answer=None if answer is None else answer_reward(text, answer),
                 format=format_reward(text),
                 energy=energy,
@@ -106,12 +113,14 @@ def judge(
     batch_size: int = 32,
     steering: Steering | None = None,
     check: Callable[[], None] = lambda: None,
+    watch: Callable[[Batch, Completions], None] | None = None,
 ) -> list[Judged]:
     """Answer each sample greedily and judge the answers, in the order of the samples.
 
     Args:
         steering: bias attention towards the regions while answering; rows are then those under it.
         check: called between batches and tokens; may raise to stop.
+        watch: called with each batch and its answers, for figures of other kinds.
     """
     scorer = Scorer(loaded.model, reward_view(loaded))
     judged: list[Judged] = []
@@ -121,13 +130,15 @@ def judge(
         batch = collate(loaded, prompts)
         bias = None if steering is None else steered_teacher.region_bias(loaded, batch, steering)
         completions = generate(loaded, batch, max_new_tokens=max_new_tokens, steer=bias, check=check)
+        if watch is not None:
+            watch(batch, completions)
         with torch.no_grad():
             scores = scorer(batch, completions, steer=bias)
         targets = targets_of(loaded, batch, completions, scores.entropies)
         by_predicting = targets_of(loaded, batch, completions, scores.entropies, predicting=True)
-        rewards = attention_reward(scores.rows, by_predicting).tolist()
+        rewards = attention_reward(scores.mean_rows, by_predicting).tolist()
         for one, reward in zip(
-            judge_completions(batch, completions, scores.rows, targets), rewards, strict=True
+            judge_completions(batch, completions, scores.mean_rows, targets), rewards, strict=True
         ):
             judged.append(replace(one, predicting=None if one.attention is None else reward))
     return judged

@@ -2,13 +2,15 @@
 
 Departures from the paper's code: attention columns are found by the real image-token positions of each
 left-padded row; the tokens read are never padding; the layer and the image token come from the model;
-the prompt is encoded once a group and its cache shared; the update's own forward gives log-probabilities,
-entropies and attention together, so that scoring costs no pass of its own; a right answer may be rewarded
-beside the attention; the exact objective has the attention's own gradient beside the published term.
+the prompt is encoded once a group and its cache shared, its picture once a run; the update's own forward
+gives log-probabilities, entropies and attention together, so that scoring costs no pass of its own; a right
+answer may be rewarded beside the attention; the exact objective has the attention's own gradient beside the
+published term.
 
     accelerate launch -m training train --run ID      # several GPUs; or plainly: python -m training train
 
-A step, for as many prompts at once as fit:
+A step of the objectives `published` and `exact`, for as many prompts at once as fit; `direct` has no rollouts
+and is told in its own module:
     1. sample a group of completions for each prompt from the policy
     2. ask the reference (adapter off, or the previous adapter) for their log-probabilities
     3. one forward of the policy: log-probabilities, entropies, attention rows
@@ -37,12 +39,14 @@ from sayo_app.mllm.answering.decode import pad_token_id
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
-from training.data.batches import Batch, blanked, collate, encode
+from training.data.batches import Batch, blanked, collate
 from training.data.samples import Sample
 from training.rl import steered_teacher
-from training.rl.advantages import attention_counts, credit_of
+from training.rl.advantages import attention_counts, credit_of, judge_looks
+from training.rl.attention_targets import look_reward
+from training.rl.direct import learning_loss
 from training.rl.judging import Judged, interleaved, judge, summary
-from training.rl.losses import Loss, objective_loss
+from training.rl.losses import Loss, full_kl, objective_loss
 from training.rl.reporting import Clock, check_bounds, mean_figures, step_figures
 from training.rl.rollout import Completions, generate, group_uniforms, one_by_one
 from training.rl.train_state import TrainState, keep, make_train_state, resume
@@ -185,13 +189,18 @@ def take_step(
     check: Callable[[], None],
 ) -> tuple[list[Judged], list[Loss]]:
     """One optimiser step on the samples, in smaller parts whenever memory runs out."""
+    config = state.config
     while True:
         judged: list[Judged] = []
         losses: list[Loss] = []
         state.optimiser.zero_grad()
         try:
             for part in state.at_once.parts(samples):
-                figures, loss = learn(state, collect(state, part, check), len(part) / len(samples))
+                share = len(part) / len(samples)
+                if config.objective == "direct":
+                    figures, loss = learn_directly(state, [sample for _, sample in part], share)
+                else:
+                    figures, loss = learn(state, collect(state, part, check), share)
                 judged, losses = judged + figures, [*losses, loss]
         except (RuntimeError, MemoryError) as error:
             state.at_once.halve(error, progress)
@@ -207,7 +216,7 @@ def collect(
     loaded, config, scorer = state.loaded, state.config, state.scorer
     reference = teacher = blind = None
     with state.spent("rollout"):
-        batch = collate(loaded, [encode(loaded, sample) for _, sample in samples])
+        batch = collate(loaded, state.prompts([sample for _, sample in samples]))
         completions = roll_out(state, batch, [place for place, _ in samples], check)
     with state.spent("reference"), torch.no_grad():
         if config.tokens == "sensitivity":
@@ -277,10 +286,41 @@ def learn(state: TrainState, experience: Experience, share: float) -> tuple[list
             config=config,
         )
         if experience.teacher_logits is not None:
-            apart = steered_teacher.distance(experience.teacher_logits, scores.logits, completions.mask)
+            apart = full_kl(experience.teacher_logits, scores.logits, completions.mask)
             loss = Loss(loss.total + config.distil * apart, loss.kl)
         state.accelerator.backward(loss.total * share)
     return credit.judged, Loss(loss.total.detach(), loss.kl)
+
+
+def learn_directly(state: TrainState, samples: Sequence[Sample], share: float) -> tuple[list[Judged], Loss]:
+    """Move the attention of the model's own answers, see `direct`; add the gradient of the loss.
+
+    Args:
+        share: of the step's prompts that these are.
+    """
+    config, kl = state.config, torch.zeros(())
+    with state.spent("reference"), torch.no_grad(), state.policy.reference():
+        batch = collate(state.loaded, state.prompts(samples))
+        completions, learnt, held = state.own_answers(batch)
+        reference = state.scorer(batch, completions).logits if config.beta else None
+    with state.spent("update"):
+        scores = state.wrapped(batch, completions)
+    with state.spent("scoring"):
+        judged, targets = judge_looks(state.loaded, config, batch, completions, scores)
+    with state.spent("update"):
+        total = scores.log_probs.new_zeros(())
+        if "attention" in config.reward_parts:
+            gain = look_reward(config.attention_form, scores.rows, targets)
+            total = (
+                total - config.attention_weight * (attention_counts(config, judged).to(gain) * gain).mean()
+            )
+        if "answer" in config.reward_parts:
+            total = total + learning_loss(scores.log_probs, learnt)
+        if reference is not None:
+            kl = full_kl(reference, scores.logits, held)
+            total = total + config.beta * kl
+        state.accelerator.backward(total * share)
+    return judged, Loss(total.detach(), kl.detach())
 
 
 def update(state: TrainState) -> None:

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sayo_app.run_config import RunConfig
-from training.rl.attention_targets import AttentionTargets, attention_reward
+from training.rl.attention_targets import AttentionTargets, look_reward
 
 # Keeps a group of nearly equal rewards from being blown up to unit variance.
 ADVANTAGE_EPS = 1e-4
@@ -90,9 +90,25 @@ def policy_loss(
     return Loss(total=beta * mean_kl - gained, kl=mean_kl.detach())
 
 
+def full_kl(
+    reference_logits: Float[Tensor, "row token vocabulary"],
+    logits: Float[Tensor, "row token vocabulary"],
+    mask: Bool[Tensor, "row token"],
+) -> Float[Tensor, ""]:
+    """mean over rows of mean over tokens of KL(reference || policy) in nats, over the whole vocabulary.
+
+    Row by row to save memory; a row without a token counts as 0.
+    """
+    rows = []
+    for wanted, given, kept in zip(reference_logits, logits, mask, strict=True):
+        log_q, log_p = wanted[kept].log_softmax(dim=-1), given[kept].log_softmax(dim=-1)
+        rows.append((log_q.exp() * (log_q - log_p)).sum() / kept.sum().clamp(min=1))
+    return torch.stack(rows).mean()
+
+
 def objective_loss(
     log_probs: Float[Tensor, "row token"],
-    rows: Float[Tensor, "row query image"],
+    rows: Float[Tensor, "row layer query image"],
     *,
     targets: AttentionTargets,
     counted: Bool[Tensor, " row"],
@@ -120,7 +136,7 @@ def objective_loss(
     )
     if config.objective == "published" or "attention" not in config.reward_parts:
         return loss
-    gain = (counted.to(rows) * attention_reward(rows, targets)).mean()
+    gain = (counted.to(rows) * look_reward(config.attention_form, rows, targets)).mean()
     return Loss(loss.total - config.attention_weight * gain, loss.kl)
 
 

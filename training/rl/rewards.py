@@ -28,6 +28,7 @@ def total_reward(
     parts: Mapping[str, float | None],
     attention_weight: float = 1.0,
     gated: bool = False,
+    least: float = NOTHING_READ,
 ) -> float:
     """The sum of the parts that are counted; one that cannot be scored adds nothing.
 
@@ -37,9 +38,10 @@ def total_reward(
         counted: some of `REWARD_PARTS`.
         gated: attention is worth its lowest where the answer is known and wrong, so that a wrong answer
             is never worth more for where it looked.
+        least: that lowest.
     """
     values = {name: value for name in counted if (value := parts[name]) is not None}
     if "attention" in values:
-        attention = NOTHING_READ if gated and parts["answer"] == 0 else values["attention"]
+        attention = least if gated and parts["answer"] == 0 else values["attention"]
         values["attention"] = attention_weight * attention
     return sum(values.values())

@@ -20,12 +20,12 @@ from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import Batch
 from training.rl.rollout import Completions
 
-LAST, FOUND = "last", "found"
+LAST, UPPER, ALL, FOUND = "last", "upper", "all", "found"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Which attention is read: the mean over the heads of each layer, then over the layers.
+    """Which attention is read: the mean over the heads of each layer.
 
     Attributes:
         layers: decoder layers, ascending.
@@ -45,7 +45,8 @@ def make_reading(loaded: LoadedModel, asked: str, found: Steering | None) -> Rea
     """What a run's `attention_layers` asks for.
 
     Args:
-        asked: `last`; `found`, the layers and heads where steering turns answers right; or layers: `2,3`.
+        asked: `last`; `upper`, the upper half of the layers with full attention, the middle one included;
+            `all` of them; `found`, the layers and heads where steering turns answers right; or layers: `2,3`.
         found: what was found for this model.
 
     Raises:
@@ -53,6 +54,9 @@ def make_reading(loaded: LoadedModel, asked: str, found: Steering | None) -> Rea
     """
     if asked == LAST:
         return reward_view(loaded)
+    if asked in (UPPER, ALL):
+        layers = tuple(loaded.attention_layers)
+        return Reading(layers if asked == ALL else layers[len(layers) // 2 :])
     if asked == FOUND:
         if found is None:
             raise TrainingError(
@@ -79,15 +83,21 @@ class Scores:
     Attributes:
         log_probs: of each completion token, at the sampling temperature.
         entropies: nats, of the distribution each token was drawn from, at temperature 1.
-        rows: row i has completion token i as the query; no row for the last token. Columns are the
-            image tokens of the row's prompt, in order, filled up with zeros on the right.
+        rows: row i has completion token i as the query; no row for the last token. Layers in the order of
+            the reading. Columns are the image tokens of the row's prompt, in order, filled up with zeros on
+            the right.
         logits: of each completion token, temperature 1.
     """
 
     log_probs: Float[Tensor, "row token"]
     entropies: Float[Tensor, "row token"]
-    rows: Float[Tensor, "row query image"]
+    rows: Float[Tensor, "row layer query image"]
     logits: Float[Tensor, "row token vocabulary"]
+
+    @property
+    def mean_rows(self) -> Float[Tensor, "row query image"]:
+        """The mean over the layers: what the published reward reads, of one layer."""
+        return self.rows.mean(dim=1)
 
 
 class Scorer(nn.Module):
@@ -124,7 +134,7 @@ class Scorer(nn.Module):
 
     def _whole(
         self, batch: Batch, completions: Completions
-    ) -> tuple[Float[Tensor, "row token vocabulary"], Float[Tensor, "row query image"]]:
+    ) -> tuple[Float[Tensor, "row token vocabulary"], Float[Tensor, "row layer query image"]]:
         """Prompt and completion in one pass, without a cache."""
         prompt, tokens = batch.input_ids.shape[1], completions.ids.shape[1]
         request = self._request(batch, slice(prompt, prompt + tokens - 1))
@@ -145,7 +155,7 @@ class Scorer(nn.Module):
 
     def _shared(
         self, batch: Batch, completions: Completions, steer: SteerRequest | None
-    ) -> tuple[Float[Tensor, "row token vocabulary"], Float[Tensor, "row query image"]]:
+    ) -> tuple[Float[Tensor, "row token vocabulary"], Float[Tensor, "row layer query image"]]:
         """The prompt once a group, then the completions on its cache."""
         group = completions.num_generations
         prefix = prefill(self.policy, batch.inputs, batch.positions, copies=group, sayo_steer=steer)
@@ -153,7 +163,8 @@ class Scorer(nn.Module):
         # The last token predicts nothing that is scored and its row is never read.
         queries = completions.ids[:, :-1]
         if queries.shape[1] == 0:
-            return first, first.new_zeros(len(first), 0, int(batch.image_columns.sum(dim=1).max()))
+            width = int(batch.image_columns.sum(dim=1).max())
+            return first, first.new_zeros(len(first), len(self.reading.layers), 0, width)
         request = self._request(batch)
         requests = {"sayo_capture": request, "sayo_steer": steer}
         later = feed(self.policy, prefix, queries, keep=queries.shape[1], **requests)
@@ -163,8 +174,8 @@ class Scorer(nn.Module):
         layers, heads = frozenset(self.reading.layers), self.reading.heads
         return CaptureRequest(layers, batch.image_columns, queries=queries, heads=heads)
 
-    def _rows(self, request: CaptureRequest) -> Float[Tensor, "row query image"]:
-        return torch.stack([request.rows[layer] for layer in self.reading.layers]).mean(dim=0)
+    def _rows(self, request: CaptureRequest) -> Float[Tensor, "row layer query image"]:
+        return torch.stack([request.rows[layer] for layer in self.reading.layers], dim=1)
 
 
 def _token_scores(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sayo_app.errors import TrainingError
@@ -72,16 +71,3 @@ def mixed(plain: Completions, steered: Completions, pad: int) -> Completions:
         mask=mask[:, :longest],
         texts=tuple(texts),
     )
-
-
-def distance(
-    teacher_logits: Float[Tensor, "row token vocabulary"],
-    logits: Float[Tensor, "row token vocabulary"],
-    mask: Bool[Tensor, "row token"],
-) -> Float[Tensor, ""]:
-    """mean over rows of mean over tokens of KL(teacher || policy), row by row to save memory."""
-    rows = []
-    for wanted, given, kept in zip(teacher_logits, logits, mask, strict=True):
-        log_q, log_p = wanted[kept].log_softmax(dim=-1), given[kept].log_softmax(dim=-1)
-        rows.append((log_q.exp() * (log_q - log_p)).sum(dim=-1).mean())
-    return torch.stack(rows).mean()

@@ -14,7 +14,9 @@ from sayo_app.errors import TrainingError
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
+from training.data.prompts import Prompts
 from training.rl import steered_teacher
+from training.rl.direct import OwnAnswers
 from training.rl.reporting import Spent
 from training.rl.scoring import Scorer, make_reading
 from training.state.checkpoint import Progressed, load_checkpoint, save_checkpoint
@@ -31,6 +33,8 @@ class TrainState:
         wrapped: the same as accelerate has wrapped it, for the update.
         steering: how the policy is steered towards regions, where the run's settings call for it.
         at_once: how many prompts go through it together.
+        prompts: makes the samples' prompts, with their pictures' features.
+        own_answers: what the reference says to them; asked by the objective `direct` alone.
         spent: where the seconds of the step under way have gone.
     """
 
@@ -43,6 +47,8 @@ class TrainState:
     optimiser: torch.optim.Optimizer
     steering: Steering | None
     at_once: PromptsAtOnce
+    prompts: Prompts
+    own_answers: OwnAnswers
     spent: Spent
 
     def mine(self, samples: Sequence[Any]) -> Sequence[Any]:
@@ -72,8 +78,20 @@ def make_train_state(
     scorer = Scorer(policy.model, reading, checkpointed=config.gradient_checkpointing)
     wrapped, optimiser = accelerator.prepare(scorer, optimiser)
     at_once, spent = PromptsAtOnce(loaded, config, processes), Spent(loaded.device)
+    own_answers = OwnAnswers(loaded, config.max_new_tokens, corrected="answer" in config.reward_parts)
     return TrainState(
-        loaded, config, policy, scorer, accelerator, wrapped, optimiser, steering, at_once, spent
+        loaded=loaded,
+        config=config,
+        policy=policy,
+        scorer=scorer,
+        accelerator=accelerator,
+        wrapped=wrapped,
+        optimiser=optimiser,
+        steering=steering,
+        at_once=at_once,
+        prompts=Prompts(loaded),
+        own_answers=own_answers,
+        spent=spent,
     )
 
 

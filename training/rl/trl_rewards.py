@@ -120,7 +120,7 @@ class RegionAttentionReward:
         completions = _padded(loaded, completion_ids, group)
         scores = self._scorer(batch, completions)
         targets = targets_of(loaded, batch, completions, scores.entropies)
-        rewards, wanted = attention_reward(scores.rows, targets).tolist(), targets.wanted.tolist()
+        rewards, wanted = attention_reward(scores.mean_rows, targets).tolist(), targets.wanted.tolist()
         return [reward if has else None for reward, has in zip(rewards, wanted, strict=True)]
 
 

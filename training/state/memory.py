@@ -21,7 +21,8 @@ class PromptsAtOnce:
     """A step's prompts in parts that fit into memory; their gradients add up to that of the whole."""
 
     def __init__(self, loaded: LoadedModel, config: RunConfig, processes: int = 1) -> None:
-        logits = config.num_generations * config.max_new_tokens * loaded.config.get_text_config().vocab_size
+        completions = 1 if config.objective == "direct" else config.num_generations
+        logits = completions * config.max_new_tokens * loaded.config.get_text_config().vocab_size
         self.size = min(max(1, LOGIT_BUDGET // logits), config.prompts_per_step // processes)
         self._processes = processes
 

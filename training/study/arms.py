@@ -13,12 +13,12 @@ class Arm:
     """One way to use the corrections.
 
     Attributes:
-        kind: `base`, `steered` and `attention_blocked` train nothing, `supervised` imitates, `reward` is
-            the loop.
+        kind: `base`, `steered` and `attention_blocked` train nothing, `trained` does.
         changes: to the run's configuration.
         stepped: with a region for each reasoning step.
         confirmed: on as many right answers, confirmed by a person, as on corrections.
-        last_only: blocked in the last layer alone.
+        last_only: blocked, or told, in the last layer alone.
+        regions: those that it trains on, see `repair.annotated`.
     """
 
     kind: str
@@ -27,6 +27,7 @@ class Arm:
     stepped: bool = False
     confirmed: bool = False
     last_only: bool = False
+    regions: str = "both"
 
 
 def rewarded(*parts: RewardPart, objective: Objective = "published") -> dict[str, Any]:
@@ -34,11 +35,13 @@ def rewarded(*parts: RewardPart, objective: Objective = "published") -> dict[str
     return {"reward_parts": (*parts, "format"), "objective": objective}
 
 
+# As many corrections a step as the other arms have completions, and nothing that holds to the model.
+SUPERVISED = {"objective": "direct", "reward_parts": ("answer",), "prompts_per_step": 32, "beta": 0.0}
 EXACT = rewarded("attention", "answer", objective="exact")
 PREDICTING = {"attention_rows": "predicting"}
 MIDDLING = {"learning_rate": 2e-4, "beta": 0.02}
 GENTLE = {"learning_rate": 1e-4, "beta": 0.05}
-ARMS: dict[str, Arm] = {
+MISTAKES: dict[str, Arm] = {
     "base": Arm("base", "no training"),
     "steering": Arm("steered", "steered towards the region when it answers: the ceiling"),
     "attention-blocked": Arm(
@@ -47,52 +50,96 @@ ARMS: dict[str, Arm] = {
     "attention-blocked, last layer": Arm(
         "attention_blocked", "kept from it in the last layer, which the reward reads", last_only=True
     ),
-    "supervised": Arm("supervised", "fine-tuned on the corrected answers"),
-    "supervised, gentle": Arm("supervised", "the same, a fifth of the rate", {"learning_rate": 1e-4}),
-    "answer": Arm("reward", "GRPO, right answers only", rewarded("answer")),
-    "answer, gentle": Arm("reward", "the same, a fifth of the rate, more KL", rewarded("answer") | GENTLE),
-    "sayo": Arm("reward", "attention, as published", rewarded("attention")),
-    "sayo+answer": Arm("reward", "attention, as published, and answers", rewarded("attention", "answer")),
-    "sayo-exact": Arm("reward", "attention, exact gradient", rewarded("attention", objective="exact")),
-    "sayo-exact+answer": Arm("reward", "attention, exact gradient, and answers", EXACT),
-    "predicting": Arm("reward", "the same, reading the rows that predict the tokens", EXACT | PREDICTING),
+    "supervised": Arm("trained", "fine-tuned on the corrected answers", SUPERVISED),
+    "supervised, gentle": Arm(
+        "trained", "the same, a fifth of the rate", SUPERVISED | {"learning_rate": 1e-4}
+    ),
+    "answer": Arm("trained", "GRPO, right answers only", rewarded("answer")),
+    "answer, gentle": Arm("trained", "the same, a fifth of the rate, more KL", rewarded("answer") | GENTLE),
+    "sayo": Arm("trained", "attention, as published", rewarded("attention")),
+    "sayo+answer": Arm("trained", "attention, as published, and answers", rewarded("attention", "answer")),
+    "sayo-exact": Arm("trained", "attention, exact gradient", rewarded("attention", objective="exact")),
+    "sayo-exact+answer": Arm("trained", "attention, exact gradient, and answers", EXACT),
+    "predicting": Arm("trained", "the same, reading the rows that predict the tokens", EXACT | PREDICTING),
     "predicting, middling": Arm(
-        "reward", "the same, two fifths of the rate, more KL", EXACT | PREDICTING | MIDDLING
+        "trained", "the same, two fifths of the rate, more KL", EXACT | PREDICTING | MIDDLING
     ),
     "predicting, steps": Arm(
-        "reward", "the same, a region for each step", EXACT | PREDICTING | MIDDLING, stepped=True
+        "trained", "the same, a region for each step", EXACT | PREDICTING | MIDDLING, stepped=True
     ),
-    "found": Arm("reward", "(i) reads the layers that steering finds", EXACT | {"attention_layers": "found"}),
+    "found": Arm(
+        "trained", "(i) reads the layers that steering finds", EXACT | {"attention_layers": "found"}
+    ),
     "steered-rollouts": Arm(
-        "reward",
+        "trained",
         "(ii) half of a group steered to the region",
         rewarded("answer") | {"steered_share": 0.5},
     ),
     "distil": Arm(
-        "reward",
+        "trained",
         "(iii) distils the steered policy, no answers",
         rewarded("attention") | {"attention_weight": 0.0, "distil": 1.0},
     ),
     "distil, gentle": Arm(
-        "reward",
+        "trained",
         "the same, a fifth of the rate, more KL",
         rewarded("attention") | {"attention_weight": 0.0, "distil": 1.0} | GENTLE,
     ),
-    "steps": Arm("reward", "(iv) a region for each step", EXACT, stepped=True),
+    "steps": Arm("trained", "(iv) a region for each step", EXACT, stepped=True),
     "light": Arm(
-        "reward", "(v) a tenth of the attention, early stop", EXACT | {"attention_weight": 0.1, "patience": 2}
+        "trained",
+        "(v) a tenth of the attention, early stop",
+        EXACT | {"attention_weight": 0.1, "patience": 2},
     ),
-    "gentle": Arm("reward", "exact and answers, a fifth of the rate, more KL", EXACT | GENTLE),
-    "confirmed": Arm("reward", "exact and answers, right answers confirmed too", EXACT, confirmed=True),
+    "gentle": Arm("trained", "exact and answers, a fifth of the rate, more KL", EXACT | GENTLE),
+    "confirmed": Arm("trained", "exact and answers, right answers confirmed too", EXACT, confirmed=True),
     "confirmed, answer": Arm(
-        "reward", "answers only, the same", rewarded("answer") | {"beta": 0.02}, confirmed=True
+        "trained", "answers only, the same", rewarded("answer") | {"beta": 0.02}, confirmed=True
     ),
     "confirmed, steps": Arm(
-        "reward",
+        "trained",
         "predicting rows, a region for each step, right answers confirmed too",
         EXACT | PREDICTING | {"beta": 0.02},
         stepped=True,
         confirmed=True,
     ),
-    "confirmed, gentle": Arm("reward", "the two together", EXACT | GENTLE, confirmed=True),
+    "confirmed, gentle": Arm("trained", "the two together", EXACT | GENTLE, confirmed=True),
+}
+
+
+# The term that reads what moves answers: the rows that commit to an answer, in the upper layers.
+LOOKS = {
+    "attention_layers": "upper",
+    "attention_rows": "predicting",
+    "tokens": "fact",
+    "attention_form": "share",
+}
+RECIPE = rewarded("attention", "answer", objective="exact") | LOOKS
+DIRECT = {"objective": "direct", "reward_parts": ("attention",), "prompts_per_step": 16, "beta": 1.0} | LOOKS
+REPAIR: dict[str, Arm] = {
+    "none": Arm("base", "the shortcut model as it is"),
+    "told": Arm("steered", "told where to look when it answers, all layers"),
+    "told, last layer": Arm("steered", "the same, in the last layer", last_only=True),
+    "supervised": Arm("trained", "fine-tuned on the right answers", SUPERVISED),
+    "answer": Arm("trained", "GRPO, right answers only", rewarded("answer")),
+    "sayo": Arm("trained", "attention, as published", rewarded("attention")),
+    "exact, last layer": Arm("trained", "attention, exact gradient, and answers", EXACT),
+    "recipe": Arm("trained", "the recipe: what an answer is committed by, look and away", RECIPE),
+    "recipe, look only": Arm("trained", "the same, regions to look at", RECIPE, regions="look"),
+    "recipe, away only": Arm("trained", "the same, regions not to look at", RECIPE, regions="away"),
+    "recipe, random regions": Arm(
+        "trained", "the same, as large and touching neither", RECIPE, regions="random"
+    ),
+    "recipe, shuffled regions": Arm("trained", "the same, of other pictures", RECIPE, regions="shuffled"),
+    "recipe, last layer": Arm("trained", "the same, last layer", RECIPE | {"attention_layers": "last"}),
+    "recipe, a fifth annotated": Arm("trained", "the same, regions on 20 %", RECIPE, regions="fifth"),
+    "direct": Arm("trained", "no rollouts: the looks of its own answers", DIRECT),
+    "direct, random regions": Arm(
+        "trained", "the same, as large and touching neither", DIRECT, regions="random"
+    ),
+    "direct and answers": Arm(
+        "trained",
+        "the same, and fine-tuned on the answers",
+        DIRECT | {"reward_parts": ("attention", "answer")},
+    ),
 }

@@ -75,7 +75,7 @@ def fact_tokens(tokens: Sequence[str]) -> list[int]:
     text = "".join(tokens)
     blocks = list(_BLOCK.finditer(text))
     span = named_span(text) or (blocks[-1].span(1) if blocks else None)
-    if span is None:
+    if span is None or span[0] == span[1]:
         return []
     ends = [*accumulate(map(len, tokens))]
     return [i for i, end in enumerate(ends) if end > span[0] and end - len(tokens[i]) < span[1]]

@@ -15,7 +15,7 @@ from training.rl.judging import Judged
 
 CONFIG = RunConfig(objective="published", num_generations=2)
 # Two completions of three tokens, so of two rows, on a picture of two cells; the left one is the region.
-ROWS = torch.tensor([[[3.0, 1.0], [1.0, 3.0]], [[3.0, 1.0], [3.0, 1.0]]])
+ROWS = torch.tensor([[[[3.0, 1.0], [1.0, 3.0]]], [[[3.0, 1.0], [3.0, 1.0]]]])
 TARGETS = make_targets(
     [[Part(np.array([True, True, True]), np.array([True, False]), None)]] * 2,
     [np.array([1.0, 0.5, 0.1], dtype=np.float32)] * 2,

@@ -14,12 +14,16 @@ from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.core.geometry.region import Region
 from sayo_app.settings import REPOSITORY_DIR
 from training.rl.attention_targets import (
+    LEAST_SHARE,
     NOTHING_READ,
     Part,
     attention_reward,
     heaviest,
+    least_reward,
+    look_reward,
     make_targets,
     parts_of,
+    share_reward,
     token_scores,
 )
 
@@ -157,10 +161,71 @@ def test_nothing_to_read_is_worth_the_lowest_and_no_region_nothing():
 def test_a_tokens_own_score_is_the_reward_of_that_token_alone():
     parts = [part([0, 3], look=LEFT), part([1, 2, 3], LEFT, RIGHT)]
     targets = make_targets([parts], [np.ones(4, dtype=np.float32)], [4])
-    scores, known = token_scores(ROWS, targets)
+    scores, known = token_scores("ratio", ROWS[:, None], targets)
     assert known.tolist() == [[True, True, True]]
     second = (tanh_log(1 / 2) - tanh_log(5 / 2)) / 2
     assert scores[0].tolist() == pytest.approx([tanh_log(4 / 2), second, 0.0], abs=1e-6)
+
+
+def test_shares_are_logarithms_of_each_row_and_layer_before_the_mean():
+    """Rows 4 2 1 1, 1 1 1 5 and 2 2 2 2; the second layer has the first of them in the place of all three."""
+    rows = torch.stack([ROWS, ROWS[:, :1].expand(-1, 3, -1)], dim=1)
+    whole = [part(range(4), LEFT, RIGHT)]
+    targets = make_targets([whole], [np.ones(4, dtype=np.float32)], [4], facts=[[0, 1]])
+    looks = np.log([4 / 8, 1 / 8, 4 / 8, 4 / 8]).mean()
+    aways = np.log([7 / 8, 3 / 8, 7 / 8, 7 / 8]).mean()
+    assert share_reward(rows, targets).tolist() == [pytest.approx(looks + aways)]
+    for drawn, expected in ((part(range(4), look=LEFT), looks), (part(range(4), away=RIGHT), aways)):
+        targets = make_targets([[drawn]], [np.ones(4, dtype=np.float32)], [4], facts=[[0, 1]])
+        assert share_reward(rows, targets).tolist() == [pytest.approx(expected)]
+
+
+def test_shares_do_not_care_how_much_of_the_attention_is_on_the_picture():
+    targets = make_targets([[part(range(4), LEFT, RIGHT)]], [np.arange(4, dtype=np.float32)], [4])
+    scaled = ROWS[:, None] * torch.tensor([0.1, 3.0, 7.0])[:, None]
+    torch.testing.assert_close(share_reward(scaled, targets), share_reward(ROWS[:, None], targets))
+
+
+def test_parts_share_by_their_tokens_and_nothing_read_is_worth_least():
+    parts = [part([0], LEFT), part([1, 2], away=RIGHT)]
+    targets = make_targets([parts], [np.ones(4, dtype=np.float32)], [4], facts=[[0, 1, 2]])
+    expected = np.log([4 / 8, 3 / 8, 6 / 8]).mean()
+    assert share_reward(ROWS[:, None], targets).tolist() == [pytest.approx(expected)]
+    unread = make_targets([[part([], LEFT)], []], [np.ones(2, dtype=np.float32)] * 2, [4, 4])
+    rows = torch.rand(2, 3, 1, 4)
+    assert share_reward(rows, unread).tolist() == [pytest.approx(LEAST_SHARE), 0.0]
+    assert (least_reward("share"), least_reward("ratio")) == (LEAST_SHARE, NOTHING_READ)
+
+
+def test_facts_are_read_where_a_part_has_any_and_else_its_heaviest():
+    weights = [np.array([9, 1, 1, 8, 1], dtype=np.float32)]
+    parts = [[part([0, 1, 2], LEFT, of=5), part([3, 4], LEFT, of=5)]]
+    read = make_targets(parts, weights, [4], facts=[[1, 2]]).read
+    assert read.tolist() == [[[False, True, True, False], [False, False, False, True]]]
+    # The row that predicts token 2 is that of token 1.
+    before = make_targets(parts, weights, [4], facts=[[2]], predicting=True).read
+    assert before.tolist() == [[[False, True, False, False], [False, False, True, False]]]
+
+
+def test_a_tokens_own_share_is_the_share_reward_of_that_token_alone():
+    rows = torch.rand(1, 2, 3, 4)
+    parts = [[part(range(4), LEFT, RIGHT)]]
+    scores, known = token_scores("share", rows, make_targets(parts, [np.ones(4, dtype=np.float32)], [4]))
+    alone = [
+        float(
+            share_reward(rows, make_targets(parts, [np.ones(4, dtype=np.float32)], [4], facts=[[token]]))[0]
+        )
+        for token in range(3)
+    ]
+    assert known.all() and scores[0].tolist() == pytest.approx(alone)
+
+
+@pytest.mark.parametrize("form", ["ratio", "share"])
+def test_the_gradient_through_several_layers_is_that_of_finite_differences(form: str):
+    rows = torch.rand(2, 2, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    parts = [[part([0, 1], LEFT, RIGHT), part([2, 3], RIGHT)], [part([0, 1, 2, 3], away=LEFT)]]
+    targets = make_targets(parts, [np.arange(4, dtype=np.float32)] * 2, [4, 4])
+    assert torch.autograd.gradcheck(lambda r: look_reward(form, r, targets), (rows.requires_grad_(),))
 
 
 def test_the_gradient_is_that_of_finite_differences():

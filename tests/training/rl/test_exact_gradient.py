@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sayo_app.run_config import RunConfig
 from training.rl.advantages import advantages_of, attention_counts, rewards_of
-from training.rl.attention_targets import AttentionTargets, Part, attention_reward, make_targets
+from training.rl.attention_targets import AttentionTargets, Part, look_reward, make_targets
 from training.rl.judging import Judged
 from training.rl.losses import objective_loss
 
@@ -27,33 +27,37 @@ EXACT = RunConfig(num_generations=GROUP, beta=0.0, attention_weight=0.7)
 ALL = torch.tensor(list(product(range(TOKENS), repeat=LENGTH)))
 REGION = Part(np.ones(LENGTH, dtype=bool), np.array([True, False, False, False]), None)
 AWAY = Part(np.ones(LENGTH, dtype=bool), None, np.array([False, False, True, True]))
-SHAPES = ((TOKENS + 1, LENGTH, TOKENS), (TOKENS, LENGTH, CELLS))
+LAYERS = 2
+SHAPES = ((TOKENS + 1, LENGTH, TOKENS), (TOKENS, LENGTH, LAYERS, CELLS))
 SIZES = [int(np.prod(shape)) for shape in SHAPES]
 THETA = torch.randn(sum(SIZES), dtype=torch.float64, generator=torch.Generator().manual_seed(5))
 
 
 def forward(theta: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Log-probabilities and entropies of each token, and a row for each token but the last."""
+    """Log-probabilities and entropies of each token, and a row for each token but the last, of two layers."""
     of_logits, of_rows = (part.view(shape) for part, shape in zip(theta.split(SIZES), SHAPES, strict=True))
     before = torch.nn.functional.pad(ids[:, :-1], (1, 0), value=TOKENS)
     log_p = of_logits[before, torch.arange(LENGTH)].log_softmax(dim=-1)
     entropies = -(log_p.exp() * log_p).sum(dim=-1)
     rows = of_rows[ids[:, :-1], torch.arange(LENGTH - 1)].softmax(dim=-1)
-    return log_p.gather(2, ids[:, :, None])[:, :, 0], entropies, rows
+    return log_p.gather(2, ids[:, :, None])[:, :, 0], entropies, rows.transpose(1, 2)
 
 
 def targets_of(config: RunConfig, ids: Tensor, entropies: Tensor) -> AttentionTargets:
     """Completions that begin with token 0 are to look away from two cells, all others at one."""
     parts = [[AWAY if first == 0 else REGION] for first in ids[:, 0].tolist()]
     weights = list(entropies.detach().float().numpy())
-    return make_targets(parts, weights, [CELLS] * len(ids), predicting=config.attention_rows == "predicting")
+    # The token that is a completion's fact is another one from completion to completion.
+    facts = [[1 + first] for first in ids[:, 0].tolist()] if config.tokens == "fact" else None
+    predicting = config.attention_rows == "predicting"
+    return make_targets(parts, weights, [CELLS] * len(ids), predicting=predicting, facts=facts)
 
 
 def judge(config: RunConfig, theta: Tensor, ids: Tensor) -> tuple[list[Judged], AttentionTargets, Tensor]:
     """An answer is right if it ends with token 1."""
     _, entropies, rows = forward(theta, ids)
     targets = targets_of(config, ids, entropies)
-    attention = attention_reward(rows, targets).tolist()
+    attention = look_reward(config.attention_form, rows, targets).tolist()
     judged = [
         Judged("", "", attention=r, answer=float(last == 1), format=1.0, energy=None, pointing=None)
         for r, last in zip(attention, ids[:, -1].tolist(), strict=True)
@@ -114,6 +118,14 @@ def expectation(config: RunConfig) -> Tensor:
 @pytest.mark.parametrize("rows", ["token", "predicting"])
 def test_the_expected_update_is_the_gradient_of_the_expected_reward(parts: tuple, gated: bool, rows: str):
     config = EXACT.replace(reward_parts=parts, gated=gated, attention_rows=rows)
+    torch.testing.assert_close(expectation(config), truth(config), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", ["token", "predicting"])
+@pytest.mark.parametrize("tokens", ["entropy", "fact"])
+@pytest.mark.parametrize("gated", [False, True])
+def test_so_it_is_where_shares_are_rewarded(rows: str, tokens: str, gated: bool):
+    config = EXACT.replace(attention_form="share", attention_rows=rows, tokens=tokens, gated=gated)
     torch.testing.assert_close(expectation(config), truth(config), rtol=1e-4, atol=1e-6)
 
 

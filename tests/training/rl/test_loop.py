@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,78 +11,22 @@ import torch
 
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.models.adapters import save_adapter
-from sayo_app.mllm.models.loading import load_model
-from sayo_app.run_config import RunConfig
-from sayo_app.settings import Settings
+from tests.training.rl.runs import CONFIG, TIMES, Run, adapter_weights, untimed
 from training.data.samples import Sample
 from training.rl import loop, losses
 from training.rl.advantages import credit_of
 from training.rl.attention_targets import attention_reward
-from training.rl.loop import Experience, Outcome, collect, learn, step_samples, train, update
+from training.rl.loop import Experience, collect, learn, step_samples, update
 from training.rl.reporting import PARTS
 from training.rl.scoring import Scores
 from training.rl.train_state import TrainState, make_train_state
-from training.state.policy import POLICY, Policy, make_policy
-from training.state.progress_log import Cancelled, Progress, StopSignal
-
-CONFIG = RunConfig(
-    reward_parts=("attention", "format"),
-    objective="published",
-    steps=4,
-    num_generations=3,
-    prompts_per_step=2,
-    learning_rate=1e-3,
-    max_new_tokens=8,
-    lora_rank=4,
-    lora_alpha=8,
-    eval_every=2,
-)
-TIMES = ("seconds", "remaining_s", "parts_s")
-
-
-class Run:
-    """One training on a freshly loaded tiny model in a folder of its own."""
-
-    def __init__(self, model_dir: Path, folder: Path) -> None:
-        self.loaded = load_model(Settings(model=str(model_dir), device="cpu"))
-        self.base = {name: value.clone() for name, value in self.loaded.model.state_dict().items()}
-        self.folder = folder
-        folder.mkdir(exist_ok=True)
-
-    def train(
-        self, samples: list[Sample], config: RunConfig = CONFIG, **options: Any
-    ) -> tuple[Policy, Outcome]:
-        return train(
-            self.loaded,
-            config,
-            samples[:4],
-            samples[4:],
-            folder=self.folder,
-            progress=Progress(self.folder / "progress.jsonl"),
-            **options,
-        )
-
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        lines = (self.folder / "progress.jsonl").read_text(encoding="utf-8").splitlines()
-        return [event for event in map(json.loads, lines) if event["kind"] == kind]
-
-
-@pytest.fixture
-def make_run(tiny_model_dir: Path, tmp_path: Path):
-    return lambda name="run": Run(tiny_model_dir, tmp_path / name)
-
-
-def adapter_weights(policy: Policy) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in policy.model.named_parameters() if POLICY in name}
+from training.state.policy import POLICY, make_policy
+from training.state.progress_log import Cancelled, StopSignal
 
 
 def scores_of(state: TrainState, experience: Experience) -> Scores:
     with torch.no_grad():
         return state.scorer(experience.batch, experience.completions)
-
-
-def untimed(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in event.items() if k not in TIMES} for event in events]
 
 
 @pytest.mark.training
@@ -238,7 +181,9 @@ def test_every_pass_shows_each_sample_once_in_another_order(samples: list[Sample
 def test_a_gradient_that_is_not_finite_ends_the_run_with_a_remedy(
     make_run, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(losses, "attention_reward", lambda rows, targets: rows.sum(dim=(1, 2)) * torch.nan)
+    monkeypatch.setattr(
+        losses, "look_reward", lambda form, rows, targets: rows.sum(dim=(1, 2, 3)) * torch.nan
+    )
     with pytest.raises(TrainingError, match="a lower learning rate"):
         make_run().train(samples, CONFIG.replace(objective="exact"))
 
@@ -268,7 +213,7 @@ def test_only_the_exact_form_moves_attention_where_all_completions_are_worth_the
         state.optimiser.zero_grad()
         learn(state, experience, 1.0)
         update(state)
-    rows = scores_of(state, experience).rows
+    rows = scores_of(state, experience).mean_rows
     gained = attention_reward(rows, alike.targets).mean() - sum(one.attention for one in alike.judged) / 6
     assert (float(gained) > 0.02) == moved
     assert moved or float(gained) == pytest.approx(0, abs=1e-5)

@@ -25,7 +25,7 @@ from training.rl.scoring import Reading, Scorer, Scores, divergence, entropy, ma
 def judged(loaded: LoadedModel, batch: Batch, completions: Completions) -> list[Judged]:
     scores = Scorer(loaded.model, reward_view(loaded))(batch, completions)
     targets = targets_of(loaded, batch, completions, scores.entropies)
-    return judge_completions(batch, completions, scores.rows, targets)
+    return judge_completions(batch, completions, scores.mean_rows, targets)
 
 
 def rollout(loaded: LoadedModel, samples: list[Sample], tokens: int = 14) -> tuple[Batch, Completions]:
@@ -73,9 +73,9 @@ def test_scores_are_those_of_one_full_forward(
         torch.testing.assert_close(scores.log_probs[row, :length], log_probs, rtol=2e-5, atol=2e-5)
         torch.testing.assert_close(scores.entropies[row, :length], entropy(logits), rtol=2e-5, atol=2e-5)
         expected = request.rows[layer][0, prompt.length : prompt.length + length - 1]
-        found = scores.rows[row, : length - 1, : expected.shape[1]]
+        found = scores.mean_rows[row, : length - 1, : expected.shape[1]]
         torch.testing.assert_close(found, expected, rtol=0, atol=2e-6)
-        assert not scores.rows[row, :, expected.shape[1] :].any()
+        assert not scores.mean_rows[row, :, expected.shape[1] :].any()
 
 
 def test_a_left_padded_mixed_batch_is_rewarded_as_each_alone(loaded: LoadedModel, samples: list[Sample]):
@@ -105,7 +105,7 @@ def test_one_token_completions_have_scores_and_no_rows(loaded: LoadedModel, samp
     batch, completions = rollout(loaded, samples[:2], tokens=1)
     scores = Scorer(loaded.model, reward_view(loaded))(batch, completions)
     assert scores.log_probs.shape == (4, 1)
-    assert scores.rows.shape[:2] == (4, 0)
+    assert scores.rows.shape[:3] == (4, 1, 0)
     assert {one.attention for one in judged(loaded, batch, completions)} == {-1.0}
 
 
@@ -132,10 +132,10 @@ def test_a_reading_of_several_layers_and_heads_is_the_mean_of_each(
 ):
     batch, completions = rollout(loaded, samples[:2])
     with torch.no_grad():
-        both = Scorer(loaded.model, Reading((0, 2), {2: (1, 3)}))(batch, completions).rows
-        first = Scorer(loaded.model, Reading((0,)))(batch, completions).rows
+        both = Scorer(loaded.model, Reading((0, 2), {2: (1, 3)}))(batch, completions).mean_rows
+        first = Scorer(loaded.model, Reading((0,)))(batch, completions).mean_rows
         heads = [
-            Scorer(loaded.model, Reading((2,), {2: (head,)}))(batch, completions).rows for head in (1, 3)
+            Scorer(loaded.model, Reading((2,), {2: (head,)}))(batch, completions).mean_rows for head in (1, 3)
         ]
     torch.testing.assert_close(both, (first + (heads[0] + heads[1]) / 2) / 2)
 
@@ -180,7 +180,7 @@ def test_a_checkpointed_pass_gives_the_same_scores_and_gradients(loaded: LoadedM
 
     def scored(scorer: Scorer, *given) -> tuple[Scores, list[torch.Tensor]]:
         scores = scorer(*given)
-        total = (scores.log_probs * completions.mask).sum() + 50 * (scores.rows[:, :4] ** 2).sum()
+        total = (scores.log_probs * completions.mask).sum() + 50 * (scores.mean_rows[:, :4] ** 2).sum()
         return scores, list(torch.autograd.grad(total, weights))
 
     reading = Reading((1, 2))
@@ -191,11 +191,11 @@ def test_a_checkpointed_pass_gives_the_same_scores_and_gradients(loaded: LoadedM
     alone = one_by_one(loaded, batch, completions)
     again, found = scored(Scorer(loaded.model, reading, checkpointed=True), *alone)
     assert len(calls) == 2, "activations were kept"
-    width = plain.rows.shape[2]
+    width = plain.mean_rows.shape[2]
     for row, length in enumerate(completions.mask.sum(dim=1).tolist()):
         torch.testing.assert_close(
             again.log_probs[row, :length], plain.log_probs[row, :length], atol=2e-5, rtol=0
         )
-        rows = again.rows[row, : length - 1, :width], plain.rows[row, : length - 1]
+        rows = again.mean_rows[row, : length - 1, :width], plain.mean_rows[row, : length - 1]
         torch.testing.assert_close(*rows, atol=2e-6, rtol=0)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)

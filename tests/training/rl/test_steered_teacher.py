@@ -15,6 +15,7 @@ from training.data.batches import collate, encode
 from training.data.samples import Sample
 from training.rl import steered_teacher
 from training.rl.loop import collect, learn, step_samples, update
+from training.rl.losses import full_kl
 from training.rl.rollout import Completions, generate
 from training.rl.scoring import Reading, Scorer
 from training.rl.train_state import make_train_state
@@ -29,8 +30,10 @@ def test_the_bias_is_towards_each_prompts_own_region(loaded: LoadedModel, sample
     completions = generate(loaded, batch, max_new_tokens=5)
     scorer = Scorer(loaded.model, Reading((2,)))
     with torch.no_grad():
-        plain = scorer(batch, completions).rows
-        steered = scorer(batch, completions, steer=steered_teacher.region_bias(loaded, batch, FOUND)).rows
+        plain = scorer(batch, completions).mean_rows
+        steered = scorer(
+            batch, completions, steer=steered_teacher.region_bias(loaded, batch, FOUND)
+        ).mean_rows
     for row, prompt in enumerate(batch.prompts):
         inside = [
             rows[row, :, : prompt.grid.n_tokens][:, prompt.region_mask].sum()
@@ -62,7 +65,7 @@ def test_distance_by_hand():
     given = torch.log(torch.tensor([[[0.25, 0.75], [1.0, 1e-9]]]))
     mask = torch.tensor([[True, False]])
     expected = torch.log(torch.tensor(4 / 3)) / 2
-    torch.testing.assert_close(steered_teacher.distance(teacher, given, mask), expected)
+    torch.testing.assert_close(full_kl(teacher, given, mask), expected)
 
 
 @pytest.mark.training
@@ -76,7 +79,7 @@ def test_distilling_brings_the_policy_nearer_to_the_steered_one(loaded: LoadedMo
     def apart() -> float:
         with torch.no_grad():
             logits = state.scorer(experience.batch, experience.completions).logits
-        return float(steered_teacher.distance(experience.teacher_logits, logits, experience.completions.mask))
+        return float(full_kl(experience.teacher_logits, logits, experience.completions.mask))
 
     before = apart()
     for _ in range(5):

@@ -33,7 +33,9 @@ def _alone(loaded: LoadedModel, sample: Sample, ids: list[int]) -> float:
     completions = Completions(row, torch.ones_like(row, dtype=torch.bool), ("",), 1)
     with torch.no_grad():
         scores = Scorer(loaded.model, reward_view(loaded)).eval()(batch, completions)
-    return float(attention_reward(scores.rows, targets_of(loaded, batch, completions, scores.entropies))[0])
+    return float(
+        attention_reward(scores.mean_rows, targets_of(loaded, batch, completions, scores.entropies))[0]
+    )
 
 
 @pytest.mark.training

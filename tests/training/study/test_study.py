@@ -6,18 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
-from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
-from training.data.samples import Sample
-from training.rl import sft
-from training.study import study
-from training.study.arms import ARMS
+from training.study import mistakes
+from training.study.arms import MISTAKES, REPAIR
 from training.study.data import TRAINED, UNTOUCHED, stepped, study_data, study_sample
+from training.study.mistakes import run_mistakes
 from training.study.results import FORMER_ARMS, append_result, arm_of
-from training.study.study import Budget, Plan, run_study
+from training.study.running import Budget, Plan
+from training.study.study import arms_of
 from training.study.table import interval, rows, text
 
 PLAN = Plan(
@@ -42,8 +40,8 @@ def test_every_kind_of_arm_is_measured_once_and_a_stopped_study_goes_on(
     arms = ["base", "steering", "supervised", "sayo-exact+answer", "light"]
     arms += ["attention-blocked", "attention-blocked, last layer"]
     results = tmp_path / "study.jsonl"
-    first = run_study(settings, PLAN, arms[:2], 1, results)
-    whole = run_study(settings, PLAN, arms, 1, results)
+    first = run_mistakes(settings, PLAN, arms[:2], [0], results)
+    whole = run_mistakes(settings, PLAN, arms, [0], results)
     assert whole[:2] == first and len(whole) == 7
     assert [one["steps"] for one in whole] == [0, 0, 1, 1, 1, 0, 0]
     assert all(len(one["held_out"]["answer"]) == 4 and len(one["train"]["answer"]) == 2 for one in whole)
@@ -51,8 +49,8 @@ def test_every_kind_of_arm_is_measured_once_and_a_stopped_study_goes_on(
     # Kept from the region in every layer, nothing of the attention is left in it.
     assert max(whole[5]["held_out"]["energy"]) < 1e-4 < min(whole[0]["held_out"]["energy"])
     assert [len(one["steering"]["heads"]) for one in whole[5:]] == [3, 1]
-    monkeypatch.setattr(study, "measure", lambda *arguments: pytest.fail("measured again"))
-    assert run_study(settings, PLAN, arms, 1, results) == whole
+    monkeypatch.setattr(mistakes, "measure", lambda *arguments: pytest.fail("measured again"))
+    assert run_mistakes(settings, PLAN, arms, [0], results) == whole
     assert [row["arm"] for row in rows(whole)] == arms
 
 
@@ -64,12 +62,12 @@ def test_results_under_former_names_are_not_measured_again(
     kept["held_out"] = kept["held_out"] | {"drawing": [0.25]}
     append_result(results, {"key": "corrections seed 0", "mistakes": [{}, {}]})
     append_result(results, kept)
-    monkeypatch.setattr(study, "measure", lambda *arguments: pytest.fail("measured again"))
-    for name in ("averted, last layer", "attention-blocked, last layer"):
-        (found,) = run_study(settings, PLAN, [name], 1, results)
+    monkeypatch.setattr(mistakes, "measure", lambda *arguments: pytest.fail("measured again"))
+    for asked in ("averted, last layer", "attention-blocked, last layer"):
+        (found,) = run_mistakes(settings, PLAN, arms_of("mistakes", [asked]), [0], results)
         assert arm_of(found) == "attention-blocked, last layer" and found["steering"] == {"strength": -20.0}
         assert rows([found])[0]["predicting rows"]["mean"] == 0.25
-    assert set(FORMER_ARMS.values()) < set(ARMS) and not set(FORMER_ARMS) & set(ARMS)
+    assert set(FORMER_ARMS.values()) < set(MISTAKES) and not set(FORMER_ARMS) & set(MISTAKES)
 
 
 def test_no_picture_is_in_two_parts():
@@ -94,31 +92,8 @@ def test_a_stepped_sample_is_the_same_question_with_a_region_for_each_step():
     assert found.regions[1].box_xyxy == plain.regions[0].box_xyxy
 
 
-def test_a_budget_of_time_asks_to_stop_and_one_of_steps_counts():
-    assert Budget(0.0, None).asked and not Budget(60.0, None).asked
-    assert [Budget(None, 2).going_on(done) for done in (0, 1, 2)] == [True, True, False]
-
-
-@pytest.mark.training
-def test_imitation_learns_the_block_after_the_reasoning_that_was_shown(
-    loaded: LoadedModel, samples: list[Sample]
-):
-    assert sft.target("It is. <answer>blue</answer>", "red") == ("It is. ", "<answer>red</answer>")
-    shown = "The car is at the top. Above the car is the carp. <answer>car</answer>"
-    kept, learnt = sft.target(shown, "tree")
-    assert kept == "The car is at the top. Above the"
-    assert learnt == " tree is the carp. <answer>tree</answer>"
-    ids, learnt = sft._lay_out(loaded, [("It is. ", "<answer>red</answer>"), ("", "<answer>3</answer>")])
-    said = [loaded.tokenizer.decode(row[kept]) for row, kept in zip(ids, learnt, strict=True)]
-    assert said == ["<answer>red</answer><|im_end|>", "<answer>3</answer><|im_end|>"]
-    config = PLAN.config.replace(learning_rate=1e-2, prompts_per_step=2)
-    base = {name: value.clone() for name, value in loaded.model.state_dict().items()}
-    shown = ["It is. <answer>blue</answer>"] * 2
-    assert sft.imitate(loaded, config, samples[:2], shown, lambda done: done < 3) == 3
-    after = loaded.model.get_base_model().state_dict()
-    assert all(
-        torch.equal(after.get(n, after.get(n.replace("proj.", "proj.base_layer."))), base[n]) for n in base
-    )
+def test_a_budget_of_time_asks_to_stop():
+    assert Budget(0.0).asked and not Budget(60.0).asked and not Budget(None).asked
 
 
 def result(arm: str, seed: int, held_out: list[float], kl: float | None = 0.5) -> dict:
@@ -155,5 +130,5 @@ def test_intervals_are_over_pictures_and_gains_against_base_on_the_same_ones():
 
 
 def test_every_arm_is_a_run_that_can_be_configured():
-    for arm in ARMS.values():
+    for arm in (MISTAKES | REPAIR).values():
         assert json.dumps(RunConfig().replace(**arm.changes).to_dict())
