@@ -126,6 +126,12 @@ class RunConfig(Options):
     eval_every: int = _advanced(
         20, "Evaluate every", "Steps between looks at the held-out corrections. 0: before and after.", ge=0
     )
+    covered_pictures: int = _advanced(
+        48,
+        "Pictures to cover",
+        "Held-out pictures that are asked again with regions covered, before and after. 0 asks none.",
+        ge=0,
+    )
     attention_layers: str = _advanced(
         "last",
         "Attention layers",

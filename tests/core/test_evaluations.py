@@ -18,13 +18,13 @@ from sayo_app.core.evaluations import (
     verdict_after,
     write_evaluation,
 )
-from sayo_app.core.verdict import COMPARED
+from sayo_app.core.verdict import KEPT
 from sayo_app.errors import StorageError
 from sayo_app.settings import REPOSITORY_DIR
 
 
 def answered(right: float | None, drawn: str | None = None) -> HeldOutAnswer:
-    figures = dict.fromkeys(COMPARED) | {"answer": right}
+    figures = dict.fromkeys(KEPT) | {"answer": right}
     return HeldOutAnswer("a" * 64, "Which?", None, "<answer>é</answer>", figures, drawn)
 
 
@@ -49,6 +49,16 @@ def test_the_verdict_compares_the_first_step_with_another(tmp_path: Path) -> Non
         verdict_after(tmp_path, 7)
 
 
+def test_what_answers_hang_on_is_kept_and_compared(tmp_path: Path) -> None:
+    for step, reliance in ((0, 0.0), (5, 1.0)):
+        figures = dict.fromkeys(KEPT) | {"reliance": reliance, "control": 1 / 3, "reliance_logp": 2 / 3}
+        answer = HeldOutAnswer("a" * 64, "Which?", None, "", figures)
+        write_evaluation(tmp_path, Evaluation(step, {}, (answer,) * 8))
+    assert read_evaluation(evaluation_files(tmp_path)[1]).answers[0].figures["reliance_logp"] == 2 / 3
+    found = verdict_after(tmp_path, 5)
+    assert found.word == "better" and "hang on the drawn region: 0 % → 100 %" in found.text
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"step": 1, "summary": {}}', '{"step": 1, "answers": [3]}'])
 def test_a_damaged_file_is_said_to_be_one(tmp_path: Path, content: str) -> None:
     path = tmp_path / "000001.json"
@@ -69,4 +79,5 @@ def test_evaluations_of_the_version_before_are_read(tmp_path: Path) -> None:
         assert [answer.figures["answer"] for answer in found.answers] == [row["answer"] for row in rows]
         drawn = [answer.drawn for answer in found.answers if answer.drawn]
         assert drawn and all((path.parent / name).exists() for name in drawn)
+        assert all(answer.figures["reliance"] is None for answer in found.answers)
     assert verdict_after(run, 4).changes

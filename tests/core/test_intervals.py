@@ -13,6 +13,7 @@ from sayo_app.core.intervals import (
     mean_interval,
     median_interval,
     normal_half_width,
+    paired_parts_interval,
     paired_share_interval,
     share_interval,
     t_quantile,
@@ -31,6 +32,24 @@ def test_paired_shares_by_hand() -> None:
     assert paired_share_interval(6, 0, 8) == pytest.approx((0.1889, 1.0), abs=1e-4)
     # As many won as lost: 0 ± 1.96 √(0.8 / 10) = 0 ± 0.5544
     assert paired_share_interval(3, 3, 8) == pytest.approx((-0.5544, 0.5544), abs=1e-4)
+
+
+def test_paired_parts_by_hand() -> None:
+    # Thirds up by 1/3, 1, 1, with 1 and -1: mean (7/3)/5 = 0.4667, mean square (3 + 1/9 + 1)/5 = 0.8222;
+    # 0.4667 ± 1.96 √((0.8222 - 0.2178) / 5) = 0.4667 ± 0.6814
+    found = paired_parts_interval(np.array([1 / 3, 1.0, 1.0]))
+    assert found == pytest.approx((-0.2148, 1.0), abs=1e-4)
+    # No further than the largest difference goes, or 1.
+    assert paired_parts_interval(np.full(8, 4 / 3))[1] == 4 / 3
+    # Two alike are not certain, though they do not differ: (2/3)/4 = 0.1667 ± 1.96 √((0.5556 - 0.0278) / 4)
+    assert paired_parts_interval(np.array([1 / 3, 1 / 3])) == pytest.approx((-0.5453, 0.8786), abs=1e-4)
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(1, 20))
+def test_parts_that_are_whole_have_the_interval_of_shares(won: int, lost: int, others: int) -> None:
+    low, high = paired_parts_interval(np.repeat([1.0, -1.0, 0.0], [won, lost, others]))
+    wanted = paired_share_interval(won, lost, won + lost + others)
+    assert (low, high) == pytest.approx(wanted)
 
 
 def test_a_mean_by_hand() -> None:

@@ -70,6 +70,93 @@ def test_better_looks_count_where_no_answers_are_lost(right: list[int], then: li
     assert judge_change(looks(on, right), looks(off, right)).word == "worse"
 
 
+def hanging(
+    reliance: float | None = None,
+    distraction: float | None = None,
+    control: float | None = None,
+    right: list[int] | None = None,
+    attention: list[float] | None = None,
+) -> list[dict[str, float | None]]:
+    """Eight answers that hang alike on what is covered, all of them right unless it says which."""
+    shares = {"reliance": reliance, "distraction": distraction, "control": control}
+    looked = attention or [None] * 8
+    rights = [1] * 8 if right is None else right or [None] * 8
+    return [shares | {"answer": one, "attention": look} for one, look in zip(rights, looked, strict=True)]
+
+
+SEVEN = [1] * 7 + [0]
+NONE_KNOWN: list[int] = []
+LITTLE, MUCH = [0.0, 0.1] * 4, [0.6, 0.7] * 4
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "word"),
+    [
+        # Eight that rose by 1: (8 + 0)/10 = 0.8 ± 1.96 √((1 - 0.64) / 10) = 0.8 ± 0.37.
+        (hanging(0, control=0), hanging(1, control=0), "better"),
+        (hanging(1, control=0), hanging(0, control=0), "worse"),
+        # By a third each: 0.2667 ± 1.96 √((0.2889 - 0.0711) / 10) = 0.2667 ± 0.2893, which may be chance.
+        (hanging(0, control=0), hanging(1 / 3, control=0), "same"),
+        # Covering anything changes the answers: they hang on nothing in particular.
+        (hanging(0, control=0), hanging(1, control=1), "same"),
+        (hanging(1, control=1), hanging(1, control=0), "better"),
+        # Nothing to hold it against.
+        (hanging(0), hanging(1), "same"),
+        (hanging(None, 1), hanging(None, 0), "better"),
+        (hanging(None, 0), hanging(None, 1), "worse"),
+        # It may have stopped looking: with right answers that would show.
+        (hanging(None, 1, right=NONE_KNOWN), hanging(None, 0, right=NONE_KNOWN), "same"),
+        # One does not make up for the other.
+        (hanging(1, 1, 0), hanging(0, 0, 0), "worse"),
+        (hanging(0, 0, 0), hanging(1, 1, 0), "worse"),
+        # An answer lost on balance, and one gained.
+        (hanging(0, control=0), hanging(1, control=0, right=SEVEN), "same"),
+        (hanging(1, control=0, right=SEVEN), hanging(0, control=0), "same"),
+        # What answers hang on goes before looks, either way.
+        (hanging(0, control=0, attention=MUCH), hanging(1, control=0, attention=LITTLE), "better"),
+        (hanging(1, control=0, attention=LITTLE), hanging(0, control=0, attention=MUCH), "worse"),
+        (hanging(0, control=0, attention=LITTLE), hanging(0, control=0, attention=MUCH), "better"),
+        # Right answers go before both.
+        (hanging(1, control=0, right=[0] * 8), hanging(0, control=0), "better"),
+    ],
+)
+def test_what_answers_hang_on_counts_where_no_answers_are_lost(
+    before: list[dict[str, float | None]], after: list[dict[str, float | None]], word: str
+) -> None:
+    assert judge_change(before, after).word == word
+
+
+def test_reliance_is_held_against_random_regions_answer_by_answer() -> None:
+    # Less control: 0 - 1/3 → 1 - 0 in each of the first four, 0 → 0 in the others.
+    before = hanging(0, control=1 / 3)[:4] + hanging(0, control=0)[:4]
+    after = hanging(1, control=0)[:4] + hanging(0, control=0)[:4]
+    change = judge_change(before, after).changes["margin"]
+    # The differences 4/3 and 0: mean 16/3 / 10 = 0.5333, mean square (4 · 16/9 + 2) / 10 = 0.9111.
+    assert (change.count, change.before, change.after) == (8, pytest.approx(-1 / 6), 0.5)
+    assert (change.low, change.high) == pytest.approx((0.0427, 1.0240), abs=1e-4)
+
+
+def test_the_text_says_what_answers_hang_on() -> None:
+    text = judge_change(hanging(1 / 3, 1, 0), hanging(1, 0, 0)).text
+    assert text.startswith(
+        "Better. Same answers; they now hang on the drawn region: 33 % → 100 % (a random region: 0 % → 0 %); "
+        "swayed by the marked distraction: 100 % → 0 %. Right answers 100 % → 100 % on 8 corrections"
+    )
+    text = judge_change(hanging(0, 1, 0), hanging(1 / 3, 2 / 3, 0, right=SEVEN)).text
+    assert text.startswith(
+        "No difference that could not be chance. Fewer right answers; they hang on the drawn region as "
+        "before, as far as can be told: 0 % → 33 % (a random region: 0 % → 0 %); swayed by the marked "
+        "distraction as before, as far as can be told: 100 % → 67 %."
+    )
+    text = judge_change(hanging(1, 0, 0, right=NONE_KNOWN), hanging(0, 1, 0, right=NONE_KNOWN)).text
+    assert text.startswith(
+        "Worse. They hang less on the drawn region: 100 % → 0 % (a random region: 0 % → 0 %); swayed more by "
+        "the marked distraction: 0 % → 100 %. What the drawn region does beyond a random one 100 % → 0 % on 8"
+    )
+    lost = judge_change(hanging(0, control=0), hanging(1, control=0, right=SEVEN)).text
+    assert lost.startswith("No better: what answers hang on and how many are right have changed in opposite")
+
+
 def test_what_only_one_side_knows_is_left_out() -> None:
     found = judge_change(answers(1, None, 0), answers(None, 1, 1))
     assert found.changes["answer"].count == 1

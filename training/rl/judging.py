@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sayo_app.core.attention.metrics import pointing_game, region_energy
 from sayo_app.core.scenes.questions import FAMILIES, HELD_OUT_SEED
+from sayo_app.core.verdict import HANGING, HANGING_LOGP, KEPT
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.machine import machine
 from sayo_app.mllm.models.loading import LoadedModel
@@ -40,6 +41,7 @@ class Judged:
         length: in tokens, with the end token.
         attention_map: that map, one value an image token; None for an answer without rows.
         predicting: the attention reward of the rows that predict the tokens; known of `judge` only.
+        hanging: what the answer hangs on, see `reliance`: those figures of it that were measured.
     """
 
     family: str
@@ -52,11 +54,18 @@ class Judged:
     length: int = 0
     attention_map: Float[np.ndarray, " image"] | None = None
     predicting: float | None = None
+    hanging: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def parts(self) -> dict[str, float | None]:
         """The rewards by the names in `REWARD_PARTS`."""
         return {name: getattr(self, name) for name in REWARD_PARTS}
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """Those that are kept of a held-out answer, by the names in `core.verdict.KEPT`."""
+        hanging = (*HANGING, *HANGING_LOGP)
+        return {name: self.hanging.get(name) if name in hanging else getattr(self, name) for name in KEPT}
 
 
 def judge_completions(
@@ -151,7 +160,11 @@ def interleaved(parts: Sequence[Judged], processes: int) -> list[Judged]:
 
 
 def summary(judged: Sequence[Judged]) -> dict[str, Any]:
-    """Means over the completions that can be scored; None where none can."""
+    """Means over the completions that can be scored; None where none can.
+
+    Of what answers hang on, only what was measured.
+    """
+    hanging = {name: _mean(one.hanging.get(name) for one in judged) for name in (*HANGING, *HANGING_LOGP)}
     return {
         "count": len(judged),
         "accuracy": _mean(one.answer for one in judged),
@@ -160,7 +173,7 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
         "energy": _mean(one.energy for one in judged),
         "pointing": _mean(one.pointing for one in judged),
         "length": _mean(float(one.length) for one in judged),
-    }
+    } | {name: share for name, share in hanging.items() if share is not None}
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -47,6 +47,7 @@ from training.rl.attention_targets import look_reward
 from training.rl.direct import learning_loss
 from training.rl.judging import Judged, interleaved, judge, summary
 from training.rl.losses import Loss, full_kl, objective_loss
+from training.rl.reliance import first_with_regions, with_reliance
 from training.rl.reporting import Clock, check_bounds, mean_figures, step_figures
 from training.rl.rollout import Completions, generate, group_uniforms, one_by_one
 from training.rl.train_state import TrainState, keep, make_train_state, resume
@@ -156,17 +157,26 @@ def evaluated(
     step: int,
 ) -> dict[str, Any]:
     """Means over the held-out answers, written into the progress and given to `watch`."""
-    judged = judge_together(state, held_out, check)
+    covered = state.config.covered_pictures if when in ("before", "after") else 0
+    judged = judge_together(state, held_out, check, covered)
     result = summary(judged)
     watch(step, judged)
     progress.write("evaluation", when=when, step=step, split="held_out", **result)
     return result
 
 
-def judge_together(state: TrainState, samples: Sequence[Sample], check: Callable[[], None]) -> list[Judged]:
-    """Answers to all samples, in their order, each process giving its share."""
-    tokens = state.config.max_new_tokens
-    mine = judge(state.loaded, state.mine(samples), max_new_tokens=tokens, check=check)
+def judge_together(
+    state: TrainState, samples: Sequence[Sample], check: Callable[[], None], covered: int
+) -> list[Judged]:
+    """Answers to all samples, in their order, each process giving its share.
+
+    Args:
+        covered: how many of them are asked again with regions covered.
+    """
+    loaded, tokens, own = state.loaded, state.config.max_new_tokens, state.mine(samples)
+    chosen = state.mine(first_with_regions(samples, covered))
+    mine = judge(loaded, own, max_new_tokens=tokens, check=check)
+    mine = with_reliance(loaded, own, mine, chosen, max_new_tokens=tokens, check=check)
     return interleaved(gather_object(mine), state.accelerator.num_processes)
 
 

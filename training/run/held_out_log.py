@@ -18,7 +18,7 @@ from sayo_app.core.evaluations import (
     write_evaluation,
 )
 from sayo_app.core.rendering.animate import view, write_png
-from sayo_app.core.verdict import COMPARED, Verdict
+from sayo_app.core.verdict import Verdict
 from sayo_app.errors import SayoError
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import encode
@@ -68,7 +68,6 @@ class HeldOut:
 
 
 def _answer(sample: Sample, judged: Judged, drawn: str | None) -> HeldOutAnswer:
-    figures = {name: getattr(judged, name) for name in COMPARED}
     return HeldOutAnswer(
-        sample.picture_id, sample.question, sample.answer, judged.text, figures=figures, drawn=drawn
+        sample.picture_id, sample.question, sample.answer, judged.text, figures=judged.figures, drawn=drawn
     )

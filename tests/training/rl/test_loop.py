@@ -85,6 +85,9 @@ def test_events_tell_the_run_from_before_to_after(make_run, samples: list[Sample
         ("after", 4),
     ]
     assert {event["count"] for event in evaluations} == {2}
+    # Covering takes three answers a region: not while it trains.
+    hanging = ["reliance" in event for event in evaluations]
+    assert hanging == [event["when"] != "during" for event in evaluations] and False in hanging
     assert outcome.after.items() <= evaluations[-1].items()
 
 

@@ -189,7 +189,7 @@ def test_an_early_stop_is_judged_by_the_adapter_that_is_kept(
     """Right after step 1, wrong after step 2: it goes back, and the verdict is of what it went back to."""
     right, known = iter([0.0, 1.0, 0.0]), {}
 
-    def judged(state: TrainState, samples: Sequence[Any], check: Any) -> list[Judged]:
+    def judged(state: TrainState, samples: Sequence[Any], *rest: Any) -> list[Judged]:
         weights = float(sum(value.double().abs().sum() for value in state.policy.trainable).detach())
         answer = known[weights] if weights in known else known.setdefault(weights, next(right))
         figures = {"attention": None, "energy": None, "pointing": None, "format": 1.0, "length": 4}
