@@ -78,7 +78,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "data": set(),
         "rl": {"state", "data"},
         "run": {"state", "data", "rl"},
-        "bundled": {"rl"},
+        "bundled": {"data", "rl"},
         "study": {"state", "data", "rl"},
         "bench": {"state", "data", "rl"},
     },

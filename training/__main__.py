@@ -52,6 +52,9 @@ def _parser(wanted: list[str]) -> argparse.ArgumentParser:
     evaluate.add_argument("--scenes", type=int, default=1000)
     evaluate.add_argument("--seed", type=int, default=0, help="which held-out scenes")
     evaluate.add_argument("--batch-size", type=int, default=32)
+    evaluate.add_argument(
+        "--covered", type=int, default=64, help="scenes to ask again with regions covered; 0: none"
+    )
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
     evaluate.add_argument("--card", type=Path, help="also write the model card to this file")
     evaluate.set_defaults(run=_evaluate)
@@ -182,12 +185,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     from sayo_app.core.scenes.scene import KINDS
     from sayo_app.mllm.models.loading import load_model
     from training.bundled.model_card import model_card
-    from training.rl.judging import evaluate_scenes, table
+    from training.bundled.scenes import evaluate_scenes, table
 
     settings = Settings.from_environment(model=options.model, device=options.device)
     loaded = load_model(settings)
     result = evaluate_scenes(
-        loaded, options.scenes, options.seed, settings.max_new_tokens, options.batch_size
+        loaded, options.scenes, options.seed, settings.max_new_tokens, options.batch_size, options.covered
     )
     if options.card:
         parameters = sum(parameter.numel() for parameter in loaded.model.parameters())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.rl.judging import COLUMNS
+from training.bundled.scenes import columns
 
 _HEAD = """---
 license: apache-2.0
@@ -31,7 +31,7 @@ _TAIL = """
 - `sayo reward`: the paper's reward in the asked object's box, last full-attention layer, from -1 to 1;
   0 is attention spread evenly.
 - `energy`: share of that attention that lies in the box; `pointing`: how often its strongest cell does.
-
+{covered}
 Measured by `python -m training evaluate --model bundled --scenes {count} --seed {seed} --card FILE` on
 {machine}, in {seconds:.0f} s; {versions}.
 
@@ -40,12 +40,19 @@ The training settings are in `pretrain.json`. The pictures' emoji are Microsoft'
 """
 
 
+_COVERED = """\
+- `reliance`: how often the answer changes when the asked object's box is covered (by the mean colour, a blur
+  and inpainting); `control`: the same for random boxes of the same size. Of {covered} of the scenes.
+"""
+
+
 def model_card(result: dict[str, Any], parameters: int, kinds: int) -> str:
     """Markdown with the table by family, where it came from, and what the model is not for."""
-    names = [name.replace("blind_accuracy", "blind").replace("_", " ") for name in COLUMNS]
-    rows = [f"| family | n | {' | '.join(names)} |", "|---|---" + "|---" * len(COLUMNS) + "|"]
+    keys = columns(result)
+    names = [key.replace("blind_accuracy", "blind").replace("_", " ") for key in keys]
+    rows = [f"| family | n | {' | '.join(names)} |", "|---|---" + "|---" * len(keys) + "|"]
     for family, row in [*result["families"].items(), ("**overall**", result["overall"])]:
-        figures = ("-" if row[name] is None else f"{row[name]:.3f}" for name in COLUMNS)
+        figures = ("-" if row.get(key) is None else f"{row[key]:.3f}" for key in keys)
         rows.append(f"| {family} | {row['count']} | {' | '.join(figures)} |")
     machine = result["machine"]
     return (
@@ -53,6 +60,7 @@ def model_card(result: dict[str, Any], parameters: int, kinds: int) -> str:
         + "\n".join(rows)
         + "\n"
         + _TAIL.format(
+            covered=_COVERED.format(covered=result["covered"]) if result["covered"] else "",
             count=result["scenes"],
             seed=result["seed"],
             seconds=result["seconds"],

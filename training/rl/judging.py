@@ -1,11 +1,9 @@
-"""Held-out answers and their attention: greedy completions, judged one by one, averaged into a table."""
+"""Held-out answers and their attention: greedy completions, judged one by one, averaged."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -14,14 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sayo_app.core.attention.metrics import pointing_game, region_energy
-from sayo_app.core.scenes.questions import FAMILIES, HELD_OUT_SEED
 from sayo_app.core.verdict import HANGING, HANGING_LOGP, KEPT
 from sayo_app.mllm.answering.steer import Steering
-from sayo_app.mllm.machine import machine
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import REWARD_PARTS
-from training.data.batches import Batch, collate, encode, grey
-from training.data.samples import Sample, scene_sample
+from training.data.batches import Batch, collate, encode
+from training.data.samples import Sample
 from training.rl import steered_teacher
 from training.rl.attention_targets import AttentionTargets, attention_reward, targets_of
 from training.rl.rewards import answer_reward, format_reward
@@ -179,62 +175,3 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
-
-
-def evaluate_scenes(
-    loaded: LoadedModel, scenes: int, seed: int, max_new_tokens: int, batch_size: int = 32
-) -> dict[str, Any]:
-    """The table of the model card: held-out composed scenes, by family, and blind accuracy beside.
-
-    Args:
-        seed: added to `HELD_OUT_SEED`; the scenes are that seed and the `scenes - 1` after it.
-    """
-    started = time.monotonic()
-    samples = [scene_sample(HELD_OUT_SEED + seed + i) for i in range(scenes)]
-    # A batch runs until its longest answer ends, and a family's answers are of like length.
-    samples.sort(key=lambda sample: FAMILIES.index(sample.family))
-    seen = judge(loaded, samples, max_new_tokens=max_new_tokens, batch_size=batch_size)
-    blind = judge(
-        loaded,
-        [replace(sample, open_picture=grey(sample)) for sample in samples],
-        max_new_tokens=max_new_tokens,
-        batch_size=batch_size,
-    )
-    return {
-        "model": loaded.name,
-        "scenes": scenes,
-        "seed": seed,
-        "overall": _row(seen, blind),
-        "families": {
-            family: _row(
-                [one for one in seen if one.family == family],
-                [one for one in blind if one.family == family],
-            )
-            for family in FAMILIES
-            if any(one.family == family for one in seen)
-        },
-        "seconds": round(time.monotonic() - started, 1),
-        "machine": machine(loaded.device),
-        "versions": {name: version(name) for name in ("torch", "transformers", "peft", "numpy")},
-    }
-
-
-def _row(seen: Sequence[Judged], blind: Sequence[Judged]) -> dict[str, Any]:
-    return summary(seen) | {"blind_accuracy": _mean(one.answer for one in blind)}
-
-
-COLUMNS = ("accuracy", "blind_accuracy", "format", "sayo_reward", "energy", "pointing")
-
-
-def table(result: dict[str, Any]) -> str:
-    """The result of `evaluate_scenes` for a person to read."""
-    lines = [f"{'family':<12}{'count':>7}" + "".join(f"{name:>16}" for name in COLUMNS)]
-    for family, row in [*result["families"].items(), ("overall", result["overall"])]:
-        figures = (row[name] for name in COLUMNS)
-        cells = "".join(f"{'-' if figure is None else format(figure, '.3f'):>16}" for figure in figures)
-        lines.append(f"{family:<12}{row['count']:>7}{cells}")
-    device, threads = result["machine"]["device"], result["machine"]["threads"]
-    lines.append(
-        f"{result['model']}, seed {result['seed']}, {result['seconds']} s on {device} ({threads} threads)"
-    )
-    return "\n".join(lines)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sayo_app.core.verdict import COMPARED, Verdict, change_text
+from sayo_app.core.verdict import COMPARED, HANGING, Verdict, change_text
 
 CARD_FILE = "README.md"
 _CARD = """---
@@ -29,7 +29,7 @@ arXiv 2602.08241) on corrections that people made of the model's answers.
 {figures}
 
 Measured on {held_out} corrections on pictures that it was not trained on, before and after, pair by pair.
-It says nothing about other kinds of pictures.
+It says nothing about other kinds of pictures.{covering}
 
 ## How it was made
 
@@ -50,6 +50,12 @@ model = PeftModel.from_pretrained(base_model, "this folder")
 ```
 """
 
+_COVERING = """
+
+What answers hang on is measured on up to {covered} of them: the question is asked again with a region covered
+in three ways (the picture's mean colour, a blur, inpainting), and a changed answer counts. The random regions
+are as large as the drawn ones and touch none of them: what covering alone does."""
+
 
 def adapter_card(
     name: str, base_model: str, record: Mapping[str, Any], verdict: Verdict, held_out: int
@@ -69,6 +75,7 @@ def adapter_card(
         verdict=verdict.text,
         figures="\n".join(figures),
         held_out=held_out,
+        covering=_COVERING.format(covered=config["covered_pictures"]) if set(HANGING) & set(changes) else "",
         samples=record["data"]["samples"],
         pictures=record["data"]["pictures"],
         data=record["data"]["sha256"],

@@ -14,6 +14,19 @@ _FIGURES = (
     ("sayo_reward", "SAYO reward", False, "how much more it looks into the regions than elsewhere, −1 to 1"),
     ("energy", "Energy in the regions", True, "share of its attention that is in the regions"),
     ("pointing", "Pointing game", True, "share whose most looked-at spot is in a region"),
+    (
+        "reliance",
+        "Hangs on the region",
+        True,
+        "share of answers that change with the region covered",
+    ),
+    ("distraction", "Swayed by a distraction", True, "the same, with what was marked as not here"),
+    (
+        "control",
+        "Swayed by random regions",
+        True,
+        "the same, with others of its size: the control",
+    ),
 )
 _FEW = 50
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sayo_app.core.attention.steps import answer_text
 from sayo_app.core.evaluations import HeldOutAnswer, read_evaluation
-from sayo_app.core.verdict import COMPARED, change_text
+from sayo_app.core.verdict import COMPARED, change_text, hanging_text
 from sayo_app.errors import StorageError
 from sayo_app.ui.shared.verdicts import WORDS, verdict_of
 from sayo_app.ui.viewer.values import data_url
@@ -17,6 +17,11 @@ from storage.base.records import AdapterRecord
 
 _MOST_LOOKS, _LOOK_SIDE = 4, 180
 _RIGHT: dict[float | None, str] = {1.0: "change-up", 0.0: "change-down"}
+
+_COVERING = (
+    "Looking is no proof: the question is asked again with a region covered by the picture's mean colour, by "
+    "a blur, and by what lies around it. A random region of the same size shows what covering alone does."
+)
 
 
 def verdict_html(adapter: AdapterRecord | None, done: int) -> str:
@@ -43,10 +48,12 @@ def verdict_html(adapter: AdapterRecord | None, done: int) -> str:
             f" What is kept is the adapter after step {step}, the best on these corrections. The best of "
             "several flatters itself: see it on others, too."
         )
+    said = hanging_text(verdict.changes)
+    why, how = (f"{said} ", f'<p class="hint">{_COVERING}</p>') if said else ("", "")
     kind = {"better": "good", "worse": "error"}.get(verdict.word, "warning")
     return (
         f'<div class="note note-{kind}" data-testid="verdict" data-word="{html.escape(verdict.word)}">'
-        f"<b>{WORDS[verdict.word]}.</b> {offer}<ul>{rows}</ul></div>"
+        f"<b>{WORDS[verdict.word]}.</b> {why}{offer}<ul>{rows}</ul>{how}</div>"
     )
 
 

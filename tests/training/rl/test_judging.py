@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sayo_app.core.scenes.questions import FAMILIES
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import grey
 from training.data.samples import Sample, scene_sample
-from training.rl.judging import COLUMNS, Judged, evaluate_scenes, judge, summary, table
+from training.rl.judging import Judged, judge, summary
 
 
 def test_a_mean_leaves_out_what_could_not_be_scored():
@@ -52,14 +50,3 @@ def test_a_blanked_picture_keeps_its_size_and_nothing_else():
     blank = grey(sample)()
     assert blank.size == sample.open_picture().size
     assert np.unique(np.asarray(blank)).tolist() == [128]
-
-
-def test_the_table_has_a_row_a_family_and_is_plain_json(loaded: LoadedModel):
-    result = evaluate_scenes(loaded, scenes=7, seed=3, max_new_tokens=4, batch_size=4)
-    assert result == json.loads(json.dumps(result))
-    assert list(result["families"]) == list(FAMILIES)
-    assert sum(row["count"] for row in result["families"].values()) == result["overall"]["count"] == 7
-    assert all(column in result["overall"] for column in COLUMNS)
-    assert result["machine"]["cores"] and result["versions"]["torch"] and result["seconds"] > 0
-    lines = table(result).splitlines()
-    assert [line.split()[0] for line in lines[1:-1]] == [*FAMILIES, "overall"]

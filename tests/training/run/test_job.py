@@ -116,10 +116,13 @@ def test_a_finished_run_leaves_an_adapter_that_can_be_switched_on(settings: Sett
     assert run.record["data"]["samples"] == 5
     card = (adapter.path / "README.md").read_text(encoding="utf-8")
     assert run.record["data"]["sha256"] in card and adapter.summary["verdict"]["text"] in card
+    assert "What answers hang on is measured on up to 48 of them" in card
+    assert {"reliance", "control"} <= adapter.summary["after"].keys()
     assert "base_model: tiny\n" in card and str(settings.data_dir) not in card
     first, last = sorted((run.folder / "evaluations").glob("*.json"))
     answers = json.loads(last.read_text(encoding="utf-8"))["answers"]
     assert (first.stem, last.stem, len(answers)) == ("000000", "000001", 1)
+    assert answers[0]["reliance"] is not None and answers[0]["reliance_logp"] is not None
     with Image.open(run.folder / "evaluations" / answers[0]["drawn"]) as drawn:
         assert drawn.size == (96, 64)
     assert not [path for path in adapter.path.rglob("*") if path.suffix in (".bin", ".pt")]

@@ -43,6 +43,15 @@ def test_only_what_is_better_is_offered(before: list, after: list, word: str, sa
     assert f"on {len(before)} corrections" in text and "SAYO reward" not in text
 
 
+def test_what_answers_hang_on_is_said_and_explained() -> None:
+    before, after = ({"answer": 1.0, "reliance": share, "control": 0.0} for share in (0.0, 1.0))
+    text = verdict_html(adapter(verdict=judge_change([before] * 8, [after] * 8).to_dict(), step=5), done=5)
+    assert "<b>Better.</b> Same answers; they now hang on the drawn region: 0 % → 100 %" in text
+    assert "<li>Answers that change when the drawn region is covered 0 % → 100 % on 8 corrections" in text
+    assert "by a blur" in text
+    assert "by a blur" not in verdict_html(adapter(verdict=judge_change([WRONG], [RIGHT]).to_dict()), done=5)
+
+
 def test_an_adapter_that_went_back_says_to_which_step_and_one_without_a_verdict_where_to_look() -> None:
     stored = judge_change([WRONG] * 8, [RIGHT] * 8).to_dict()
     assert "after step 5" not in verdict_html(adapter(verdict=stored, step=5), done=5)
