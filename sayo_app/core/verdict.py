@@ -178,8 +178,9 @@ def _words(word: str, answers: int, hang: int, changes: Mapping[str, Change]) ->
         else "No better: what answers hang on and how many are right have changed in opposite directions.",
     }[word]
     hanging = hanging_text(changes)
-    shown = [change_text(name, changes[name]) for name in COMPARED if name in changes and name not in HANGING]
-    return " ".join([text for text in (first, hanging) if text] + shown[:2])
+    others = [name for name in changes if name not in (*HANGING, MARGIN)]
+    figures = [change_text(name, changes[name]) for name in others[:2]]
+    return " ".join(text for text in (first, hanging, *figures) if text)
 
 
 def hanging_text(changes: Mapping[str, Change]) -> str:

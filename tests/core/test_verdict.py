@@ -151,8 +151,15 @@ def test_the_text_says_what_answers_hang_on() -> None:
     text = judge_change(hanging(1, 0, 0, right=NONE_KNOWN), hanging(0, 1, 0, right=NONE_KNOWN)).text
     assert text.startswith(
         "Worse. They hang less on the drawn region: 100 % → 0 % (a random region: 0 % → 0 %); swayed more by "
-        "the marked distraction: 0 % → 100 %. What the drawn region does beyond a random one 100 % → 0 % on 8"
+        "the marked distraction: 0 % → 100 %."
     )
+    looking = judge_change(
+        hanging(1, control=0, attention=LITTLE), hanging(1, control=0, attention=MUCH)
+    ).text
+    assert looking.startswith(
+        "Better at looking; answers are no worse on balance. Same answers; they hang on"
+    )
+    assert "SAYO reward 0.05 → 0.65 on 8 corrections" in looking
     lost = judge_change(hanging(0, control=0), hanging(1, control=0, right=SEVEN)).text
     assert lost.startswith("No better: what answers hang on and how many are right have changed in opposite")
 

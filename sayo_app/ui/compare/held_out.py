@@ -28,6 +28,8 @@ _FIGURES = (
         "the same, with others of its size: the control",
     ),
 )
+# Where less is better, or neither: a control is no merit.
+_GOOD = {"distraction": -1, "control": 0}
 _FEW = 50
 
 
@@ -61,7 +63,8 @@ def _row(
 ) -> str:
     if before is None and after is None:
         return ""
-    cells = (_figure(before, is_share), _figure(after, is_share), _change(before, after, is_share))
+    change = _change(before, after, is_share, _GOOD.get(key, 1))
+    cells = (_figure(before, is_share), _figure(after, is_share), change)
     columns = "".join(f"<td>{cell}</td>" for cell in cells)
     return f'<tr data-testid="held-out-{key}"><th>{label}<span>{meaning}</span></th>{columns}</tr>'
 
@@ -72,10 +75,10 @@ def _figure(value: float | None, is_share: bool) -> str:
     return f"{100 * value:.0f} %" if is_share else f"{value:.2f}".replace("-", "−")
 
 
-def _change(before: float | None, after: float | None, is_share: bool) -> str:
+def _change(before: float | None, after: float | None, is_share: bool, good: int) -> str:
     if before is None or after is None:
         return "–"
     change = after - before
     shown = f"{100 * change:+.0f} points" if is_share else f"{change:+.2f}"
-    kind = "up" if change > 0.005 else "down" if change < -0.005 else "same"
+    kind = "up" if good * change > 0.005 else "down" if good * change < -0.005 else "same"
     return f'<span class="change-{kind}">{shown.replace("-", "−")}</span>'

@@ -11,7 +11,7 @@ from sayo_app.core.attention.steps import answer_text
 from sayo_app.core.evaluations import HeldOutAnswer, read_evaluation
 from sayo_app.core.verdict import COMPARED, change_text, hanging_text
 from sayo_app.errors import StorageError
-from sayo_app.ui.shared.verdicts import WORDS, verdict_of
+from sayo_app.ui.shared.verdicts import verdict_of
 from sayo_app.ui.viewer.values import data_url
 from storage.base.records import AdapterRecord
 
@@ -48,12 +48,12 @@ def verdict_html(adapter: AdapterRecord | None, done: int) -> str:
             f" What is kept is the adapter after step {step}, the best on these corrections. The best of "
             "several flatters itself: see it on others, too."
         )
-    said = hanging_text(verdict.changes)
+    word, said = verdict.text.partition(". ")[0].rstrip("."), hanging_text(verdict.changes)
     why, how = (f"{said} ", f'<p class="hint">{_COVERING}</p>') if said else ("", "")
     kind = {"better": "good", "worse": "error"}.get(verdict.word, "warning")
     return (
         f'<div class="note note-{kind}" data-testid="verdict" data-word="{html.escape(verdict.word)}">'
-        f"<b>{WORDS[verdict.word]}.</b> {why}{offer}<ul>{rows}</ul>{how}</div>"
+        f"<b>{html.escape(word)}.</b> {why}{offer}<ul>{rows}</ul>{how}</div>"
     )
 
 

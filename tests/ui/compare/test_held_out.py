@@ -26,4 +26,7 @@ def test_what_was_measured_has_a_row_and_nothing_else_has_one() -> None:
     )
     assert "held-out-reliance" in text and "<td>12 %</td><td>88 %</td>" in text and "+75 points" in text
     assert "held-out-control" in text and "held-out-distraction" not in text
+    text = shown(before={"distraction": 0.9, "control": 0.1}, after={"distraction": 0.1, "control": 0.3})
+    assert '<span class="change-up">−80 points' in text, "to be swayed less is better"
+    assert '<span class="change-same">+20 points' in text, "a control is no merit"
     assert "held-out-reliance" not in shown(before={"accuracy": 0.5}, after={"accuracy": 0.5})

@@ -33,7 +33,12 @@ def adapter(**summary: Any) -> AdapterRecord:
     [
         ([WRONG] * 8, [RIGHT] * 8, "better", "<b>Better.</b> It is offered"),
         ([RIGHT] * 8, [WRONG] * 8, "worse", "<b>Worse.</b> It is not offered"),
-        ([RIGHT, WRONG], [WRONG, RIGHT], "same", "<b>No difference.</b> It is not offered"),
+        (
+            [RIGHT, WRONG],
+            [WRONG, RIGHT],
+            "same",
+            "<b>No difference that could not be chance.</b> It is not offered",
+        ),
     ],
 )
 def test_only_what_is_better_is_offered(before: list, after: list, word: str, said: str) -> None:
@@ -49,6 +54,11 @@ def test_what_answers_hang_on_is_said_and_explained() -> None:
     assert "<b>Better.</b> Same answers; they now hang on the drawn region: 0 % → 100 %" in text
     assert "<li>Answers that change when the drawn region is covered 0 % → 100 % on 8 corrections" in text
     assert "by a blur" in text
+    before, after = ({"attention": look, "reliance": 1.0} for look in (0.0, 0.5))
+    text = verdict_html(adapter(verdict=judge_change([before] * 8, [after] * 8).to_dict(), step=5), done=5)
+    assert (
+        "<b>Better at looking; answers are no worse on balance.</b> They hang on the drawn region as" in text
+    )
     assert "by a blur" not in verdict_html(adapter(verdict=judge_change([WRONG], [RIGHT]).to_dict()), done=5)
 
 
