@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from sayo_app.core.geometry.elsewhere import touches
 from sayo_app.core.scenes.questions import Box, SceneQuestion, scene_questions
@@ -133,9 +133,13 @@ def _shown(
 
 
 def _label(question: SceneQuestion, kind: str, colour: str, letter: str) -> Image.Image:
-    """RGBA of `LABEL_PX`."""
+    """RGBA of `LABEL_PX`: a tag, or a picture of the object on a white disc."""
     if question.family == "identity":
-        return sprite_of(kind).resize((LABEL_PX, LABEL_PX), Image.Resampling.LANCZOS)
+        disc = Image.new("RGBA", (LABEL_PX, LABEL_PX), (0, 0, 0, 0))
+        ImageDraw.Draw(disc).ellipse((0, 0, LABEL_PX - 1, LABEL_PX - 1), fill=(255, 255, 255, 255))
+        inner = LABEL_PX - 12
+        disc.alpha_composite(sprite_of(kind).resize((inner, inner), Image.Resampling.LANCZOS), (6, 6))
+        return disc
     return tag_of(colour, letter, LABEL_PX).disc
 
 
