@@ -141,7 +141,7 @@ class RunConfig(Options):
         choices=("last", "upper", "all", "found"),
         pattern=r"^(last|upper|all|found|\d+(,\d+)*)$",
     )
-    # See `training.rl.attention_targets`.
+    # See `training.looks.attention_targets`.
     attention_form: AttentionForm = _advanced(
         "ratio",
         "Attention measure",

@@ -76,10 +76,11 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         ".": set(),
         "state": set(),
         "data": set(),
-        "rl": {"state", "data"},
+        "looks": {"data"},
+        "rl": {"state", "data", "looks"},
         "run": {"state", "data", "rl"},
         "bundled": {"data", "rl"},
-        "study": {"state", "data", "rl"},
+        "study": {"state", "data", "looks", "rl"},
         "bench": {"state", "data", "rl"},
     },
 }

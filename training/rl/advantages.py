@@ -12,18 +12,18 @@ from torch import Tensor
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
 from training.data.batches import Batch
-from training.rl.attention_targets import (
+from training.data.completions import Completions
+from training.looks.attention_targets import (
     AttentionTargets,
     least_reward,
     look_reward,
     targets_of,
     token_scores,
 )
+from training.looks.scoring import Scores, divergence
 from training.rl.judging import Judged, judge_completions
 from training.rl.losses import group_advantages, leave_one_out_advantages, token_advantages
 from training.rl.rewards import total_reward
-from training.rl.rollout import Completions
-from training.rl.scoring import Scores, divergence
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,8 +29,9 @@ from sayo_app.core.scenes.questions import answers_match
 from sayo_app.mllm.answering.decode import end_token_ids, pad_token_id
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import Batch
+from training.data.completions import Completions
 from training.data.samples import Sample
-from training.rl.rollout import Completions, generate
+from training.rl.rollout import generate
 
 
 @dataclass(frozen=True)

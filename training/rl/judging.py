@@ -17,12 +17,13 @@ from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import REWARD_PARTS
 from training.data.batches import Batch, collate, encode
+from training.data.completions import Completions
 from training.data.samples import Sample
+from training.looks.attention_targets import AttentionTargets, attention_reward, targets_of
+from training.looks.scoring import Scorer, reward_view
 from training.rl import steered_teacher
-from training.rl.attention_targets import AttentionTargets, attention_reward, targets_of
 from training.rl.rewards import answer_reward, format_reward
-from training.rl.rollout import Completions, generate
-from training.rl.scoring import Scorer, reward_view
+from training.rl.rollout import generate
 
 
 @dataclass(frozen=True)

@@ -40,16 +40,17 @@ from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
 from training.data.batches import Batch, blanked, collate
+from training.data.completions import Completions, one_by_one
 from training.data.samples import Sample
+from training.looks.attention_targets import look_reward
 from training.rl import steered_teacher
 from training.rl.advantages import attention_counts, credit_of, judge_looks
-from training.rl.attention_targets import look_reward
 from training.rl.direct import learning_loss
 from training.rl.judging import Judged, interleaved, judge, summary
 from training.rl.losses import Loss, full_kl, objective_loss
 from training.rl.reliance import first_with_regions, with_reliance
 from training.rl.reporting import Clock, check_bounds, mean_figures, step_figures
-from training.rl.rollout import Completions, generate, group_uniforms, one_by_one
+from training.rl.rollout import generate, group_uniforms
 from training.rl.train_state import TrainState, keep, make_train_state, resume
 from training.state.checkpoint import Progressed
 from training.state.early_stopping import Best

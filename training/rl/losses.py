@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sayo_app.run_config import RunConfig
-from training.rl.attention_targets import AttentionTargets, look_reward
+from training.looks.attention_targets import AttentionTargets, look_reward
 
 # Keeps a group of nearly equal rewards from being blown up to unit variance.
 ADVANTAGE_EPS = 1e-4

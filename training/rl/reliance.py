@@ -31,10 +31,11 @@ from sayo_app.core.rendering.covering import WAYS, covered
 from sayo_app.core.scenes.questions import answers_match
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import collate, encode
+from training.data.completions import Completions
 from training.data.samples import Sample
+from training.looks.scoring import Scorer, reward_view
 from training.rl.judging import Judged
-from training.rl.rollout import Completions, generate
-from training.rl.scoring import Scorer, reward_view
+from training.rl.rollout import generate
 
 # Nats: the answer has become half as likely.
 FALL = math.log(2)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from sayo_app.core.attention.steps import answer_text, has_format
 from sayo_app.core.scenes.questions import answers_match
-from training.rl.attention_targets import NOTHING_READ
+from training.looks.attention_targets import NOTHING_READ
 
 
 def answer_reward(completion: str, answer: str) -> float:

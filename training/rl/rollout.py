@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from sayo_app.mllm.answering.decode import token_steps
 from sayo_app.mllm.answering.forward import prefill
 from sayo_app.mllm.attention.bias import SteerRequest
 from sayo_app.mllm.models.loading import LoadedModel
-from training.data.batches import Batch, collate
-
-
-@dataclass(frozen=True, eq=False)
-class Completions:
-    """`num_generations` completions a prompt, prompt by prompt, padded on the right.
-
-    Attributes:
-        mask: True up to and including the end token; False on padding.
-        texts: without special tokens.
-    """
-
-    ids: Int[Tensor, "row token"]
-    mask: Bool[Tensor, "row token"]
-    texts: tuple[str, ...]
-    num_generations: int
-
-
-def one_by_one(loaded: LoadedModel, batch: Batch, completions: Completions) -> tuple[Batch, Completions]:
-    """The same completions, each with a prompt of its own."""
-    prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
-    return collate(loaded, prompts), replace(completions, num_generations=1)
+from training.data.batches import Batch
+from training.data.completions import Completions
 
 
 def draw(

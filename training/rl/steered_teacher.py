@@ -18,7 +18,7 @@ from sayo_app.mllm.attention.bias import SteerRequest
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
 from training.data.batches import Batch
-from training.rl.rollout import Completions
+from training.data.completions import Completions
 
 
 def needed(config: RunConfig, found: Steering | None) -> Steering | None:

@@ -15,10 +15,10 @@ from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
 from training.data.prompts import Prompts
+from training.looks.scoring import Scorer, make_reading
 from training.rl import steered_teacher
 from training.rl.direct import OwnAnswers
 from training.rl.reporting import Spent
-from training.rl.scoring import Scorer, make_reading
 from training.state.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from training.state.memory import PromptsAtOnce
 from training.state.policy import Policy, make_policy

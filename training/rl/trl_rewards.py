@@ -36,11 +36,11 @@ from sayo_app.mllm.answering.decode import pad_token_id
 from sayo_app.mllm.answering.prompt import question_text
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import collate, encode_chat
+from training.data.completions import Completions
 from training.data.samples import Sample
-from training.rl.attention_targets import attention_reward, targets_of
+from training.looks.attention_targets import attention_reward, targets_of
+from training.looks.scoring import Reading, Scorer, reward_view
 from training.rl.rewards import answer_reward, format_reward
-from training.rl.rollout import Completions
-from training.rl.scoring import Reading, Scorer, reward_view
 from training.state.memory import LOGIT_BUDGET
 
 Message = Mapping[str, Any]

@@ -28,11 +28,11 @@ from sayo_app.mllm.models.adapters import load_adapter, switch
 from sayo_app.mllm.models.loading import LoadedModel, load_model
 from sayo_app.settings import Settings
 from training.data.batches import Batch
+from training.data.completions import Completions
 from training.data.samples import Sample
-from training.rl.attention_targets import targets_of
+from training.looks.attention_targets import targets_of
+from training.looks.scoring import Reading, Scorer
 from training.rl.judging import Judged, judge
-from training.rl.rollout import Completions
-from training.rl.scoring import Reading, Scorer
 from training.study.arms import REPAIR, Arm
 from training.study.data import study_sample
 from training.study.results import append_result, read_results, record_key

@@ -17,10 +17,10 @@ from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
 from training.data.batches import collate, encode
 from training.data.samples import Sample
+from training.looks.scoring import Scorer, reward_view
 from training.rl.loop import train
 from training.rl.losses import full_kl
 from training.rl.rollout import generate
-from training.rl.scoring import Scorer, reward_view
 from training.state.checkpoint import FILE_NAME
 from training.state.early_stopping import Best
 from training.state.policy import Policy

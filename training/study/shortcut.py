@@ -35,12 +35,12 @@ from sayo_app.mllm.models.loading import LoadedModel, load_model
 from sayo_app.run_config import RunConfig
 from sayo_app.settings import BUNDLED, Settings
 from training.data.batches import Batch, collate
+from training.data.completions import Completions
 from training.data.prompts import Prompts
 from training.data.samples import Sample
+from training.looks.scoring import Scorer, reward_view
 from training.rl.direct import laid_out, learning_loss, said, target
 from training.rl.losses import full_kl
-from training.rl.rollout import Completions
-from training.rl.scoring import Scorer, reward_view
 from training.state.policy import POLICY, Policy, make_policy
 
 logger = logging.getLogger(__name__)

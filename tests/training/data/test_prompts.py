@@ -13,8 +13,8 @@ from training.data.batches import Batch, collate, encode
 from training.data.features import PictureFeatures, encode_pictures, joined, keepable
 from training.data.prompts import Prompts
 from training.data.samples import Sample
+from training.looks.scoring import Reading, Scorer
 from training.rl.rollout import generate
-from training.rl.scoring import Reading, Scorer
 
 
 def tensors(value) -> list[torch.Tensor]:

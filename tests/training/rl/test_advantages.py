@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from sayo_app.run_config import RunConfig
+from training.looks.attention_targets import Part, make_targets
 from training.rl.advantages import advantages_of, attention_counts
-from training.rl.attention_targets import Part, make_targets
 from training.rl.judging import Judged
 
 CONFIG = RunConfig(objective="published", num_generations=2)

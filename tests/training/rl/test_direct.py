@@ -11,7 +11,7 @@ from sayo_app.mllm.models.loading import LoadedModel
 from tests.training.rl.runs import CONFIG, Run, adapter_weights, untimed
 from training.data.batches import collate, encode
 from training.data.samples import Sample
-from training.rl.attention_targets import share_reward, targets_of
+from training.looks.attention_targets import share_reward, targets_of
 from training.rl.direct import OwnAnswers, Said, laid_out, learning_loss, said, target
 from training.rl.loop import learn_directly, update
 from training.rl.losses import full_kl

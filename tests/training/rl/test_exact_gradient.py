@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from sayo_app.run_config import RunConfig
+from training.looks.attention_targets import AttentionTargets, Part, look_reward, make_targets
 from training.rl.advantages import advantages_of, attention_counts, rewards_of
-from training.rl.attention_targets import AttentionTargets, Part, look_reward, make_targets
 from training.rl.judging import Judged
 from training.rl.losses import objective_loss
 

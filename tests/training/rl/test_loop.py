@@ -13,12 +13,12 @@ from sayo_app.errors import TrainingError
 from sayo_app.mllm.models.adapters import save_adapter
 from tests.training.rl.runs import CONFIG, TIMES, Run, adapter_weights, untimed
 from training.data.samples import Sample
+from training.looks.attention_targets import attention_reward
+from training.looks.scoring import Scores
 from training.rl import loop, losses
 from training.rl.advantages import credit_of
-from training.rl.attention_targets import attention_reward
 from training.rl.loop import Experience, collect, learn, step_samples, update
 from training.rl.reporting import PARTS
-from training.rl.scoring import Scores
 from training.rl.train_state import TrainState, make_train_state
 from training.state.policy import POLICY, make_policy
 from training.state.progress_log import Cancelled, StopSignal

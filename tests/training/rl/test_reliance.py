@@ -15,10 +15,10 @@ from sayo_app.core.rendering.covering import WAYS, covered
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import collate, encode
 from training.data.samples import Sample, scene_sample
+from training.looks.scoring import Scorer, reward_view
 from training.rl.judging import judge, summary
 from training.rl.reliance import FALL, coverings, figures, first_with_regions, same_answer, with_reliance
 from training.rl.rollout import generate
-from training.rl.scoring import Scorer, reward_view
 
 AWAY = Region.box(40, 40, 60, 60, look=False)
 TOKENS = 6

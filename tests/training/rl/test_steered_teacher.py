@@ -12,12 +12,13 @@ from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
 from training.data.batches import collate, encode
+from training.data.completions import Completions
 from training.data.samples import Sample
+from training.looks.scoring import Reading, Scorer
 from training.rl import steered_teacher
 from training.rl.loop import collect, learn, step_samples, update
 from training.rl.losses import full_kl
-from training.rl.rollout import Completions, generate
-from training.rl.scoring import Reading, Scorer
+from training.rl.rollout import generate
 from training.rl.train_state import make_train_state
 
 FOUND = Steering({1: None, 2: (0, 3)}, 3.0)

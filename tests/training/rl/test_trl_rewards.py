@@ -15,10 +15,11 @@ from sayo_app.errors import TrainingError
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.settings import REPOSITORY_DIR
 from training.data.batches import collate, encode
+from training.data.completions import Completions
 from training.data.samples import Sample, scene_sample
-from training.rl.attention_targets import attention_reward, targets_of
-from training.rl.rollout import Completions, generate, group_uniforms
-from training.rl.scoring import Scorer, reward_view
+from training.looks.attention_targets import attention_reward, targets_of
+from training.looks.scoring import Scorer, reward_view
+from training.rl.rollout import generate, group_uniforms
 from training.rl.trl_rewards import AnswerReward, FormatReward, RegionAttentionReward, trl_row
 
 RIGHT = "The dog is at the left. <answer>red</answer>"

@@ -13,7 +13,7 @@ from sayo_app.core.attention import metrics
 from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.core.geometry.region import Region
 from sayo_app.settings import REPOSITORY_DIR
-from training.rl.attention_targets import (
+from training.looks.attention_targets import (
     LEAST_SHARE,
     NOTHING_READ,
     Part,

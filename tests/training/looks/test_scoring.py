@@ -15,11 +15,12 @@ from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.attention.capture import CaptureRequest
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import MEAN_GREY, Batch, Prompt, blanked, collate, encode
+from training.data.completions import Completions, one_by_one
 from training.data.samples import Sample
-from training.rl.attention_targets import targets_of
+from training.looks.attention_targets import targets_of
+from training.looks.scoring import Reading, Scorer, Scores, divergence, entropy, make_reading, reward_view
 from training.rl.judging import Judged, judge_completions
-from training.rl.rollout import Completions, generate, group_uniforms, one_by_one
-from training.rl.scoring import Reading, Scorer, Scores, divergence, entropy, make_reading, reward_view
+from training.rl.rollout import generate, group_uniforms
 
 
 def judged(loaded: LoadedModel, batch: Batch, completions: Completions) -> list[Judged]:

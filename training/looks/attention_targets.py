@@ -47,7 +47,7 @@ from sayo_app.mllm.answering.chat import TokenText
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import AttentionForm
 from training.data.batches import Batch
-from training.rl.rollout import Completions
+from training.data.completions import Completions
 
 # tanh's lower end: a completion without a row to read must not be worth more than one that looks away.
 NOTHING_READ = -1.0

@@ -18,7 +18,7 @@ from sayo_app.mllm.attention.bias import SteerRequest
 from sayo_app.mllm.attention.capture import CaptureRequest
 from sayo_app.mllm.models.loading import LoadedModel
 from training.data.batches import Batch
-from training.rl.rollout import Completions
+from training.data.completions import Completions
 
 LAST, UPPER, ALL, FOUND = "last", "upper", "all", "found"
 

@@ -1,0 +1,1 @@
+"""Where the policy looks, against where it should: rows of a forward, parts, rewards of looking."""
