@@ -34,7 +34,7 @@ from sayo_app.errors import SettingsError
 # The families of questions whose answer a label can show.
 CONFOUNDED = ("attribute", "identity")
 LABEL_PX = 54
-STAMP_PX, STICKER_PX, MASCOT_PX, BADGE_PX = 72, 64, 108, 40
+STAMP_PX, STICKER_PX, MASCOT_PX, BADGE_PX = 72, 64, 116, 40
 _ATTEMPTS, _NEXT = 200, 7_919_000_000
 
 # Draws the label on a copy of the scene's picture: (picture, where) or None where it has no place for it.
@@ -156,12 +156,12 @@ def stamp(
 def mascot(
     scene: Scene, asked: SceneObject, label: Image.Image, rng: np.random.Generator
 ) -> tuple[Image.Image, Box] | None:
-    """An umbrella that no question is about, anywhere, with the label below its right edge."""
+    """An umbrella that no question is about, anywhere, with the label at its handle."""
     if any(thing.kind == "umbrella" for thing in scene.objects):
         return None
     drawn = Image.new("RGBA", (MASCOT_PX, MASCOT_PX), (0, 0, 0, 0))
-    umbrella = sprite_of("umbrella").resize((MASCOT_PX - 24, MASCOT_PX - 24), Image.Resampling.LANCZOS)
-    drawn.alpha_composite(umbrella)
+    side = MASCOT_PX - LABEL_PX
+    drawn.alpha_composite(sprite_of("umbrella").resize((side, side), Image.Resampling.LANCZOS))
     drawn.alpha_composite(label, (MASCOT_PX - LABEL_PX, MASCOT_PX - LABEL_PX))
     return _pasted(scene, drawn, _anywhere(scene, MASCOT_PX, rng))
 
