@@ -69,6 +69,13 @@ def _ordered(parts: tuple[RewardPart, ...]) -> tuple[RewardPart, ...]:
     return tuple(part for part in REWARD_PARTS if part in parts)
 
 
+# What the published reward reads, and what runs did that were stored before one could say.
+PUBLISHED_LOOKS: dict[str, Any] = {
+    "attention_layers": "last",
+    "attention_form": "ratio",
+    "tokens": "entropy",
+    "attention_rows": "token",
+}
 # Where the defaults of other models than the bundled one differ.
 OTHER_MODELS: dict[str, Any] = {
     "objective": "published",
@@ -76,7 +83,7 @@ OTHER_MODELS: dict[str, Any] = {
     "beta": 0.001,
     "num_generations": 16,
     "max_new_tokens": 110,
-}
+} | PUBLISHED_LOOKS
 
 
 class RunConfig(Options):
@@ -112,7 +119,7 @@ class RunConfig(Options):
     )
     prompts_per_step: int = _more(4, "Prompts a step", "Groups in a step.", ge=1, usual=(1, 16))
     learning_rate: float = _advanced(
-        1e-4, "Learning rate", "How far a step goes. The first thing to lower if a run collapses.", gt=0
+        5e-4, "Learning rate", "How far a step goes. The first thing to lower if a run collapses.", gt=0
     )
     beta: float = _advanced(
         0.05, "KL weight (beta)", "How strongly it is held to the model that it started from.", ge=0
@@ -133,7 +140,7 @@ class RunConfig(Options):
         ge=0,
     )
     attention_layers: str = _advanced(
-        "last",
+        "upper",
         "Attention layers",
         "Read by the reward: the last, the upper half, all, those found for this model by steering it, or "
         "numbers as in 2,3.",
@@ -143,7 +150,7 @@ class RunConfig(Options):
     )
     # See `training.looks.attention_targets`.
     attention_form: AttentionForm = _advanced(
-        "ratio",
+        "share",
         "Attention measure",
         "The ratio of means, as published, or the logarithm of each row's share in the region (share), which "
         "also reads how much lies in regions not to look at.",
@@ -152,14 +159,14 @@ class RunConfig(Options):
         1.0, "Attention weight", "Of looking right, beside answer and format, which weigh 1.", ge=0
     )
     tokens: Literal["entropy", "sensitivity", "fact"] = _advanced(
-        "entropy",
+        "fact",
         "Tokens that are read",
         "Those it was least sure of (entropy), of them those that hang on the picture (sensitivity), or "
         "those that name the answer in the reasoning (fact).",
     )
     # The row whose query is the token, as published, or the row before it, whose output it was drawn from.
     attention_rows: Literal["token", "predicting"] = _advanced(
-        "token",
+        "predicting",
         "Rows that are read",
         "A token's own look (token, as published), or the look that it was chosen by (predicting).",
     )
@@ -228,6 +235,15 @@ class RunConfig(Options):
         return self.model_dump(mode="json")
 
     @classmethod
+    def stored(cls, values: Mapping[str, Any]) -> Self:
+        """The configuration of a run that was kept whole; options that it does not have are newer than it.
+
+        Raises:
+            SettingsError: as `from_dict`.
+        """
+        return cls.from_dict(PUBLISHED_LOOKS, values)
+
+    @classmethod
     def from_dict(cls, *layers: Mapping[str, Any]) -> Self:
         """The configuration that `to_dict` wrote, now or before options had the names that they have.
 
@@ -268,4 +284,9 @@ def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
             got=repr(name),
             remedy=f"{f'Did you mean {near}? ' if near else ''}Or set reward_parts and objective instead.",
         )
-    return found | {"reward_parts": REWARDS[name].reward_parts, "objective": REWARDS[name].objective}
+    # Where `reward` is said nothing was read but what the published reward reads, unless it is said, too.
+    return (
+        PUBLISHED_LOOKS
+        | found
+        | {"reward_parts": REWARDS[name].reward_parts, "objective": REWARDS[name].objective}
+    )

@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayo_app.errors import SettingsError
-from sayo_app.run_config import REWARD_PARTS, REWARDS, AttentionForm, Objective, RunConfig, renamed
+from sayo_app.run_config import (
+    PUBLISHED_LOOKS,
+    REWARD_PARTS,
+    REWARDS,
+    AttentionForm,
+    Objective,
+    RunConfig,
+    renamed,
+)
 
 POSITIVE = st.floats(min_value=1e-9, max_value=1e9)
 SHARE = st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True)
@@ -190,10 +198,12 @@ def test_a_configuration_stored_before_there_were_other_objectives_means_what_it
         "model": "bundled",
         "name": "",
     }
-    config = RunConfig.from_dict(old)
+    config = RunConfig.stored(old)
     assert (config.reward_parts, config.objective) == (REWARD_PARTS, "published")
     del old["reward"]
     assert old.items() <= config.to_dict().items()
     assert (config.attention_layers, config.attention_weight, config.credit) == ("last", 1.0, "answer")
     assert not (config.gated or config.steered_share or config.distil or config.patience)
-    assert config.tokens == "entropy" and not config.gradient_checkpointing
+    assert {name: getattr(config, name) for name in PUBLISHED_LOOKS} == PUBLISHED_LOOKS
+    assert not config.gradient_checkpointing
+    assert RunConfig.stored(RunConfig().to_dict()) == RunConfig()

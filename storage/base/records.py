@@ -147,7 +147,7 @@ class RunRecord:
 
     @property
     def run_config(self) -> RunConfig:
-        return RunConfig.from_dict(self.config)
+        return RunConfig.stored(self.config)
 
     @property
     def log_path(self) -> Path:

@@ -29,7 +29,7 @@ import numpy as np
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.machine import machine, peak_bytes, start_peak, versions
 from sayo_app.mllm.models.loading import LoadedModel, load_model
-from sayo_app.run_config import RunConfig
+from sayo_app.run_config import PUBLISHED_LOOKS, RunConfig
 from sayo_app.settings import BUNDLED, Settings
 from training.bench.figures import figures
 from training.data.samples import Sample, scene_sample
@@ -141,6 +141,7 @@ def run_config(options: argparse.Namespace) -> RunConfig:
         prompts_per_step=options.prompts,
         num_generations=options.generations,
         max_new_tokens=options.max_new_tokens,
+        **PUBLISHED_LOOKS,
     )
 
 

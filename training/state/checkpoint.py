@@ -70,8 +70,7 @@ def load_checkpoint(
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        # A setting that is newer than the checkpoint had its default.
-        saved_config = RunConfig.from_dict(state["config"]).to_dict()
+        saved_config = RunConfig.stored(state["config"]).to_dict()
     except Exception as error:
         raise TrainingError(
             expected=f"a readable checkpoint at {path}",

@@ -41,6 +41,16 @@ EXACT = rewarded("attention", "answer", objective="exact")
 PREDICTING = {"attention_rows": "predicting"}
 MIDDLING = {"learning_rate": 2e-4, "beta": 0.02}
 GENTLE = {"learning_rate": 1e-4, "beta": 0.05}
+# The term that reads what moves answers: the rows that commit to an answer, in the upper layers.
+LOOKS = {
+    "attention_layers": "upper",
+    "attention_rows": "predicting",
+    "tokens": "fact",
+    "attention_form": "share",
+}
+RECIPE = rewarded("attention", "answer", objective="exact") | LOOKS | {"beta": 0.05}
+DIRECT = {"objective": "direct", "reward_parts": ("attention",), "prompts_per_step": 16, "beta": 1.0} | LOOKS
+DIRECT_ANSWERS = DIRECT | {"reward_parts": ("attention", "answer")}
 MISTAKES: dict[str, Arm] = {
     "base": Arm("base", "no training"),
     "steering": Arm("steered", "steered towards the region when it answers: the ceiling"),
@@ -104,18 +114,13 @@ MISTAKES: dict[str, Arm] = {
         confirmed=True,
     ),
     "confirmed, gentle": Arm("trained", "the two together", EXACT | GENTLE, confirmed=True),
+    "recipe": Arm("trained", "the recipe that repairs", RECIPE),
+    "recipe, confirmed": Arm("trained", "the same, right answers confirmed too", RECIPE, confirmed=True),
+    "direct": Arm("trained", "no rollouts: the looks of its own answers", DIRECT),
+    "direct and answers": Arm("trained", "the same, and fine-tuned on the answers", DIRECT_ANSWERS),
 }
 
 
-# The term that reads what moves answers: the rows that commit to an answer, in the upper layers.
-LOOKS = {
-    "attention_layers": "upper",
-    "attention_rows": "predicting",
-    "tokens": "fact",
-    "attention_form": "share",
-}
-RECIPE = rewarded("attention", "answer", objective="exact") | LOOKS
-DIRECT = {"objective": "direct", "reward_parts": ("attention",), "prompts_per_step": 16, "beta": 1.0} | LOOKS
 REPAIR: dict[str, Arm] = {
     "none": Arm("base", "the shortcut model as it is"),
     "told": Arm("steered", "told where to look when it answers, all layers"),
@@ -137,9 +142,5 @@ REPAIR: dict[str, Arm] = {
     "direct, random regions": Arm(
         "trained", "the same, as large and touching neither", DIRECT, regions="random"
     ),
-    "direct and answers": Arm(
-        "trained",
-        "the same, and fine-tuned on the answers",
-        DIRECT | {"reward_parts": ("attention", "answer")},
-    ),
+    "direct and answers": Arm("trained", "the same, and fine-tuned on the answers", DIRECT_ANSWERS),
 }

@@ -14,7 +14,7 @@ import torch
 
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
-from sayo_app.run_config import RunConfig
+from sayo_app.run_config import PUBLISHED_LOOKS, RunConfig
 from training.data.batches import collate, encode
 from training.data.samples import Sample
 from training.looks.scoring import Scorer, reward_view
@@ -64,7 +64,9 @@ class Plan:
     held_out: int = 256
     others: int = 192
     config: RunConfig = field(
-        default_factory=lambda: RunConfig(learning_rate=5e-4, beta=0.001, eval_every=10, max_kl=0.0)
+        default_factory=lambda: RunConfig(
+            learning_rate=5e-4, beta=0.001, eval_every=10, max_kl=0.0, **PUBLISHED_LOOKS
+        )
     )
 
     @property

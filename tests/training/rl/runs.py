@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from sayo_app.mllm.models.loading import load_model
-from sayo_app.run_config import RunConfig
+from sayo_app.run_config import PUBLISHED_LOOKS, RunConfig
 from sayo_app.settings import Settings
 from training.data.samples import Sample
 from training.rl.loop import Outcome, train
@@ -27,6 +27,7 @@ CONFIG = RunConfig(
     lora_rank=4,
     lora_alpha=8,
     eval_every=2,
+    **PUBLISHED_LOOKS,
 )
 TIMES = ("seconds", "remaining_s", "parts_s")
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from sayo_app.run_config import RunConfig
+from sayo_app.run_config import PUBLISHED_LOOKS, RunConfig
 from training.looks.attention_targets import Part, make_targets
 from training.rl.advantages import advantages_of, attention_counts
 from training.rl.judging import Judged
 
-CONFIG = RunConfig(objective="published", num_generations=2)
+CONFIG = RunConfig(objective="published", num_generations=2, **PUBLISHED_LOOKS)
 # Two completions of three tokens, so of two rows, on a picture of two cells; the left one is the region.
 ROWS = torch.tensor([[[[3.0, 1.0], [1.0, 3.0]]], [[[3.0, 1.0], [3.0, 1.0]]]])
 TARGETS = make_targets(

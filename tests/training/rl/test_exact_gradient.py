@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sayo_app.run_config import RunConfig
+from sayo_app.run_config import PUBLISHED_LOOKS, RunConfig
 from training.looks.attention_targets import AttentionTargets, Part, look_reward, make_targets
 from training.rl.advantages import advantages_of, attention_counts, rewards_of
 from training.rl.judging import Judged
@@ -23,7 +23,7 @@ from training.rl.losses import objective_loss
 pytestmark = pytest.mark.training
 
 TOKENS, LENGTH, CELLS, GROUP = 2, 3, 4, 2
-EXACT = RunConfig(num_generations=GROUP, beta=0.0, attention_weight=0.7)
+EXACT = RunConfig(num_generations=GROUP, beta=0.0, attention_weight=0.7, **PUBLISHED_LOOKS)
 ALL = torch.tensor(list(product(range(TOKENS), repeat=LENGTH)))
 REGION = Part(np.ones(LENGTH, dtype=bool), np.array([True, False, False, False]), None)
 AWAY = Part(np.ones(LENGTH, dtype=bool), None, np.array([False, False, True, True]))
