@@ -20,8 +20,8 @@ from sayo_app.settings import BUNDLED
 _first, _more, _advanced = (partial(option, place=place) for place in ("first", "more", "advanced"))
 
 RewardPart = Literal["attention", "answer", "format"]
-Objective = Literal["published", "exact", "direct"]
-AttentionForm = Literal["ratio", "share"]
+Objective = Literal["published", "exact", "guided", "direct"]
+AttentionForm = Literal["ratio", "share", "target", "saliency"]
 REWARD_PARTS: tuple[RewardPart, ...] = get_args(RewardPart)
 
 
@@ -106,8 +106,9 @@ class RunConfig(Options):
     objective: Objective = _first(
         "exact",
         "Objective",
-        "As published (SAYO); exact: with the gradient of the attention itself, too; or direct: no rollouts, "
-        "the attention of the model's own answers is moved at once.",
+        "As published (SAYO); exact: with the gradient of the attention itself, too; guided: answers alone "
+        "are rewarded, and the attention of right ones is moved; or direct: no rollouts, the attention of "
+        "the model's own answers is moved.",
     )
     steps: int = _first(60, "Steps", "More steps learn more and take longer.", ge=1, usual=(1, 200))
     base_adapter_id: int | None = _more(
@@ -152,8 +153,9 @@ class RunConfig(Options):
     attention_form: AttentionForm = _advanced(
         "share",
         "Attention measure",
-        "The ratio of means, as published, or the logarithm of each row's share in the region (share), which "
-        "also reads how much lies in regions not to look at.",
+        "The ratio of means, as published; the logarithm of each row's share in the region and outside those "
+        "not to look at (share); how near it is to the region, smoothed (target); or the share of what the "
+        "answer's probability hangs on (saliency), which is rewarded only.",
     )
     attention_weight: float = _advanced(
         1.0, "Attention weight", "Of looking right, beside answer and format, which weigh 1.", ge=0
@@ -175,6 +177,11 @@ class RunConfig(Options):
     )
     gated: bool = _advanced(
         False, "Reward looking in right answers only", "A wrong answer then gains nothing by where it looked."
+    )
+    filtered: bool = _advanced(
+        False,
+        "Leave out even groups",
+        "Prompts whose completions all have the same answer and format reward are left out of a step.",
     )
     steered_share: float = _advanced(
         0.0,

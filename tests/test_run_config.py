@@ -31,6 +31,7 @@ VALUES = {
     "attention_layers": st.sampled_from(["last", "upper", "all", "found"])
     | st.lists(COUNT, min_size=1).map(lambda layers: ",".join(map(str, layers))),
     "tokens": st.sampled_from(["entropy", "sensitivity", "fact"]),
+    "filtered": st.booleans(),
     "attention_form": st.sampled_from(get_args(AttentionForm)),
     "attention_rows": st.sampled_from(["token", "predicting"]),
     "credit": st.sampled_from(["answer", "token"]),

@@ -62,11 +62,13 @@ class Part:
     Attributes:
         tokens: True at the part's tokens; the last token of the completion is no candidate.
         look, away: None where no such region was drawn.
+        target: the cells to look at, smoothed to a distribution; None stands for `look` as it is.
     """
 
     tokens: Bool[np.ndarray, " token"]
     look: Bool[np.ndarray, " image"] | None
     away: Bool[np.ndarray, " image"] | None
+    target: Float[np.ndarray, " image"] | None = None
 
 
 def parts_of(regions: Sequence[Region], grid: ImageGrid, pieces: Sequence[str]) -> list[Part]:
@@ -95,7 +97,20 @@ def parts_of(regions: Sequence[Region], grid: ImageGrid, pieces: Sequence[str]) 
 
 def _part(tokens: Bool[np.ndarray, " token"], regions: Sequence[Region], grid: ImageGrid, step: int) -> Part:
     look, away = region_mask(regions, grid, step), away_mask(regions, grid, step)
-    return Part(tokens, look if look.any() else None, away if away.any() else None)
+    if not look.any():
+        return Part(tokens, None, away if away.any() else None)
+    return Part(tokens, look, away if away.any() else None, smoothed(look, grid))
+
+
+def smoothed(mask: Bool[np.ndarray, " image"], grid: ImageGrid) -> Float[np.ndarray, " image"]:
+    """A mask's cells spread over their neighbours by a Gaussian of one cell's side; sums to 1."""
+    corners = grid.cells_xyxy
+    centres = (corners[:, :2] + corners[:, 2:]) / 2
+    side = np.sqrt(np.median(grid.areas))
+    apart = ((centres[:, None] - centres[None, mask]) ** 2).sum(axis=2) / side**2
+    spread = np.exp(-apart / 2).sum(axis=1)
+    found: Float[np.ndarray, " image"] = spread / spread.sum()
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +122,7 @@ class AttentionTargets:
         candidates: all tokens of the part that have a row.
         look, away: the part's cells; nowhere True where it has no such region.
         image: the cells of each completion's picture.
+        target: what is to be looked at as a distribution over the cells; 0 where there is nothing.
         predicting: row i is read for token i + 1, which it predicts, and not for token i.
     """
 
@@ -115,6 +131,7 @@ class AttentionTargets:
     look: Bool[Tensor, "row part image"]
     away: Bool[Tensor, "row part image"]
     image: Bool[Tensor, "row image"]
+    target: Float[Tensor, "row part image"]
     predicting: bool = False
 
     @property
@@ -190,6 +207,7 @@ def make_targets(
     width = max(counts)
     read, candidates = (np.zeros((rows, most, queries), dtype=bool) for _ in range(2))
     look, away = (np.zeros((rows, most, width), dtype=bool) for _ in range(2))
+    target = np.zeros((rows, most, width), dtype=np.float32)
     for row, (mine, weight, count) in enumerate(zip(parts, weights, counts, strict=True)):
         for place, part in enumerate(mine):
             asked = np.flatnonzero(part.tokens[1:]) if predicting else np.flatnonzero(part.tokens[:-1])
@@ -198,10 +216,19 @@ def make_targets(
             read[row, place, asked[chosen if chosen.any() else heaviest(weight[asked + predicting])]] = True
             if part.look is not None:
                 look[row, place, :count] = part.look
+                whole = part.look / part.look.sum() if part.target is None else part.target
+                target[row, place, :count] = whole
             if part.away is not None:
                 away[row, place, :count] = part.away
     image = np.arange(width)[None] < np.asarray(counts)[:, None]
-    masks = {"read": read, "candidates": candidates, "look": look, "away": away, "image": image}
+    masks = {
+        "read": read,
+        "candidates": candidates,
+        "look": look,
+        "away": away,
+        "image": image,
+        "target": target,
+    }
     return AttentionTargets(
         **{name: torch.from_numpy(mask).to(device) for name, mask in masks.items()}, predicting=predicting
     )
@@ -234,13 +261,15 @@ def attention_reward(
 def look_reward(
     form: AttentionForm, rows: Float[Tensor, "row layer query image"], targets: AttentionTargets
 ) -> Float[Tensor, " row"]:
-    """The reward that a run asks for: `ratio`, as published, or `share`."""
-    return share_reward(rows, targets) if form == "share" else attention_reward(rows.mean(dim=1), targets)
+    """The reward that a run asks for: `ratio`, as published, `share` or `target`."""
+    if form == "ratio":
+        return attention_reward(rows.mean(dim=1), targets)
+    return share_reward(rows, targets) if form == "share" else target_reward(rows, targets)
 
 
 def least_reward(form: AttentionForm) -> float:
     """What a completion gets that must not be worth more than any other for where it looked."""
-    return LEAST_SHARE if form == "share" else NOTHING_READ
+    return {"ratio": NOTHING_READ, "saliency": 0.0}.get(form, LEAST_SHARE)
 
 
 def share_reward(
@@ -254,6 +283,24 @@ def share_reward(
     total = read.sum(dim=(1, 2))
     reward = (read * _log_shares(rows, targets)).sum(dim=(1, 2)) / total.clamp(min=1)
     return torch.where(total > 0, reward, torch.where(targets.wanted, LEAST_SHARE, 0.0).to(reward))
+
+
+def target_reward(
+    rows: Float[Tensor, "row layer query image"], targets: AttentionTargets
+) -> Float[Tensor, " row"]:
+    """Minus the cross-entropy of the smoothed region and each row's attention on the picture; a mean.
+
+    EASE (arXiv 2605.30912) as far as its abstract tells: a smoothed target over image tokens, for rollouts of
+    high reward. The Gaussian, one cell wide, and the mean over layers and tokens of logarithms are guesses.
+    0 for a completion of a sample without a region to look at, `LEAST_SHARE` without a row to read.
+    """
+    known = targets.look.any(dim=2)
+    read = (targets.read & known[:, :, None]).to(rows)
+    logs = torch.log((rows + EPSILON) / (rows.sum(dim=3, keepdim=True) + EPSILON)).mean(dim=1)
+    scores = torch.einsum("rqn,rpn->rpq", logs, targets.target.to(rows))
+    total = read.sum(dim=(1, 2))
+    reward = (read * scores).sum(dim=(1, 2)) / total.clamp(min=1)
+    return torch.where(total > 0, reward, torch.where(known.any(dim=1), LEAST_SHARE, 0.0).to(reward))
 
 
 def _log_shares(

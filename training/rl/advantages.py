@@ -20,7 +20,8 @@ from training.looks.attention_targets import (
     targets_of,
     token_scores,
 )
-from training.looks.scoring import Scores, divergence
+from training.looks.saliency import saliency_reward
+from training.looks.scoring import Scorer, Scores, divergence
 from training.rl.judging import Judged, judge_completions
 from training.rl.losses import group_advantages, leave_one_out_advantages, token_advantages
 from training.rl.rewards import total_reward
@@ -43,13 +44,15 @@ def credit_of(
     completions: Completions,
     scores: Scores,
     blind_logits: Float[Tensor, "row token vocabulary"] | None = None,
+    scorer: Scorer | None = None,
 ) -> CompletionCredit:
     """Reward each completion by what the policy's forward saw, and compare it with its group.
 
     Args:
         blind_logits: of the policy shown grey pictures, where tokens are picked by their sensitivity.
+        scorer: for saliency, which takes a forward of its own.
     """
-    judged, targets = judge_looks(loaded, config, batch, completions, scores, blind_logits)
+    judged, targets = judge_looks(loaded, config, batch, completions, scores, blind_logits, scorer)
     advantages = advantages_of(config, judged, scores.rows.detach(), targets, completions.ids.shape[1])
     return CompletionCredit(judged, targets, advantages)
 
@@ -62,6 +65,7 @@ def judge_looks(
     completions: Completions,
     scores: Scores,
     blind_logits: Float[Tensor, "row token vocabulary"] | None = None,
+    scorer: Scorer | None = None,
 ) -> tuple[list[Judged], AttentionTargets]:
     """The figures of each completion, its attention as the run rewards it, and where it should look."""
     weights, rows = scores.entropies, scores.rows.detach()
@@ -75,13 +79,17 @@ def judge_looks(
         predicting=config.attention_rows == "predicting",
         facts=config.tokens == "fact",
     )
-    attention = look_reward(config.attention_form, rows, targets)
+    if config.attention_form == "saliency" and scorer is not None:
+        attention = saliency_reward(loaded, scorer, batch, completions, targets)
+    else:
+        attention = look_reward(config.attention_form, rows, targets)
     return judge_completions(batch, completions, rows.mean(dim=1), targets, attention), targets
 
 
 def attention_counts(config: RunConfig, judged: Sequence[Judged]) -> Bool[Tensor, " row"]:
-    """True for completions whose attention is rewarded: all, or all but wrong answers where gated."""
-    return torch.tensor([not (config.gated and one.answer == 0) for one in judged])
+    """True for completions whose attention counts: all, or all but wrong answers where that is asked for."""
+    gated = config.gated or config.objective == "guided"
+    return torch.tensor([not (gated and one.answer == 0) for one in judged])
 
 
 def rewards_of(config: RunConfig, judged: Sequence[Judged]) -> list[float]:
@@ -90,8 +98,10 @@ def rewards_of(config: RunConfig, judged: Sequence[Judged]) -> list[float]:
 
 
 def _worth(config: RunConfig, judged: Judged, attention_weight: float) -> float:
-    least = least_reward(config.attention_form)
-    return total_reward(config.reward_parts, judged.parts, attention_weight, config.gated, least)
+    least, parts = least_reward(config.attention_form), config.reward_parts
+    if config.objective == "guided":
+        parts = tuple(part for part in parts if part != "attention")
+    return total_reward(parts, judged.parts, attention_weight, config.gated, least)
 
 
 def advantages_of(

@@ -46,6 +46,7 @@ from training.looks.attention_targets import look_reward
 from training.rl import steered_teacher
 from training.rl.advantages import attention_counts, credit_of, judge_looks
 from training.rl.direct import learning_loss
+from training.rl.filtering import uneven
 from training.rl.judging import Judged, interleaved, judge, summary
 from training.rl.losses import Loss, full_kl, objective_loss
 from training.rl.reliance import first_with_regions, with_reliance
@@ -229,6 +230,8 @@ def collect(
     with state.spent("rollout"):
         batch = collate(loaded, state.prompts([sample for _, sample in samples]))
         completions = roll_out(state, batch, [place for place, _ in samples], check)
+        if config.filtered:
+            batch, completions = uneven(loaded, config, batch, completions)
     with state.spent("reference"), torch.no_grad():
         if config.tokens == "sensitivity":
             blind = scorer(blanked(loaded, batch), completions).logits
@@ -283,7 +286,9 @@ def learn(state: TrainState, experience: Experience, share: float) -> tuple[list
             forward = one_by_one(state.loaded, batch, completions)
         scores = state.wrapped(*forward, config.temperature)
     with state.spent("scoring"):
-        credit = credit_of(state.loaded, config, batch, completions, scores, experience.blind_logits)
+        credit = credit_of(
+            state.loaded, config, batch, completions, scores, experience.blind_logits, state.scorer
+        )
     with state.spent("update"):
         loss = objective_loss(
             scores.log_probs,

@@ -9,6 +9,8 @@ The reward r_theta(y) of a completion y reads the attention of the policy itself
 - `exact`: both terms. Rewards are compared with the mean of the *others* of their group and tokens are
   summed, which makes the estimate unbiased for completions drawn from the policy (temperature 1, top-p 1).
   The rows are differentiable in the update's own forward pass, so the second term costs no forward.
+- `guided`: answer and format alone are rewarded, as published, and the attention of right answers goes up its
+  own gradient beside them (EASE, arXiv 2605.30912, as far as its abstract tells).
 """
 
 from __future__ import annotations
@@ -118,7 +120,7 @@ def objective_loss(
     completion_mask: Bool[Tensor, "row token"],
     config: RunConfig,
 ) -> Loss:
-    """The policy loss of a run's objective, and for an exact one less weight x mean over rows of r_theta.
+    """The policy loss of a run's objective, but for the published less weight x mean over rows of r_theta.
 
     Args:
         rows: of the forward that gave `log_probs`.
@@ -134,7 +136,11 @@ def objective_loss(
         beta=config.beta,
         summed=config.objective == "exact",
     )
-    if config.objective == "published" or "attention" not in config.reward_parts:
+    if (
+        config.objective == "published"
+        or config.attention_form == "saliency"
+        or "attention" not in config.reward_parts
+    ):
         return loss
     gain = (counted.to(rows) * look_reward(config.attention_form, rows, targets)).mean()
     return Loss(loss.total - config.attention_weight * gain, loss.kl)

@@ -50,6 +50,8 @@ LOOKS = {
 }
 RECIPE = rewarded("attention", "answer", objective="exact") | LOOKS | {"beta": 0.05}
 DIRECT = {"objective": "direct", "reward_parts": ("attention",), "prompts_per_step": 16, "beta": 1.0} | LOOKS
+EASE = rewarded("attention", "answer", objective="guided") | LOOKS | {"attention_form": "target"}
+SALIENCY = rewarded("attention", "answer") | LOOKS | {"attention_form": "saliency"}
 DIRECT_ANSWERS = DIRECT | {"reward_parts": ("attention", "answer")}
 MISTAKES: dict[str, Arm] = {
     "base": Arm("base", "no training"),
@@ -127,7 +129,12 @@ REPAIR: dict[str, Arm] = {
     "told, last layer": Arm("steered", "the same, in the last layer", last_only=True),
     "supervised": Arm("trained", "fine-tuned on the right answers", SUPERVISED),
     "answer": Arm("trained", "GRPO, right answers only", rewarded("answer")),
+    "answer, filtered": Arm(
+        "trained", "the same, without even groups (DAPO)", rewarded("answer") | {"filtered": True}
+    ),
     "sayo": Arm("trained", "attention, as published", rewarded("attention")),
+    "saliency": Arm("trained", "saliency in the region, and answers (Saliency-R1's idea)", SALIENCY),
+    "ease": Arm("trained", "answers, and right ones' attention to a smoothed region (EASE's idea)", EASE),
     "exact, last layer": Arm("trained", "attention, exact gradient, and answers", EXACT),
     "recipe": Arm("trained", "the recipe: what an answer is committed by, look and away", RECIPE),
     "recipe, look only": Arm("trained", "the same, regions to look at", RECIPE, regions="look"),

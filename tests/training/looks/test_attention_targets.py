@@ -24,6 +24,8 @@ from training.looks.attention_targets import (
     make_targets,
     parts_of,
     share_reward,
+    smoothed,
+    target_reward,
     token_scores,
 )
 
@@ -220,12 +222,33 @@ def test_a_tokens_own_share_is_the_share_reward_of_that_token_alone():
     assert known.all() and scores[0].tolist() == pytest.approx(alone)
 
 
-@pytest.mark.parametrize("form", ["ratio", "share"])
+@pytest.mark.parametrize("form", ["ratio", "share", "target"])
 def test_the_gradient_through_several_layers_is_that_of_finite_differences(form: str):
     rows = torch.rand(2, 2, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     parts = [[part([0, 1], LEFT, RIGHT), part([2, 3], RIGHT)], [part([0, 1, 2, 3], away=LEFT)]]
     targets = make_targets(parts, [np.arange(4, dtype=np.float32)] * 2, [4, 4])
     assert torch.autograd.gradcheck(lambda r: look_reward(form, r, targets), (rows.requires_grad_(),))
+
+
+def test_a_smoothed_region_by_hand():
+    """Four cells of 10 px in a row, the first of them drawn: neighbours by exp(-distance squared / 2)."""
+    weights = np.exp([0.0, -0.5, -2.0, -4.5])
+    np.testing.assert_allclose(smoothed(LEFT, GRID), weights / weights.sum())
+    (whole,) = parts_of([Region.box(0, 0, 10, 10)], GRID, ["a", "b"])
+    np.testing.assert_allclose(whole.target, weights / weights.sum())
+
+
+def test_the_target_reward_is_minus_the_cross_entropy_of_each_row_and_layer():
+    target = np.array([0.5, 0.25, 0.25, 0.0])
+    drawn = Part(np.ones(4, dtype=bool), LEFT, RIGHT, target)
+    targets = make_targets([[drawn]], [np.ones(4, dtype=np.float32)], [4], facts=[[0, 1]])
+    rows = torch.stack([ROWS, 3 * ROWS], dim=1)
+    first = 0.5 * np.log(4 / 8) + 0.25 * np.log(2 / 8) + 0.25 * np.log(1 / 8)
+    second = np.log(1 / 8)
+    assert target_reward(rows, targets).tolist() == [pytest.approx((first + second) / 2)]
+    # Nothing drawn to look at is nothing to be near to.
+    away = make_targets([[part(range(4), away=RIGHT)]], [np.ones(4, dtype=np.float32)], [4])
+    assert target_reward(rows, away).tolist() == [0.0]
 
 
 def test_the_gradient_is_that_of_finite_differences():

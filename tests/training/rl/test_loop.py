@@ -16,7 +16,8 @@ from training.data.samples import Sample
 from training.looks.attention_targets import attention_reward
 from training.looks.scoring import Scores
 from training.rl import loop, losses
-from training.rl.advantages import credit_of
+from training.rl.advantages import attention_counts, credit_of, rewards_of
+from training.rl.judging import Judged
 from training.rl.loop import Experience, collect, learn, step_samples, update
 from training.rl.reporting import PARTS
 from training.rl.train_state import TrainState, make_train_state
@@ -181,6 +182,34 @@ def test_every_pass_shows_each_sample_once_in_another_order(samples: list[Sample
     assert first != second
 
 
+def test_guided_runs_reward_answers_and_move_the_attention_of_right_ones_only(
+    make_run, samples: list[Sample]
+):
+    config = CONFIG.replace(objective="guided", reward_parts=("attention", "answer", "format"))
+    right, wrong = (
+        Judged("", "", attention=0.5, answer=answer, format=1.0, energy=None, pointing=None)
+        for answer in (1.0, 0.0)
+    )
+    assert rewards_of(config, [right, wrong]) == [2.0, 1.0]
+    assert attention_counts(config, [right, wrong]).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"objective": "guided", "attention_form": "target"},
+        {"attention_form": "saliency", "tokens": "fact", "attention_rows": "predicting"},
+        {"reward_parts": ("answer", "format"), "filtered": True},
+    ],
+)
+def test_what_others_do_runs_and_repeats(make_run, samples: list[Sample], changes: dict):
+    config = CONFIG.replace(steps=2, **changes)
+    runs = [make_run(name) for name in ("one", "two")]
+    weights = [adapter_weights(run.train(samples, config)[0]) for run in runs]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert untimed(runs[0].events("step")) == untimed(runs[1].events("step"))
+
+
 def test_a_gradient_that_is_not_finite_ends_the_run_with_a_remedy(
     make_run, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ):
@@ -201,8 +230,8 @@ def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(make_run, sa
         make_run().train(samples, config)
 
 
-@pytest.mark.parametrize(("objective", "moved"), [("exact", True), ("published", False)])
-def test_only_the_exact_form_moves_attention_where_all_completions_are_worth_the_same(
+@pytest.mark.parametrize(("objective", "moved"), [("exact", True), ("guided", True), ("published", False)])
+def test_only_an_attention_gradient_moves_attention_where_all_completions_are_worth_the_same(
     make_run, samples: list[Sample], objective: str, moved: bool, monkeypatch: pytest.MonkeyPatch
 ):
     config = CONFIG.replace(objective=objective, beta=0.0, learning_rate=1e-2)
@@ -210,7 +239,9 @@ def test_only_the_exact_form_moves_attention_where_all_completions_are_worth_the
     experience = collect(state, step_samples(samples, config, 0), lambda: None)
     batch, completions = experience.batch, experience.completions
     credit = credit_of(state.loaded, config, batch, completions, scores_of(state, experience))
-    alike = replace(credit, advantages=torch.zeros_like(credit.advantages))
+    # All of them right, so that no gate is closed.
+    judged = [replace(one, answer=1.0) for one in credit.judged]
+    alike = replace(credit, judged=judged, advantages=torch.zeros_like(credit.advantages))
     monkeypatch.setattr(loop, "credit_of", lambda *_: alike)
     for _ in range(3):
         state.optimiser.zero_grad()
