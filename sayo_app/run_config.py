@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict
@@ -25,12 +26,30 @@ AttentionForm = Literal["ratio", "share", "target", "saliency"]
 REWARD_PARTS: tuple[RewardPart, ...] = get_args(RewardPart)
 
 
+# What the published reward reads, and what runs did that were stored before one could say.
+PUBLISHED_LOOKS: dict[str, Any] = {
+    "attention_layers": "last",
+    "attention_form": "ratio",
+    "tokens": "entropy",
+    "attention_rows": "token",
+}
+# Where answers are decided (ours): the rows that predict what the reasoning names as the answer, in the
+# upper layers.
+DECIDED_LOOKS: dict[str, Any] = {
+    "attention_layers": "upper",
+    "attention_form": "share",
+    "tokens": "fact",
+    "attention_rows": "predicting",
+}
+
+
 class Reward(NamedTuple):
-    """Parts and an objective that go together, as the page offers them."""
+    """Parts, an objective and what is read of the attention that go together, as the page offers them."""
 
     label: str
     reward_parts: tuple[RewardPart, ...]
     objective: Objective
+    looks: Mapping[str, Any] = MappingProxyType(PUBLISHED_LOOKS)
 
 
 # By what the one option `reward` called them before it became two; files and stored runs may still.
@@ -48,6 +67,23 @@ REWARDS = {
         "exact",
     ),
     "answer": Reward("Right answers only", ("answer", "format"), "published"),
+}
+# What the page offers, the best first.
+OFFERED = {
+    "decided": Reward(
+        "Attention where answers are decided, and right answers",
+        ("attention", "answer", "format"),
+        "exact",
+        MappingProxyType(DECIDED_LOOKS),
+    ),
+    "direct": Reward(
+        "The same without rollouts: on the model's own answers",
+        ("attention", "answer"),
+        "direct",
+        MappingProxyType(DECIDED_LOOKS),
+    ),
+    **REWARDS,
+    "fine-tuned": Reward("Right answers only, fine-tuned (no rollouts)", ("answer",), "direct"),
 }
 
 
@@ -69,13 +105,6 @@ def _ordered(parts: tuple[RewardPart, ...]) -> tuple[RewardPart, ...]:
     return tuple(part for part in REWARD_PARTS if part in parts)
 
 
-# What the published reward reads, and what runs did that were stored before one could say.
-PUBLISHED_LOOKS: dict[str, Any] = {
-    "attention_layers": "last",
-    "attention_form": "ratio",
-    "tokens": "entropy",
-    "attention_rows": "token",
-}
 # Where the defaults of other models than the bundled one differ.
 OTHER_MODELS: dict[str, Any] = {
     "objective": "published",

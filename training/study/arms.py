@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sayo_app.run_config import Objective, RewardPart
+from sayo_app.run_config import DECIDED_LOOKS, Objective, RewardPart
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,15 @@ EXACT = rewarded("attention", "answer", objective="exact")
 PREDICTING = {"attention_rows": "predicting"}
 MIDDLING = {"learning_rate": 2e-4, "beta": 0.02}
 GENTLE = {"learning_rate": 1e-4, "beta": 0.05}
-# The term that reads what moves answers: the rows that commit to an answer, in the upper layers.
-LOOKS = {
-    "attention_layers": "upper",
-    "attention_rows": "predicting",
-    "tokens": "fact",
-    "attention_form": "share",
+RECIPE = rewarded("attention", "answer", objective="exact") | DECIDED_LOOKS | {"beta": 0.05}
+DIRECT = DECIDED_LOOKS | {
+    "objective": "direct",
+    "reward_parts": ("attention",),
+    "prompts_per_step": 16,
+    "beta": 1.0,
 }
-RECIPE = rewarded("attention", "answer", objective="exact") | LOOKS | {"beta": 0.05}
-DIRECT = {"objective": "direct", "reward_parts": ("attention",), "prompts_per_step": 16, "beta": 1.0} | LOOKS
-EASE = rewarded("attention", "answer", objective="guided") | LOOKS | {"attention_form": "target"}
-SALIENCY = rewarded("attention", "answer") | LOOKS | {"attention_form": "saliency"}
+EASE = rewarded("attention", "answer", objective="guided") | DECIDED_LOOKS | {"attention_form": "target"}
+SALIENCY = rewarded("attention", "answer") | DECIDED_LOOKS | {"attention_form": "saliency"}
 DIRECT_ANSWERS = DIRECT | {"reward_parts": ("attention", "answer")}
 MISTAKES: dict[str, Arm] = {
     "base": Arm("base", "no training"),

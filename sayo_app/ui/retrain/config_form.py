@@ -11,12 +11,14 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.options import Option
-from sayo_app.run_config import REWARDS, RunConfig
+from sayo_app.run_config import OFFERED, PUBLISHED_LOOKS, RunConfig
 from sayo_app.ui.shared.handlers import typed
 from sayo_app.ui.shared.words import BASE_ID, BASE_LABEL
 
 # Chosen together, as one field.
 _IN_REWARD = ("reward_parts", "objective")
+# Fields of their own, which change with it.
+LOOKS = tuple(PUBLISHED_LOOKS)
 
 
 def lay_out(defaults: RunConfig) -> dict[str, gr.components.Component]:
@@ -41,10 +43,25 @@ def lay_out(defaults: RunConfig) -> dict[str, gr.components.Component]:
 
 
 def _reward(label: str, defaults: RunConfig) -> gr.Radio:
-    both = defaults.reward_parts, defaults.objective
-    chosen = next(name for name, it in REWARDS.items() if (it.reward_parts, it.objective) == both)
-    choices = [(it.label, name) for name, it in REWARDS.items()]
+    looks = {name: getattr(defaults, name) for name in LOOKS}
+    all_three = defaults.reward_parts, defaults.objective, looks
+    chosen = next(
+        name for name, it in OFFERED.items() if (it.reward_parts, it.objective, dict(it.looks)) == all_three
+    )
+    choices = [(it.label, name) for name, it in OFFERED.items()]
     return gr.Radio(choices, value=chosen, label=label, elem_id="retrain-reward")
+
+
+def wire(fields: Mapping[str, gr.components.Component]) -> None:
+    """What a reward reads of the attention follows the choice of it; it can be changed afterwards."""
+    reward: Any = fields["reward"]
+    reward.input(
+        lambda name: [OFFERED[name].looks[look] for look in LOOKS],
+        reward,
+        [fields[look] for look in LOOKS],
+        show_progress="hidden",
+        api_visibility="private",
+    )
 
 
 def _field(option: Option, value: Any) -> gr.components.Component:
@@ -85,5 +102,8 @@ def config_of(defaults: RunConfig, values: Mapping[str, Any]) -> RunConfig:
     }
     floats = {name for name, value in defaults.to_dict().items() if isinstance(value, float)}
     chosen |= {name: value for name, value in whole.items() if name not in floats}
+    if "reward" in chosen:
+        reward = OFFERED[chosen.pop("reward")]
+        chosen |= {"reward_parts": reward.reward_parts, "objective": reward.objective}
     chosen["base_adapter_id"] = chosen.get("base_adapter_id") or None
     return RunConfig.from_dict(defaults.to_dict(), chosen)

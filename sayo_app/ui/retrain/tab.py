@@ -64,6 +64,7 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, timer: gr.Timer) -> No
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
             fields = config_form.lay_out(defaults)
+            config_form.wire(fields)
             start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
         with gr.Column(scale=2, min_width=320):
             watched = _lay_out_run()
