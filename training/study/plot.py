@@ -1,6 +1,6 @@
 """The study as one picture: what each arm does to answers on unseen pictures, and to where the model looks.
 
-    python -m training.study_plot assets/benchmarks/study.json assets/screenshots/study.png
+    python -m training.study.plot assets/benchmarks/study.json assets/screenshots/study.png
 
 It wants matplotlib, which is among the requirements of the tests.
 """
@@ -16,16 +16,24 @@ from typing import Any
 from sayo_app.errors import SettingsError
 
 # Column of the table, title, and the factor that makes its figures what the title says.
-PANELS = (
-    ("gain held_out", "unseen answers, points against base", 100.0),
-    ("gain untouched", "answers of other kinds, points against base", 100.0),
-    ("SAYO reward", "SAYO reward on unseen pictures", 1.0),
-)
+PANELS = {
+    "mistakes": (
+        ("gain held_out", "unseen answers, points against base", 100.0),
+        ("gain untouched", "answers of other kinds, points against base", 100.0),
+        ("SAYO reward", "SAYO reward on unseen pictures", 1.0),
+    ),
+    "repair": (
+        ("conflicting", "right where the confounder lies, %", 100.0),
+        ("gain agreeing", "where it agrees, points", 100.0),
+        ("gain plain", "without it, points", 100.0),
+        ("gain others", "answers of other kinds, points", 100.0),
+    ),
+}
 INK, QUIET, GOOD, BAD = "#1f2937", "#94a3b8", "#15803d", "#b91c1c"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.study_plot", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m training.study.plot", description=__doc__)
     parser.add_argument("study", type=Path, help="JSON written by `python -m training study --out`")
     parser.add_argument("picture", type=Path, help="PNG or SVG to write")
     given = parser.parse_args(arguments)
@@ -40,7 +48,7 @@ def colour(middle: float, half: float) -> str:
 
 
 def plot(study: dict[str, Any], picture: Path) -> None:
-    """A line for each arm, a panel for each of `PANELS`; dots are means, bars 95 % intervals.
+    """A line for each arm, a panel for each of its protocol's `PANELS`; dots are means, bars 95 % intervals.
 
     Raises:
         SettingsError: matplotlib is not there.
@@ -53,10 +61,10 @@ def plot(study: dict[str, Any], picture: Path) -> None:
             got="no such package",
             remedy="pip install -r tests/requirements.txt",
         ) from error
-    table = study["table"][::-1]
+    table, panels = study["table"][::-1], PANELS[study.get("protocol", "mistakes")]
     figure = Figure(figsize=(11, 0.9 + 0.32 * len(table)), layout="constrained")
     for axes, (column, title, factor) in zip(
-        figure.subplots(1, len(PANELS), sharey=True), PANELS, strict=True
+        figure.subplots(1, len(panels), sharey=True), panels, strict=True
     ):
         for height, row in enumerate(table):
             if row[column] is None:
