@@ -260,6 +260,12 @@ class RunConfig(Options):
     model: str = option(BUNDLED, "Model", "bundled, a local folder or a Hugging Face model id.")
     data: str = option("", "File of corrections", "To train on; empty takes those of the store.")
     data_format: str = option("", "Format of that file", "See `python -m storage import --help`.")
+    held_out_data: str = option(
+        "",
+        "File of held-out corrections",
+        "To measure with, and never trained on; empty holds out a share of those to train on.",
+    )
+    held_out_format: str = option("", "Format of the held-out file", "As data_format; empty is the same.")
 
     @classmethod
     def for_model(cls, model: str) -> Self:

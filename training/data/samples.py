@@ -16,7 +16,9 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.core.picture import open_picture
 from sayo_app.core.scenes.questions import make_question
 from sayo_app.errors import TrainingError
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
+from storage.base.pictures import pixel_hash
 from storage.base.records import COUNTED_STATES
 from storage.formats.catalogue import find_format
 from storage.formats.common.rows import ReadOptions, Row
@@ -43,6 +45,36 @@ class Sample:
     answer: str | None
     regions: tuple[Region, ...]
     family: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The corrections of a run; no picture is both trained on and held out.
+
+    Attributes:
+        all: whatever the run was given, in order.
+    """
+
+    all: list[Sample]
+    training: list[Sample]
+    held_out: list[Sample]
+
+
+def chosen_samples(config: RunConfig, store: Store, settings: Settings) -> Chosen:
+    """Those of the run's file or else of the store, and of its file of held-out ones or else a share.
+
+    Raises:
+        ImportFileError: a file that cannot be read or trusted.
+        TrainingError: too few to train on or to hold out.
+    """
+    samples = (
+        read_samples(Path(config.data), config.data_format, settings) if config.data else load_samples(store)
+    )
+    if not config.held_out_data:
+        return Chosen(samples, *split_by_picture(samples, config.held_out_share, config.seed))
+    held_out_format = config.held_out_format or config.data_format
+    held_out = read_samples(Path(config.held_out_data), held_out_format, settings)
+    return Chosen([*samples, *held_out], without_pictures_of(held_out, samples), held_out)
 
 
 def load_samples(store: Store) -> list[Sample]:
@@ -159,6 +191,25 @@ def split_by_picture(
         [sample for sample in samples if sample.picture_id not in held_out],
         [sample for sample in samples if sample.picture_id in held_out],
     )
+
+
+def without_pictures_of(held_out: Sequence[Sample], samples: Sequence[Sample]) -> list[Sample]:
+    """The samples on other pictures than the held-out ones, told apart by their pixels.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    apart = {pixel_hash(sample.open_picture()) for sample in held_out}
+    kept = [sample for sample in samples if pixel_hash(sample.open_picture()) not in apart]
+    if len(kept) < len(samples):
+        logger.info("%d corrections are on held-out pictures: left out", len(samples) - len(kept))
+    if not kept:
+        raise TrainingError(
+            expected="corrections on other pictures than the held-out ones",
+            got=f"{len(samples)} corrections, all on held-out pictures",
+            remedy="Name another file with held_out_data, or correct answers on other pictures.",
+        )
+    return kept
 
 
 def _rank(picture_id: str, seed: int) -> str:

@@ -25,7 +25,7 @@ from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from storage.base.records import AdapterRecord
 from storage.store import Store
-from training.data.samples import load_samples, read_samples, split_by_picture
+from training.data.samples import chosen_samples
 from training.rl.loop import Outcome, train
 from training.run.adapter_card import CARD_FILE, adapter_card
 from training.run.held_out_log import HeldOut
@@ -127,10 +127,8 @@ def _carry_out(
     config = run.run_config
     progress = Progress(run.progress_path if first else None)
     progress.write("status", message="Reading the corrections")
-    samples = (
-        read_samples(Path(config.data), config.data_format, settings) if config.data else load_samples(store)
-    )
-    training, held_out = split_by_picture(samples, config.held_out_share, config.seed)
+    chosen = chosen_samples(config, store, settings)
+    samples, training, held_out = chosen.all, chosen.training, chosen.held_out
     if first and run.record and run.record["data"]["sha256"] != data_hash(samples):
         log.warning("The corrections have changed since this run was begun: it starts from its beginning")
         (run.folder / FILE_NAME).unlink(missing_ok=True)

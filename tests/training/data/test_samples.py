@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,12 @@ from PIL import Image
 from sayo_app.core.geometry.region import Region
 from sayo_app.core.scenes.questions import HELD_OUT_SEED
 from sayo_app.errors import TrainingError
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
+from storage.formats.exporter import export_file
 from storage.store import Store
 from tests.training.conftest import make_sample
-from training.data.samples import Sample, load_samples, scene_sample, split_by_picture
+from training.data.samples import Sample, chosen_samples, load_samples, scene_sample, split_by_picture
 
 
 def add(store: Store, shade: int = 0, **fields):
@@ -98,3 +101,27 @@ def test_a_split_that_leaves_a_side_empty_is_refused(count: int, share: float):
     samples = [replace(make_sample(0), picture_id=str(i)) for i in range(count)]
     with pytest.raises(TrainingError):
         split_by_picture(samples, share, 0)
+
+
+def test_a_file_of_held_out_corrections_stands_in_for_the_share_and_none_of_its_pictures_is_trained_on(
+    tmp_path: Path,
+):
+    with Store(Settings.from_environment()) as store:
+        for shade in range(3):
+            add(store, shade)
+        file = tmp_path / "held-out.parquet"
+        export_file(store, "jsonl", file)
+        config = RunConfig(held_out_data=str(file), held_out_format="jsonl")
+        with pytest.raises(TrainingError, match="all on held-out pictures"):
+            chosen_samples(config, store, store.settings)
+        new = [add(store, shade) for shade in (3, 4)]
+        found = chosen_samples(config, store, store.settings)
+        assert [sample.picture_id for sample in found.training] == [one.picture_id for one in new]
+        assert [sample.open_picture().getpixel((0, 0))[0] for sample in found.held_out] == [0, 1, 2]
+        assert len(found.all) == 8
+        # A file to train on gives its format to both.
+        both = RunConfig(data=str(file), data_format="jsonl", held_out_data=str(file))
+        with pytest.raises(TrainingError, match="got 3 corrections, all on held-out pictures"):
+            chosen_samples(both, store, store.settings)
+        share = chosen_samples(RunConfig(held_out_share=0.4), store, store.settings)
+        assert (len(share.training), len(share.held_out), len(share.all)) == (3, 2, 5)

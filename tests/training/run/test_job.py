@@ -23,6 +23,7 @@ from sayo_app.mllm.models.adapters import active, load_adapter, switch
 from sayo_app.mllm.models.loading import load_model
 from sayo_app.run_config import REWARD_PARTS, RunConfig
 from sayo_app.settings import REPOSITORY_DIR, Settings
+from storage.formats.exporter import export_file
 from storage.store import Store
 from tests.training.conftest import make_sample
 from training.__main__ import EXIT_CANCELLED, main
@@ -295,6 +296,29 @@ def test_options_are_printed_or_put_into_a_page(tmp_path: Path, capsys: pytest.C
     page.write_text("<!-- options: begin --><!-- options: end -->", encoding="utf-8")
     assert main(["options"]) == main(["options", "--into", str(page)]) == 0
     assert capsys.readouterr().out.strip() in page.read_text(encoding="utf-8")
+
+
+def test_a_run_is_measured_on_the_file_that_it_names(settings: Settings, store: Store, tmp_path: Path):
+    file = tmp_path / "test-set.parquet"
+    export_file(store, "jsonl", file)
+    sample = make_sample(9)
+    store.corrections.add(
+        picture_id=store.pictures.add(sample.open_picture()).id,
+        question=sample.question,
+        model=settings.model,
+        adapter_id=None,
+        answer_shown="",
+        trace_id=None,
+        regions=(Region.box(0, 0, 30, 30),),
+        corrected_answer="red",
+    )
+    run = store.runs.create(config_of(settings, held_out_data=str(file), held_out_format="jsonl"))
+    run_job(settings, run.id, StopSignal())
+    run = store.runs.get(run.id)
+    assert run.state == "finished", run.error
+    assert store.adapters.get(run.adapter_id).summary["after"]["count"] == 5
+    assert "Training on 1 corrections, 5 are held out" in read(run.progress_path)
+    assert run.record["data"]["samples"] == 11
 
 
 def test_sigterm_cancels_and_keeps_a_checkpoint(settings: Settings, store: Store):

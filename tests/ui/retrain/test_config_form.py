@@ -11,7 +11,7 @@ from tests.ui.laying_out import laid_out
 
 # Where corrections and model come from is the page's business. Each rollout is used for one step, so that the
 # clip never acts.
-ELSEWHERE = {"model", "data", "data_format", "epsilon"}
+ELSEWHERE = {"model", "data", "data_format", "held_out_data", "held_out_format", "epsilon"}
 # One field, `reward`, stands for both.
 TOGETHER = {"reward_parts", "objective"}
 
