@@ -45,12 +45,14 @@ def export_file(
     path: Path,
     options: WriteOptions | None = None,
     states: Collection[str] = (),
+    batch_id: int | None = None,
 ) -> ExportReport:
     """Writes corrections, oldest first.
 
     Args:
         path: where nothing is yet; a name ending in `.parquet` makes one file, where the format has that.
         states: only corrections in these; all but deleted ones if empty.
+        batch_id: only those of this import.
 
     Raises:
         ImportFileError: an unknown format.
@@ -67,7 +69,7 @@ def export_file(
             remedy="Choose another format or name.",
         )
     require_new(path)
-    rows = _Rows(store, states)
+    rows = _Rows(store, states, batch_id)
     with whole_file(path) if single else whole_folder(path) as made:
         losses = chosen.write(made, rows, options or WriteOptions())
         if not rows.count:
@@ -82,10 +84,10 @@ def export_file(
 class _Rows:
     """Stored corrections as rows, counted while they are written."""
 
-    def __init__(self, store: Store, states: Collection[str]) -> None:
+    def __init__(self, store: Store, states: Collection[str], batch_id: int | None) -> None:
         self.count = 0
         self.losses = Losses()
-        self._store, self._states = store, states
+        self._store, self._states, self._batch = store, states, batch_id
         # Many corrections share a picture.
         self._picture = lru_cache(store.pictures.get)
         with store.database.read() as session:
@@ -93,7 +95,7 @@ class _Rows:
             self._notes = {row.correction_id: row.extra for row in notes}
 
     def __iter__(self) -> Iterator[Row]:
-        for record in reversed(self._store.corrections.all(self._states)):
+        for record in reversed(self._store.corrections.all(self._states, batch_id=self._batch)):
             row = self._row(record)
             if not (isinstance(row.picture, Path) and row.picture.is_file()):
                 self.losses.add("corrections without their picture's file left out")

@@ -73,14 +73,15 @@ class Corrections:
         Args:
             more: `item_id`, where it is not the item of the question (reworded, say); `comment`, the
                 reason of a skip; `flagged`; `reward` of the answer shown in the regions
-                (`shown_reward`), which is otherwise worked out from the stored trace.
+                (`shown_reward`), which is otherwise worked out from the stored trace; `batch_id` of the
+                import that it belongs to.
 
         Raises:
             RegionError: a region outside the picture or of no area. Nothing is stored.
             QuestionError: no question.
             CorrectionError: neither region nor answer (but for a draft), a skip without a reason, an item on
                 another picture, or an unknown state or origin.
-            NotFoundError: no such picture, adapter, trace or item.
+            NotFoundError: no such picture, adapter, trace, item or import.
         """
         new = NewCorrection(
             picture_id=picture_id,
@@ -208,9 +209,17 @@ class Corrections:
             require_item(session, item_id)
             return [correction_record(*row) for row in session.execute(query.order_by(Correction.id))]
 
-    def all(self, states: Collection[str] = (), limit: int | None = None) -> list[CorrectionRecord]:
-        """As they stand now in any of these states, newest first; without states, all but deleted ones."""
+    def all(
+        self, states: Collection[str] = (), limit: int | None = None, batch_id: int | None = None
+    ) -> list[CorrectionRecord]:
+        """As they stand now in any of these states, newest first; without states, all but deleted ones.
+
+        Args:
+            batch_id: only those of this import.
+        """
         query = current_corrections().where(in_states(states)).order_by(Correction.id.desc()).limit(limit)
+        if batch_id is not None:
+            query = query.where(Correction.batch_id == batch_id)
         with self._database.read() as session:
             return [correction_record(*row) for row in session.execute(query)]
 

@@ -15,6 +15,7 @@ from storage.base.database import AT_ONCE, Database, not_found
 from storage.base.models import Correction, CorrectionRevision, ImportBatch, WorkEntry, WorkItem, now
 from storage.base.texts import clean, short
 from storage.work.entries import newest_revision, settle_item
+from storage.work.removal import remove_batch
 from storage.work.work_records import ImportRecord
 
 
@@ -66,6 +67,18 @@ class Imports:
             _delete_corrections(session, batch, batch.undone_at, short("the author's name", author, 200))
             _close_items(session, batch_id)
             return _record(batch)
+
+    def remove(self, batch_id: int) -> None:
+        """Takes an import out of the store as if it had never been: rows, history, pictures and traces.
+
+        What others use stays: pictures and traces that somebody else's correction names, and questions that
+        one of those answers or that somebody is drawing on. Removing twice changes nothing.
+        """
+        with self._database.write() as session:
+            batch = session.get(ImportBatch, batch_id, with_for_update=True)
+            files = [] if batch is None else remove_batch(session, batch, self._database.settings)
+        for path in files:
+            path.unlink(missing_ok=True)
 
 
 @dataclass

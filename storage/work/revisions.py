@@ -12,7 +12,7 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.core.question import check_question
 from sayo_app.errors import ConflictError, CorrectionError
 from storage.base.database import not_found
-from storage.base.models import Adapter, Correction, CorrectionRevision, Picture, WorkItem, now
+from storage.base.models import Adapter, Correction, CorrectionRevision, ImportBatch, Picture, WorkItem, now
 from storage.base.records import CORRECTION_STATES, ORIGINS, CorrectionRecord
 from storage.base.texts import clean, short
 from storage.work.drafts import close_draft
@@ -28,6 +28,8 @@ _MAY_BE_EMPTY = ("draft", "skipped", "deleted")
 def insert_correction(session: Session, new: NewCorrection, reward: float | None) -> CorrectionRecord:
     """`Corrections.add` within a session."""
     check_choice("origin", new.origin, ORIGINS)
+    if new.batch_id is not None and session.get(ImportBatch, new.batch_id) is None:
+        raise not_found("import", new.batch_id)
     if new.adapter_id is not None and session.get(Adapter, new.adapter_id) is None:
         raise not_found("adapter", new.adapter_id)
     content = checked_content(
@@ -53,6 +55,7 @@ def insert_correction(session: Session, new: NewCorrection, reward: float | None
         trace_id=new.trace_id,
         origin=new.origin,
         family=new.family,
+        batch_id=new.batch_id,
         revision=1,
         created_at=now(),
     )
@@ -64,7 +67,7 @@ def insert_correction(session: Session, new: NewCorrection, reward: float | None
 
 def _item(session: Session, new: NewCorrection, question: str) -> WorkItem:
     if new.item_id is None:
-        return put_item(session, new.picture_id, question, family=new.family)
+        return put_item(session, new.picture_id, question, family=new.family, batch_id=new.batch_id)
     item = require_item(session, new.item_id)
     if item.picture_id != new.picture_id:
         raise CorrectionError(

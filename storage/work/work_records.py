@@ -73,6 +73,7 @@ class NewCorrection:
     flagged: bool = False
     reward: float | None = None
     item_id: int | None = None
+    batch_id: int | None = None
 
 
 @dataclass(frozen=True)
