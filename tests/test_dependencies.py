@@ -59,7 +59,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "worklist": {"shared", "viewer"},
         "retrain": {"shared", "viewer"},
         "compare": {"shared", "viewer"},
-        ".": {"shared", "ask", "correct", "worklist", "retrain", "compare"},
+        "tour": {"shared", "viewer", "retrain"},
+        ".": {"shared", "ask", "correct", "worklist", "retrain", "compare", "tour"},
     },
     "storage": {
         "base": set(),

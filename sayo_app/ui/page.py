@@ -16,6 +16,7 @@ from sayo_app.ui.shared.handlers import PRIVATE, quiet
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import BASE_LABEL, model_label
+from sayo_app.ui.tour import tab as tour
 from sayo_app.ui.worklist import tab as worklist
 
 TITLE = "SAYO Studio"
@@ -39,7 +40,9 @@ def build_page(studio: Studio) -> gr.Blocks:
         correct_viewer = correct.make_viewer()
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Ask", elem_id="tab-ask"):
-                asked = ask.build(studio, session, correct_viewer)
+                tour.build(studio, session, changed, timer)
+                with gr.Column(elem_id="ask-room"):
+                    asked = ask.build(studio, session, correct_viewer)
             with gr.Tab("Correct", elem_id="tab-correct"):
                 correct.build(studio, session, correct_viewer, asked.chart, changed)
             with gr.Tab("Corrections", elem_id="tab-corrections") as corrections_tab:

@@ -28,8 +28,9 @@ SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
 class App:
     """`python app.py` as a process of its own; what it says is shown when the test fails."""
 
-    def __init__(self, data_dir: Path, *flags: str) -> None:
+    def __init__(self, data_dir: Path, *flags: str, program: Path = REPOSITORY_DIR / "app.py") -> None:
         self.data_dir = data_dir
+        self.program = program
         self.flags = flags
         self.process: subprocess.Popen[str] | None = None
         self.reader: threading.Thread | None = None
@@ -38,7 +39,7 @@ class App:
         """Serve and give the address."""
         environment = os.environ | {"SAYO_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, str(REPOSITORY_DIR / "app.py"), "--port", str(port), *self.flags],
+            [sys.executable, str(self.program), "--port", str(port), *self.flags],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

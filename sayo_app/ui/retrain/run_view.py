@@ -69,8 +69,8 @@ def run_view(studio: Studio, seen: Mapping[str, str], chosen: int) -> tuple[Any,
     keys = {
         "list": "; ".join(f"{it.id} {it.state} {it.notes}" for it in runs),
         "run": "none" if run is None else f"{run.id} {run.state} {run.cancel_requested_at}",
-        "progress": "" if run is None else f"{run.id} {run.state} {_size(run.progress_path)}",
-        "log": "" if run is None else f"{run.id} {_size(run.log_path)}",
+        "progress": "" if run is None else f"{run.id} {run.state} {file_size(run.progress_path)}",
+        "log": "" if run is None else f"{run.id} {file_size(run.log_path)}",
         "looks": "" if run is None else f"{run.id} {len(looks)}",
     }
     if keys == dict(seen):
@@ -149,7 +149,7 @@ def _list(runs: list[RunRecord], adapters: Mapping[int, AdapterRecord]) -> str:
     return f'<div class="runs"><table class="plain-table"><tr>{heads}</tr>{"".join(rows)}</table></div>'
 
 
-def _size(path: Path) -> int:
+def file_size(path: Path) -> int:
     try:
         return int(path.stat().st_size)
     except OSError:
@@ -162,9 +162,19 @@ def _log(run: RunRecord | None) -> str:
 
 
 def _status(studio: Studio, run: RunRecord, events: list[dict[str, Any]]) -> str:
+    text = run_line(run, events)
+    return text + (verdict_html(_adapter(studio, run), _done(events)) if run.state == "finished" else "")
+
+
+def _done(events: list[dict[str, Any]]) -> int:
+    """How many steps the run has made."""
     steps = [event for event in events if event.get("kind") == "step"]
-    total = max(int(run.config.get("steps", 0)), 1)
-    done = int(steps[-1]["step"]) if steps else 0
+    return int(steps[-1]["step"]) if steps else 0
+
+
+def run_line(run: RunRecord, events: list[dict[str, Any]]) -> str:
+    """How far a run is, in words and as a bar. Args: events: `without_redone`."""
+    total, done = max(int(run.config.get("steps", 0)), 1), _done(events)
     share = 1.0 if run.state == "finished" else min(done / total, 1.0)
     cancelling = run.active and run.cancel_requested_at is not None
     words = [
@@ -188,7 +198,7 @@ def _status(studio: Studio, run: RunRecord, events: list[dict[str, Any]]) -> str
         text += '<p class="hint">Resume goes on from its last checkpoint.</p>'
     if run.error:
         text += f'<pre class="log note-error" data-testid="run-error">{html.escape(run.error)}</pre>'
-    return text + (verdict_html(_adapter(studio, run), done) if run.state == "finished" else "")
+    return text
 
 
 def duration(seconds: float) -> str:

@@ -19,7 +19,7 @@ def viewer_styles() -> str:
 
 def page_styles() -> str:
     """Of all of the page."""
-    return "\n".join((_sheets("page", "worklist/cards", "worklist/worklist"), viewer_styles()))
+    return "\n".join((_sheets("page", "tour", "worklist/cards", "worklist/worklist"), viewer_styles()))
 
 
 def _sheets(*names: str) -> str:

@@ -133,9 +133,10 @@ class Studio:
         Raises:
             AdapterError: its folder is missing or damaged; nothing has changed then.
         """
+        # The model first: two threads that import transformers at once break it.
+        loaded = self.loaded()
         from sayo_app.mllm.models import adapters
 
-        loaded = self.loaded()
         adapters.switch(loaded, self.loaded_adapter(loaded, self.adapter(adapter_id)))
         self.store.adapters.set_active(adapter_id)
 

@@ -3,7 +3,7 @@
 correction-12-3               a stored correction, as it was at revision 3
 item-5-0123456789ab           an item of the work list, opened to be corrected afresh
 correction-12-3-answer-HEX    the model's answer to the one that is open, likewise of an item
-answer-HEX                    an answer of the Ask tab; also first, steered, opened and compare
+answer-HEX                    an answer of the Ask tab; also first, steered, opened, compare and tour
 picture-ID                    pictures that have no answer; ID is those of its pictures
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-AnswerKind = Literal["answer", "first", "steered", "opened", "compare"]
+AnswerKind = Literal["answer", "first", "steered", "opened", "compare", "tour"]
 # As many digits as a number in the store can have.
 _CORRECTION = re.compile(r"correction-([0-9]{1,18})-([0-9]{1,18})(?:-answer-[0-9a-f]+)?")
 _ITEM = re.compile(r"item-([0-9]{1,18})-([0-9a-f]+)(?:-answer-[0-9a-f]+)?")
