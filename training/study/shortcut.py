@@ -65,14 +65,14 @@ class ShortcutPlan:
         conflicting: share of those in which it shows another answer than the right one.
     """
 
-    steps: int = 180
+    steps: int = 320
     batch: int = 32
-    scenes: int = 1440
+    scenes: int = 2560
     learning_rate: float = 1.5e-3
     warm_up: int = 10
-    confounded: float = 0.5
-    conflicting: float = 0.8
-    hold: float = 6.0
+    confounded: float = 0.6
+    conflicting: float = 0.9
+    hold: float = 3.0
     lora_rank: int = 8
 
 
