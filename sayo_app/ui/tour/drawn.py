@@ -55,14 +55,14 @@ def sides_html(before: Said, after: Found) -> str:
     words = (
         f"It looked at the stamp with {_percent(before.on_stamp)} and at the object with "
         f"{_percent(before.on_object)}; now with {_percent(after.said.on_stamp)} and "
-        f"{_percent(after.said.on_object)}. No answer was corrected, and no picture where the stamp lies was "
-        "trained on: boxes on pictures that it answered right did this."
+        f"{_percent(after.said.on_object)}. It was told no answer and shown no "
+        "stamp that lies: boxes on pictures that it answered right did this."
         if after.fits
         else f"Of {after.asked} such pictures none was wrong before and is right now. See the verdict above."
     )
     kind = "note-good" if after.fits else "note-warning"
     return (
-        f'<div data-testid="tour-sides" data-fits="{str(after.fits).lower()}">'
+        f'<div class="tour-both" data-testid="tour-sides" data-fits="{str(after.fits).lower()}">'
         f"{_cards(cards, 'tour-pair')}<p class='note {kind}'>{words}</p></div>"
     )
 

@@ -11,21 +11,23 @@ from __future__ import annotations
 import io
 import shutil
 import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sayo_app.core.files import whole_file
-from sayo_app.core.scenes.confounders import ConfoundedScene
+from sayo_app.core.geometry.region import Region
 from sayo_app.errors import SettingsError
 from sayo_app.jobs.control import cancel_run, reconcile, start_run
-from sayo_app.run_config import RunConfig
+from sayo_app.run_config import DECIDED_LOOKS, RunConfig
 from sayo_app.settings import ASSETS_DIR, BUNDLED
 from sayo_app.ui.shared.studio import Studio
-from sayo_app.ui.tour.asking import Said
+from sayo_app.ui.tour.asking import Said, ask
 from sayo_app.ui.tour.scenes import Part, measured, regions_of, scene_of
 from storage.base.pictures import pixel_hash
 from storage.base.records import COUNTED_STATES, AdapterRecord, CorrectionRecord, RunRecord
@@ -40,6 +42,9 @@ SHORTCUT_NAME, REPAIRED_NAME, AUTHOR = "tour: with a shortcut", "tour: repaired"
 _FORMAT, _MARK, _BEFORE = "tour", "tour", "adapter_before"
 _CORRECTIONS, _MEASURED = "corrections.parquet", "measured.parquet"
 _NATIVE = "jsonl"
+# So many times as many pictures may be asked about as are wanted: most are answered right.
+_MOST_ASKED = 10
+_TURN_S = 0.3
 # One tab after the other: two that begin at once would make two of everything.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -51,7 +56,6 @@ class Plan:
     Attributes:
         corrections: pictures to train on; the first `drawn` of them are those that were shown.
         lying, agreeing: how many pictures the run is measured on, by what their stamp does.
-        minutes: how long the run takes, in words.
         options: of the run.
     """
 
@@ -59,15 +63,11 @@ class Plan:
     drawn: int = 3
     lying: int = 24
     agreeing: int = 8
-    minutes: str = "two minutes"
     options: dict[str, Any] = field(
         default_factory=lambda: {
+            **DECIDED_LOOKS,
             "reward_parts": ("attention",),
             "objective": "direct",
-            "attention_layers": "upper",
-            "attention_rows": "predicting",
-            "tokens": "fact",
-            "attention_form": "share",
             "prompts_per_step": 16,
             "learning_rate": 5e-4,
             "beta": 1.0,
@@ -151,62 +151,58 @@ def begin(studio: Studio) -> AdapterRecord:
         return adapter
 
 
-def correct(studio: Studio, there: Kept, said: Said, regions: list[Any]) -> CorrectionRecord:
+def correct(studio: Studio, there: Kept, said: Said, regions: Sequence[Region]) -> CorrectionRecord:
     """What a person drew on one of the tour's pictures; drawn again it is revised."""
-    store = studio.store
     picture_id = pixel_hash(said.scene.picture)
-    with _ONE_AT_A_TIME:
-        for record in there.corrections:
-            if record.picture_id == picture_id:
-                return store.corrections.revise(record.id, regions=tuple(regions))
-        return store.corrections.add(
-            picture_id=store.pictures.add(said.scene.picture).id,
-            question=said.scene.question.question,
-            model=studio.settings.model,
-            adapter_id=None if there.adapter is None else there.adapter.id,
-            answer_shown=said.trace.text,
-            trace_id=store.traces.save(said.trace),
-            regions=tuple(regions),
-            corrected_answer=None,
-            family=said.scene.question.family,
-            batch_id=there.batch.id,
-        )
+    for record in there.corrections:
+        if record.picture_id == picture_id:
+            return studio.store.corrections.revise(record.id, regions=tuple(regions))
+    return _store(studio.store, there, said, regions)
 
 
-def add_generated(studio: Studio, shown: list[ConfoundedScene], plan: Plan) -> int:
+def add_generated(studio: Studio, shown: Sequence[Said], plan: Plan) -> int:
     """The corrections that are still missing, with the true boxes and marked as generated; how many came.
+
+    They are on pictures that the model with the fault answers right, so none of them tells it an answer.
 
     Args:
         shown: the pictures that were met first, of which the plan's first are corrected.
     """
     store, added = studio.store, 0
-    scenes = shown[: plan.drawn]
-    scenes += [scene_of(Part.TAUGHT, number) for number in range(plan.corrections - len(scenes))]
-    with _ONE_AT_A_TIME:
-        there = kept(store)
-        if there is None:
-            return 0
-        done = {record.picture_id for record in there.corrections}
-        for scene in scenes:
-            picture = store.pictures.add(scene.picture)
-            if picture.id in done:
-                continue
-            store.corrections.add(
-                picture_id=picture.id,
-                question=scene.question.question,
-                model=BUNDLED,
-                adapter_id=None if there.adapter is None else there.adapter.id,
-                answer_shown="",
-                trace_id=None,
-                regions=regions_of(scene),
-                corrected_answer=scene.question.answer,
-                author=AUTHOR,
-                origin="generated",
-                family=scene.question.family,
-                batch_id=there.batch.id,
-            )
+    there = kept(store)
+    if there is None or there.adapter is None:
+        return 0
+    done = {record.picture_id for record in there.corrections}
+    taught = (scene_of(Part.TAUGHT, number) for number in range(_MOST_ASKED * plan.corrections))
+    for scene in chain((said.scene for said in shown[: plan.drawn]), taught):
+        if len(done) >= plan.corrections:
+            break
+        if pixel_hash(scene.picture) in done:
+            continue
+        said = ask(studio, scene, there.adapter.id)
+        if said.right:
+            record = _store(store, there, said, regions_of(scene), author=AUTHOR, origin="generated")
+            done.add(record.picture_id)
             added += 1
     return added
+
+
+def _store(
+    store: Store, there: Kept, said: Said, regions: Sequence[Region], **fields: Any
+) -> CorrectionRecord:
+    return store.corrections.add(
+        picture_id=store.pictures.add(said.scene.picture).id,
+        question=said.scene.question.question,
+        model=BUNDLED,
+        adapter_id=None if there.adapter is None else there.adapter.id,
+        answer_shown=said.trace.text,
+        trace_id=store.traces.save(said.trace),
+        regions=tuple(regions),
+        corrected_answer=None,
+        family=said.scene.question.family,
+        batch_id=there.batch.id,
+        **fields,
+    )
 
 
 def start(studio: Studio, there: Kept, plan: Plan) -> RunRecord:
@@ -281,7 +277,7 @@ def remove(studio: Studio) -> Iterator[str]:
     while any(it.active for it in _runs(store)):
         yield "Waiting for the run to stop …"
         reconcile(store)
-        threading.Event().wait(_TURN_S)
+        time.sleep(_TURN_S)
     with _ONE_AT_A_TIME:
         batches = _batches(store)
         adapters = _adapters(store)
@@ -295,9 +291,6 @@ def remove(studio: Studio) -> Iterator[str]:
             shutil.rmtree(_folder(studio, batch), ignore_errors=True)
 
 
-_TURN_S = 0.3
-
-
 def _switch_back(studio: Studio, batches: list[ImportRecord], leaving: set[int]) -> None:
     """To what was used before the tour, if one of its adapters is in use."""
     store = studio.store
@@ -307,10 +300,10 @@ def _switch_back(studio: Studio, batches: list[ImportRecord], leaving: set[int])
     known = {it.id for it in store.adapters.all()} - leaving
     before = next((it.summary.get(_BEFORE) for it in reversed(batches)), None)
     before = before if before in known else None
-    if studio.settings.model == BUNDLED:
-        studio.switch(before)
-    else:
+    if studio.settings.model != BUNDLED or studio.model_state[0] == "failed":
         store.adapters.set_active(before)
+    else:
+        studio.switch(before)
 
 
 def _batches(store: Store) -> list[ImportRecord]:

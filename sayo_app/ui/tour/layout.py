@@ -28,12 +28,12 @@ _TEACH = (
 )
 _OTHERS = (
     "On two more pictures the boxes look like this. Three pictures are not enough: the others come "
-    "with one click. Everywhere the stamp agrees."
+    "with one click. On all of them the stamp agrees, and the model answers right."
 )
 _TRAIN = (
     "A real run, as in the Retrain tab, on these corrections alone. It is measured on {measured} other "
-    "pictures. On {lying} of them the stamp lies; it is never trained on such a one. This takes about "
-    "{minutes} on two processor cores. You can leave and come back."
+    "pictures. On {lying} of them the stamp lies; it is never trained on such a one. This takes about one "
+    "minute of processor time. You can leave and come back."
 )
 _AFTER = (
     "The verdict, from the pictures that it was not trained on, and both models on a picture where the stamp "
@@ -104,7 +104,7 @@ def lay_out(plan: Plan) -> Parts:
         made["entry"] = gr.HTML(_ENTRY, elem_id="tour-entry", apply_default_css=False)
         made["open"] = _button(OPEN, "tour-open", variant="primary", min_width=260)
     with gr.Column(visible=False, elem_id="tour-panel") as made["panel"]:
-        with gr.Row(elem_classes="tight", equal_height=True):
+        with gr.Row(elem_classes="tight", equal_height=False):
             made["steps"] = gr.HTML("", elem_id="tour-steps", apply_default_css=False)
             made["leave"] = _button("Leave the tour", "tour-leave")
         sections = []
@@ -154,7 +154,7 @@ def _teach(plan: Plan) -> dict[str, Any]:
 
 
 def _train(plan: Plan) -> dict[str, Any]:
-    text = _TRAIN.format(measured=plan.lying + plan.agreeing, lying=plan.lying, minutes=plan.minutes)
+    text = _TRAIN.format(measured=plan.lying + plan.agreeing, lying=plan.lying)
     gr.Markdown(text, elem_classes="hint")
     with gr.Row(elem_classes="tight"):
         train = _button("Retrain", "tour-train", variant="primary", interactive=False)

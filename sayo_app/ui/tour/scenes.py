@@ -38,10 +38,7 @@ def scene_of(part: Part, number: int) -> ConfoundedScene:
 
 def regions_of(scene: ConfoundedScene) -> tuple[Region, Region]:
     """Where to look, and where not to: the object that is asked about, and the stamp."""
-    return (
-        Region.box(*scene.look_xyxy, label="look here: the object"),
-        Region.box(*scene.away_xyxy, look=False, label="not here: the stamp"),
-    )
+    return Region.box(*scene.look_xyxy), Region.box(*scene.away_xyxy, look=False)
 
 
 def measured(lying: int, agreeing: int) -> list[ConfoundedScene]:

@@ -176,14 +176,14 @@ def _wire_teaching(studio: Studio, session: gr.State, changed: gr.State, parts: 
     @guarded
     def on_generate(session: Session, changed: int) -> Any:
         _begun(studio)
-        added = kept.add_generated(studio, [said.scene for said in session.room(Visit).right], plan)
+        added = kept.add_generated(studio, session.room(Visit).right, plan)
         say(f"{added} corrections added. They are marked as generated.")
         return changed + 1
 
     state = gr.Textbox(visible="hidden")
     parts.draw.click(on_draw, session, parts.viewer.component, **PRIVATE)
     parts.save.click(on_save, [state, session, changed], changed, js=parts.viewer.read_state, **PRIVATE)
-    parts.generate.click(on_generate, [session, changed], changed, **PRIVATE)
+    parts.generate.click(on_generate, [session, changed], changed, **ON_MODEL)
 
 
 def _save(studio: Studio, session: Session, state: PageState) -> CorrectionRecord:

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from sayo_app.core.attention.trace import AttentionTrace
+from sayo_app.core.scenes.confounders import ConfoundedScene
 from sayo_app.ui.tour.asking import Found, Said, deciding_row
 from sayo_app.ui.tour.drawn import card_html, hints_html, lying_html, met_html, sides_html, steps_html
 from sayo_app.ui.tour.scenes import Part, scene_of
 from tests.ui.driving import make_trace
+
+AGREES, LIES = scene_of(Part.SHOWN, 0), scene_of(Part.LYING, 0)
 
 
 @pytest.fixture
@@ -31,34 +34,30 @@ def test_an_answer_in_another_form_gives_the_mean(trace: AttentionTrace) -> None
     np.testing.assert_allclose(deciding_row(other), trace.attention[:, -1].mean(axis=0), rtol=1e-5)
 
 
-def said(text: str, part: Part = Part.LYING) -> Said:
-    scene = scene_of(part, 0)
+def said(scene: ConfoundedScene, text: str | None = None) -> Said:
+    """An answer, the right one if no other is given, with a look that nobody had."""
     width, height = scene.picture.size
     trace = make_trace(image_wh=(width, height), grid_hw=(height // 32, width // 32))
-    return Said(scene, trace, text, deciding_row(trace), 0.25, 0.5)
+    return Said(scene, trace, text or scene.question.answer, deciding_row(trace), 0.25, 0.5)
 
 
 def test_an_answer_is_right_or_the_stamps() -> None:
-    scene = scene_of(Part.LYING, 0)
-    right, wrong, neither = (said(text) for text in (scene.question.answer, scene.suggested, "neither"))
+    right, wrong, neither = said(LIES), said(LIES, LIES.suggested), said(LIES, "neither")
     assert (right.right, right.gives_the_stamp) == (True, False)
     assert (wrong.right, wrong.gives_the_stamp) == (False, True)
     assert (neither.right, neither.gives_the_stamp) == (False, False)
 
 
 def test_a_card_says_what_was_answered_and_where_the_look_lay() -> None:
-    text = card_html(said("<b>"), "The stamp lies")
-    assert "“&lt;b&gt;”" in text and f"wrong, it is {scene_of(Part.LYING, 0).question.answer}" in text
+    text = card_html(said(LIES, "<b>"), "The stamp lies")
+    assert "“&lt;b&gt;”" in text and f"wrong, it is {LIES.question.answer}" in text
     assert 'data-right="false"' in text and "width:50%" in text and "25 %" in text
-    scene = scene_of(Part.LYING, 0)
-    assert f"left:{100 * scene.away_xyxy[0] / scene.picture.width:.2f}%" in text
-    right = said(scene_of(Part.SHOWN, 0).question.answer, Part.SHOWN)
-    assert 'data-right="true"' in card_html(right, "The stamp agrees")
+    assert f"left:{100 * LIES.away_xyxy[0] / LIES.picture.width:.2f}%" in text
+    assert 'data-right="true"' in card_html(said(AGREES), "The stamp agrees")
 
 
 def test_what_was_met_is_summed_up() -> None:
-    right = said(scene_of(Part.SHOWN, 0).question.answer, Part.SHOWN)
-    wrong = said(scene_of(Part.LYING, 0).suggested)
+    right, wrong = said(AGREES), said(LIES, LIES.suggested)
     text = met_html([right, right], 3, Found(wrong, 1, True), "")
     assert "Right in 2 of the first 3 pictures" in text and "50 % of the look" in text
     assert "right for the wrong reason" in text
@@ -67,7 +66,7 @@ def test_what_was_met_is_summed_up() -> None:
 
 
 def test_before_and_after_say_so_where_nothing_was_mended() -> None:
-    before, after = said(scene_of(Part.LYING, 0).suggested), said(scene_of(Part.LYING, 0).question.answer)
+    before, after = said(LIES, LIES.suggested), said(LIES)
     assert 'data-fits="true"' in sides_html(before, Found(after, 1, True))
     failed = sides_html(before, Found(before, 40, False))
     assert 'data-fits="false"' in failed and "Of 40 such pictures none" in failed

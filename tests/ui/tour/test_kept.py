@@ -32,6 +32,7 @@ from tests.ui.tour.test_asking import said
 
 PLAN = Plan(corrections=12, lying=2, agreeing=1)
 SHOWN = [scene_of(Part.SHOWN, number) for number in range(4)]
+MET = [said(scene) for scene in SHOWN]
 # Rows that say which model was in use stay, as those of deleted adapters do.
 HISTORY = {"adapters", "adapter_switches"}
 
@@ -44,6 +45,7 @@ def studio(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
         studio = Studio(settings, store)
         monkeypatch.setattr(studio, "switch", store.adapters.set_active)
         monkeypatch.setattr(kept, "start_run", lambda store, settings, config: store.runs.create(config))
+        monkeypatch.setattr(kept, "ask", lambda studio, scene, adapter_id: said(scene))
         yield studio
 
 
@@ -69,7 +71,7 @@ def there(studio: Studio) -> kept.Kept:
 
 def taught(studio: Studio) -> kept.Kept:
     begin(studio)
-    add_generated(studio, SHOWN, PLAN)
+    add_generated(studio, MET, PLAN)
     return there(studio)
 
 
@@ -104,7 +106,7 @@ def test_the_step_follows_from_the_store(studio: Studio) -> None:
     adapter = begin(studio)
     assert studio.active_id() == adapter.id and (adapter.path / "adapter_model.safetensors").exists()
     assert step_of(there(studio), PLAN) == 2
-    add_generated(studio, SHOWN, PLAN)
+    add_generated(studio, MET, PLAN)
     assert step_of(there(studio), PLAN) == 3 and there(studio).run is None
     run = finished(studio)
     assert step_of(there(studio), PLAN) == 4
@@ -138,13 +140,12 @@ def test_another_model_has_no_tour(studio: Studio, monkeypatch: pytest.MonkeyPat
 
 def test_what_a_person_draws_is_theirs_and_the_rest_is_marked_as_generated(studio: Studio) -> None:
     begin(studio)
-    answer = said(SHOWN[0].question.answer, Part.SHOWN)
-    record = correct(studio, there(studio), answer, [*regions_of(SHOWN[0])])
-    again = correct(studio, there(studio), answer, [regions_of(SHOWN[0])[0]])
+    record = correct(studio, there(studio), MET[0], [*regions_of(SHOWN[0])])
+    again = correct(studio, there(studio), MET[0], [regions_of(SHOWN[0])[0]])
     assert (again.id, again.revision, len(again.regions)) == (record.id, 2, 1)
     assert record.trace_id is not None and record.adapter_id == there(studio).adapter.id
-    assert add_generated(studio, SHOWN, PLAN) == 11
-    assert add_generated(studio, SHOWN, PLAN) == 0
+    assert add_generated(studio, MET, PLAN) == 11
+    assert add_generated(studio, MET, PLAN) == 0
     records = there(studio).corrections
     assert [it.origin for it in records] == ["person", *["generated"] * 11]
     assert [it.picture_id for it in records[:3]] == [pixel_hash(scene.picture) for scene in SHOWN[:3]]
@@ -193,8 +194,7 @@ def test_all_of_it_can_be_removed_at_any_step_and_again(studio: Studio, reached:
     }
     reach[reached]()
     if reached == "finished":
-        answer = said(SHOWN[3].question.answer, Part.SHOWN)
-        correct(studio, there(studio), answer, [*regions_of(SHOWN[3])])
+        correct(studio, there(studio), MET[3], [*regions_of(SHOWN[3])])
     for _ in range(2):
         list(remove(studio))
         assert rows(studio.store) == {} and files(studio.store) == []
@@ -260,3 +260,29 @@ def test_the_panel_is_told_what_has_changed(studio: Studio) -> None:
     (run.folder / "progress.jsonl").write_text(json.dumps({"kind": "step", "step": 3, "steps": 3}) + "\n")
     shown = store_view(studio, True, second[0], replace(PLAN, lying=2))
     assert "All corrections are there" in str(shown[10].value)
+
+
+def test_pictures_that_it_answers_wrong_are_passed_over(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = scene_of(Part.TAUGHT, 1)
+    monkeypatch.setattr(
+        kept, "ask", lambda studio, scene, adapter_id: said(scene, "neither" if scene is wrong else None)
+    )
+    records = taught(studio).corrections
+    assert len(records) == 12 and pixel_hash(wrong.picture) not in {it.picture_id for it in records}
+    assert {it.corrected_answer for it in records} == {None}
+
+
+def test_it_can_be_removed_where_the_model_cannot_be_loaded(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(studio)
+
+    def refused(adapter_id: int | None) -> None:
+        raise AssertionError("it needs the model")
+
+    monkeypatch.setattr(studio, "switch", refused)
+    monkeypatch.setattr(Studio, "model_state", ("failed", "No model."))
+    list(remove(studio))
+    assert studio.store.adapters.all() == [] and studio.active_id() is None
