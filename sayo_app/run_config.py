@@ -149,10 +149,10 @@ class RunConfig(Options):
     )
     prompts_per_step: int = _more(4, "Prompts a step", "Groups in a step.", ge=1, usual=(1, 16))
     learning_rate: float = _advanced(
-        5e-4, "Learning rate", "How far a step goes. The first thing to lower if a run collapses.", gt=0
+        3e-4, "Learning rate", "How far a step goes. The first thing to lower if a run collapses.", gt=0
     )
     beta: float = _advanced(
-        0.05, "KL weight (beta)", "How strongly it is held to the model that it started from.", ge=0
+        0.2, "KL weight (beta)", "How strongly it is held to the model that it started from.", ge=0
     )
     patience: int = _advanced(
         0,

@@ -41,7 +41,9 @@ EXACT = rewarded("attention", "answer", objective="exact")
 PREDICTING = {"attention_rows": "predicting"}
 MIDDLING = {"learning_rate": 2e-4, "beta": 0.02}
 GENTLE = {"learning_rate": 1e-4, "beta": 0.05}
-RECIPE = rewarded("attention", "answer", objective="exact") | DECIDED_LOOKS | {"beta": 0.05}
+RECIPE = (
+    rewarded("attention", "answer", objective="exact") | DECIDED_LOOKS | {"learning_rate": 3e-4, "beta": 0.2}
+)
 DIRECT = DECIDED_LOOKS | {
     "objective": "direct",
     "reward_parts": ("attention",),

@@ -34,6 +34,7 @@ CUT_SHORT = RunConfig(
     eval_every=2,
     name="cut short",
     learning_rate=1e-4,
+    beta=0.05,
     **PUBLISHED_LOOKS,
 )
 
@@ -107,6 +108,7 @@ def test_a_file_that_says_every_option_is_read_to_the_last_one() -> None:
         base_adapter_id=1,
         name="everything said",
         learning_rate=1e-4,
+        beta=0.05,
     )
 
 
