@@ -30,7 +30,7 @@ from storage.formats.common.rows import ReadOptions
 from storage.store import Store
 from tests.ui.tour.test_asking import said
 
-PLAN = Plan(corrections=12, lying=2, agreeing=1)
+PLAN = Plan(corrections=5, lying=2, agreeing=1)
 SHOWN = [scene_of(Part.SHOWN, number) for number in range(4)]
 MET = [said(scene) for scene in SHOWN]
 # Rows that say which model was in use stay, as those of deleted adapters do.
@@ -144,10 +144,10 @@ def test_what_a_person_draws_is_theirs_and_the_rest_is_marked_as_generated(studi
     again = correct(studio, there(studio), MET[0], [regions_of(SHOWN[0])[0]])
     assert (again.id, again.revision, len(again.regions)) == (record.id, 2, 1)
     assert record.trace_id is not None and record.adapter_id == there(studio).adapter.id
-    assert add_generated(studio, MET, PLAN) == 11
+    assert add_generated(studio, MET, PLAN) == 4
     assert add_generated(studio, MET, PLAN) == 0
     records = there(studio).corrections
-    assert [it.origin for it in records] == ["person", *["generated"] * 11]
+    assert [it.origin for it in records] == ["person", *["generated"] * 4]
     assert [it.picture_id for it in records[:3]] == [pixel_hash(scene.picture) for scene in SHOWN[:3]]
     assert all({region.look for region in it.regions} == {True, False} for it in records[1:])
 
@@ -162,9 +162,9 @@ def test_the_run_sees_the_tours_corrections_alone_and_never_a_stamp_that_lies(st
     training, measured = (
         list(chosen.read(Path(path), options)) for path in (config.data, config.held_out_data)
     )
-    assert (len(training), len(measured)) == (12, 3)
+    assert (len(training), len(measured)) == (5, 3)
     lying = {
-        pixel_hash(scene_of(part, n).picture) for part in (Part.LYING, Part.MEASURED_LYING) for n in range(40)
+        pixel_hash(scene_of(part, n).picture) for part in (Part.LYING, Part.MEASURED_LYING) for n in range(8)
     }
     assert mine and {row.now.question for row in training} == {
         it.question for it in there(studio).corrections
@@ -242,7 +242,7 @@ def test_a_run_of_the_persons_own_on_the_tours_model_is_in_the_way(studio: Studi
 def test_a_tour_that_was_undone_as_an_import_begins_anew_and_leaves_nothing(studio: Studio) -> None:
     studio.store.imports.undo(taught(studio).batch.id)
     assert kept.kept(studio.store) is None
-    assert len(taught(studio).corrections) == 12
+    assert len(taught(studio).corrections) == 5
     list(remove(studio))
     assert rows(studio.store) == {} and files(studio.store) == []
 
@@ -270,7 +270,7 @@ def test_pictures_that_it_answers_wrong_are_passed_over(
         kept, "ask", lambda studio, scene, adapter_id: said(scene, "neither" if scene is wrong else None)
     )
     records = taught(studio).corrections
-    assert len(records) == 12 and pixel_hash(wrong.picture) not in {it.picture_id for it in records}
+    assert len(records) == 5 and pixel_hash(wrong.picture) not in {it.picture_id for it in records}
     assert {it.corrected_answer for it in records} == {None}
 
 
