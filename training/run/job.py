@@ -78,9 +78,17 @@ def run_job(settings: Settings, run_id: int, stop: StopSignal) -> None:
     except BaseException as error:
         note(state="failed", error=str(error) or type(error).__name__)
         raise
+    finally:
+        _part()
     note(state="finished", adapter_id=adapter.id if adapter else None)
     if first:
         (store.runs.folder(run_id) / FILE_NAME).unlink(missing_ok=True)
+
+
+def _part() -> None:
+    """Close the connections to the other processes: one that ends with them open is aborted now and then."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _first() -> bool:

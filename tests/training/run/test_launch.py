@@ -7,14 +7,19 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.store import Store
 from tests.training.conftest import make_sample
+from training.run import job
+from training.state.progress_log import StopSignal
 
 RECIPES = REPOSITORY_DIR / "training" / "recipes"
 LAUNCH = re.compile(r"accelerate (launch --config_file (\S+) -m training train --config (\S+))")
@@ -36,6 +41,26 @@ def test_every_process_of_the_paper_recipe_has_a_prompt() -> None:
     recipe = yaml.safe_load((RECIPES / "sayo_qwen3_vl_8b.yaml").read_text())
     launch = yaml.safe_load((RECIPES / "launch" / "eight_gpus.yaml").read_text())
     assert recipe["prompts_per_step"] % launch["num_processes"] == 0
+
+
+def test_a_run_closes_its_connections_however_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With them open a process is aborted as it ends, now and then."""
+    settings = Settings.from_environment(device="cpu")
+    for number, error in enumerate((None, ValueError("broken"))):
+
+        def carried_out(*_: object, error: Exception | None = error) -> None:
+            if error:
+                raise error
+
+        monkeypatch.setattr(job, "_carry_out", carried_out)
+        torch.distributed.init_process_group(
+            "gloo", init_method=f"file://{tmp_path}/{number}", rank=0, world_size=1
+        )
+        with Store(settings) as store, pytest.raises(ValueError) if error else nullcontext():
+            job.run_job(settings, store.runs.create(RunConfig()).id, StopSignal())
+        assert not torch.distributed.is_initialized()
 
 
 @pytest.mark.training
