@@ -22,7 +22,9 @@ from training.rl.rollout import generate
 from training.rl.train_state import make_train_state
 
 FOUND = Steering({1: None, 2: (0, 3)}, 3.0)
-CONFIG = RunConfig(num_generations=3, prompts_per_step=2, max_new_tokens=6, lora_rank=2, learning_rate=1e-2)
+CONFIG = RunConfig(
+    num_generations=3, prompts_per_step=2, max_new_tokens=6, lora_rank=2, learning_rate=1e-2, beta=0.05
+)
 
 
 def test_the_bias_is_towards_each_prompts_own_region(loaded: LoadedModel, samples: list[Sample]):

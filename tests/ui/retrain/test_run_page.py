@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from storage.store import Store
 from tests.ui.driving import App
@@ -89,16 +90,16 @@ def switch_and_roll_back(page: Page) -> None:
 def retrain_on_top(page: Page) -> None:
     state = retrain_tab(page)
     page.locator("#retrain-more button").first.click()
+    page.locator("#retrain-advanced button").first.click()
+    # What is typed before a field has its own value is written over by it; the others have theirs meanwhile.
+    expect(page.locator("#retrain-learning-rate input")).to_have_value(str(RunConfig().learning_rate))
     page.locator("#retrain-base-adapter-id input").click()
     page.get_by_role("option", name="run 1").click()
     page.locator("#retrain-steps input[type=number]").fill("5")
     # A rate at which nothing improves: the first evaluation is no better, and that is the end of it.
-    page.locator("#retrain-advanced button").first.click()
-    # What is typed before a field has its own value is written over by it.
-    expect(page.locator("#retrain-learning-rate input")).to_have_value("0.0001")
     for name, value in (("learning-rate", "0.000000001"), ("patience", "1"), ("eval-every", "1")):
         page.locator(f"#retrain-{name} input").fill(value)
-    expect(page.locator("#retrain-learning-rate input")).not_to_have_value("0.0001")
+    expect(page.locator("#retrain-learning-rate input")).not_to_have_value(str(RunConfig().learning_rate))
     page.locator("#retrain-start").click()
     expect(state).to_contain_text("Run 2")
     expect(state).to_have_attribute("data-state", "finished")
