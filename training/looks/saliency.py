@@ -44,8 +44,8 @@ def saliency(
     """The map of each completion, filled up with zeros on the right."""
     alone, each = one_by_one(loaded, batch, completions)
     features = alone.picture_features
-    # One leaf a picture and completion: what a group shares is one tensor, and its gradients would add up.
-    leaves = [tensor.detach().clone().requires_grad_() for tensor in features.pooler_output]
+    # One leaf a picture and completion: gradients of what a group shares would add up.
+    leaves = [tensor.detach().requires_grad_() for tensor in features.pooler_output]
     alone = replace(alone, picture_features=type(features)(**{**features, "pooler_output": leaves}))
     read = targets.read.any(dim=1)
     shifted = torch.nn.functional.pad(read, (1, 0) if targets.predicting else (0, 1))

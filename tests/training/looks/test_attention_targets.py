@@ -242,10 +242,11 @@ def test_the_target_reward_is_minus_the_cross_entropy_of_each_row_and_layer():
     target = np.array([0.5, 0.25, 0.25, 0.0])
     drawn = Part(np.ones(4, dtype=bool), LEFT, RIGHT, target)
     targets = make_targets([[drawn]], [np.ones(4, dtype=np.float32)], [4], facts=[[0, 1]])
-    rows = torch.stack([ROWS, 3 * ROWS], dim=1)
+    # The second layer has the first row in the place of all three, three times as much of it.
+    rows = torch.stack([ROWS, 3 * ROWS[:, :1].expand(-1, 3, -1)], dim=1)
     first = 0.5 * np.log(4 / 8) + 0.25 * np.log(2 / 8) + 0.25 * np.log(1 / 8)
     second = np.log(1 / 8)
-    assert target_reward(rows, targets).tolist() == [pytest.approx((first + second) / 2)]
+    assert target_reward(rows, targets).tolist() == [pytest.approx((3 * first + second) / 4)]
     # Nothing drawn to look at is nothing to be near to.
     away = make_targets([[part(range(4), away=RIGHT)]], [np.ones(4, dtype=np.float32)], [4])
     assert target_reward(rows, away).tolist() == [0.0]

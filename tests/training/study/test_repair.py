@@ -20,6 +20,7 @@ from training.state.policy import POLICY, make_policy
 from training.study import repair
 from training.study.arms import REPAIR
 from training.study.repair import (
+    APART_PX,
     OTHERS,
     annotated,
     repair_data,
@@ -105,7 +106,10 @@ def test_random_regions_are_as_large_and_touch_neither():
     for before, after in zip(SAMPLES, annotated(SAMPLES, "random", 0), strict=True):
         for one, other in zip(boxes(before), boxes(after), strict=True):
             assert np.subtract(one[2:], one[:2]).tolist() == np.subtract(other[2:], other[:2]).tolist()
-        assert not any(touches(one, other) for one in boxes(before) for other in boxes(after))
+        for x0, y0, x1, y1 in boxes(before):
+            # No cell of the grid is in both.
+            wide = (x0 - APART_PX, y0 - APART_PX, x1 + APART_PX, y1 + APART_PX)
+            assert not any(touches(wide, other) for other in boxes(after))
     again = annotated(SAMPLES, "random", 0)
     assert [boxes(one) for one in again] == [boxes(one) for one in annotated(SAMPLES, "random", 0)]
     assert [boxes(one) for one in again] != [boxes(one) for one in annotated(SAMPLES, "random", 1)]
