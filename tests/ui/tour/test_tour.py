@@ -33,6 +33,8 @@ def picture(page: Page, name: str) -> None:
 
 
 def open_tour(page: Page) -> None:
+    # Said by the page's own first event: what is clicked before nobody listens to.
+    expect(page.locator("[data-testid=model-status]")).to_be_visible()
     page.locator("button#tour-open").click()
     expect(page.locator("#tour-met [data-testid=tour-card]")).to_have_count(5)
     expect(page.locator("#tour-viewer .sv")).to_be_attached()
