@@ -71,7 +71,9 @@ class Part:
     target: Float[np.ndarray, " image"] | None = None
 
 
-def parts_of(regions: Sequence[Region], grid: ImageGrid, pieces: Sequence[str]) -> list[Part]:
+def parts_of(
+    regions: Sequence[Region], grid: ImageGrid, pieces: Sequence[str], smooth: bool = False
+) -> list[Part]:
     """The parts of a completion; empty where the sample has no region.
 
     A region without a step holds for every token, and where no region has a step there is one part: the
@@ -80,6 +82,7 @@ def parts_of(regions: Sequence[Region], grid: ImageGrid, pieces: Sequence[str]) 
 
     Args:
         pieces: the completion's tokens as text, without padding.
+        smooth: with targets, which cost a distance for each two cells.
     """
     stepped = sorted({region.step for region in regions if region.step is not None})
     steps = split_steps(pieces) if stepped else ()
@@ -90,16 +93,22 @@ def parts_of(regions: Sequence[Region], grid: ImageGrid, pieces: Sequence[str]) 
         tokens = np.zeros(len(pieces), dtype=bool)
         tokens[steps[number].start : steps[number].stop] = True
         left &= ~tokens
-        parts.append(_part(tokens, regions, grid, number))
+        parts.append(_part(tokens, regions, grid, number, smooth))
     whole = any(region.step is None for region in regions)
-    return [*parts, _part(left, regions, grid, NO_STEP)] if whole else parts
+    return [*parts, _part(left, regions, grid, NO_STEP, smooth)] if whole else parts
 
 
-def _part(tokens: Bool[np.ndarray, " token"], regions: Sequence[Region], grid: ImageGrid, step: int) -> Part:
+def _part(
+    tokens: Bool[np.ndarray, " token"],
+    regions: Sequence[Region],
+    grid: ImageGrid,
+    step: int,
+    smooth: bool,
+) -> Part:
     look, away = region_mask(regions, grid, step), away_mask(regions, grid, step)
     if not look.any():
         return Part(tokens, None, away if away.any() else None)
-    return Part(tokens, look, away if away.any() else None, smoothed(look, grid))
+    return Part(tokens, look, away if away.any() else None, smoothed(look, grid) if smooth else None)
 
 
 def smoothed(mask: Bool[np.ndarray, " image"], grid: ImageGrid) -> Float[np.ndarray, " image"]:
@@ -153,11 +162,13 @@ def targets_of(
     *,
     predicting: bool = False,
     facts: bool = False,
+    smooth: bool = False,
 ) -> AttentionTargets:
     """The parts of a batch of completions; each part reads its tokens of the greatest weight.
 
     Args:
         facts: or those that name the answer, see the head of this module.
+        smooth: with regions smoothed to targets.
     """
     prompts = [prompt for prompt in batch.prompts for _ in range(completions.num_generations)]
     lengths = completions.mask.sum(dim=1).tolist()
@@ -166,7 +177,7 @@ def targets_of(
         stepped = any(region.step is not None for region in prompt.sample.regions)
         # The text token by token: only where it is to be cut into steps or looked through for the answer.
         pieces = token_pieces(loaded, ids[:length]) if stepped or facts else ("",) * length
-        parts.append(parts_of(prompt.sample.regions, prompt.grid, pieces))
+        parts.append(parts_of(prompt.sample.regions, prompt.grid, pieces, smooth))
         facts_of.append(fact_tokens(pieces) if facts else [])
     known = weights.float().cpu().numpy()
     trimmed = [row[:length] for row, length in zip(known, lengths, strict=True)]

@@ -78,6 +78,7 @@ def judge_looks(
         weights,
         predicting=config.attention_rows == "predicting",
         facts=config.tokens == "fact",
+        smooth=config.attention_form == "target",
     )
     if config.attention_form == "saliency" and scorer is not None:
         attention = saliency_reward(loaded, scorer, batch, completions, targets)

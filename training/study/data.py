@@ -37,14 +37,12 @@ class StudyData:
 
     Attributes:
         train: corrections: questions that the model got wrong, with region and right answer.
-        shown: what it had answered.
         validation: for early stopping; like `held_out`, questions as they come, right or wrong.
         confirmed: more questions of the trained families, for arms that train on right answers too.
         untouched: families that no correction is about.
     """
 
     train: list[Sample]
-    shown: list[str]
     validation: list[Sample]
     held_out: list[Sample]
     confirmed: list[Sample]
@@ -108,7 +106,6 @@ def study_data(mistakes: Sequence[dict[str, Any]], seed: int, held_out: int, oth
 
     return StudyData(
         train=[study_sample(one["scene"], one["family"]) for one in mistakes],
-        shown=[one["shown"] for one in mistakes],
         validation=drawn(0, others // 2, TRAINED),
         held_out=drawn(1, held_out, TRAINED),
         confirmed=drawn(3, len(mistakes) * 3 // 2, TRAINED),

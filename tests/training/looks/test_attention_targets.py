@@ -234,7 +234,7 @@ def test_a_smoothed_region_by_hand():
     """Four cells of 10 px in a row, the first of them drawn: neighbours by exp(-distance squared / 2)."""
     weights = np.exp([0.0, -0.5, -2.0, -4.5])
     np.testing.assert_allclose(smoothed(LEFT, GRID), weights / weights.sum())
-    (whole,) = parts_of([Region.box(0, 0, 10, 10)], GRID, ["a", "b"])
+    (whole,) = parts_of([Region.box(0, 0, 10, 10)], GRID, ["a", "b"], smooth=True)
     np.testing.assert_allclose(whole.target, weights / weights.sum())
 
 
