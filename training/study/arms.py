@@ -126,7 +126,6 @@ MISTAKES: dict[str, Arm] = {
 REPAIR: dict[str, Arm] = {
     "none": Arm("base", "the shortcut model as it is"),
     "told": Arm("steered", "told where to look when it answers, all layers"),
-    "told, last layer": Arm("steered", "the same, in the last layer", last_only=True),
     "supervised": Arm("trained", "fine-tuned on the right answers", SUPERVISED),
     "answer": Arm("trained", "GRPO, right answers only", rewarded("answer")),
     "answer, filtered": Arm(
@@ -146,8 +145,5 @@ REPAIR: dict[str, Arm] = {
     "recipe, last layer": Arm("trained", "the same, last layer", RECIPE | {"attention_layers": "last"}),
     "recipe, a fifth annotated": Arm("trained", "the same, regions on 20 %", RECIPE, regions="fifth"),
     "direct": Arm("trained", "no rollouts: the looks of its own answers", DIRECT),
-    "direct, random regions": Arm(
-        "trained", "the same, as large and touching neither", DIRECT, regions="random"
-    ),
     "direct and answers": Arm("trained", "the same, and fine-tuned on the answers", DIRECT_ANSWERS),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sayo_app.mllm.answering.steer import MAX_STRENGTH, Steering
+from sayo_app.mllm.machine import machine
 from sayo_app.mllm.models.loading import load_model
 from sayo_app.settings import Settings
 from training.data.samples import Sample
@@ -80,6 +81,7 @@ def measure(settings: Settings, plan: Plan, arm: Arm, seed: int, data: StudyData
         "untouched": judged(data.untouched),
         "train": judged(data.train),
         "kl": distance(loaded, data.held_out, tokens) if arm.kind not in STEERED else None,
+        "machine": machine(loaded.device),
     }
 
 

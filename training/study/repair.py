@@ -24,6 +24,7 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.core.scenes.confounders import CONFOUNDED, ConfoundedScene, find_confounder, make_confounded
 from sayo_app.core.scenes.questions import FAMILIES, HELD_OUT_SEED, answers_match
 from sayo_app.mllm.answering.steer import Steering
+from sayo_app.mllm.machine import machine
 from sayo_app.mllm.models.adapters import load_adapter, switch
 from sayo_app.mllm.models.loading import LoadedModel, load_model
 from sayo_app.settings import Settings
@@ -264,6 +265,7 @@ def measure(
         "seconds": round(seconds, 1),
         **found,
         "kl": distance(loaded, data.held_out["plain"], tokens) if arm.kind == "trained" else None,
+        "machine": machine(loaded.device),
     }
 
 

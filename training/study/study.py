@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from sayo_app.errors import SettingsError
-from sayo_app.mllm.machine import machine
-from sayo_app.mllm.models.loading import load_model
 from sayo_app.settings import BUNDLED, Settings
 from training.study.arms import MISTAKES, REPAIR
 from training.study.mistakes import run_mistakes
@@ -51,6 +49,7 @@ def add_arguments(study: argparse.ArgumentParser) -> None:
     study.add_argument("--held-out", type=int, help="pictures of each kind: 256, or 96 for repair")
     study.add_argument("--others", type=int, default=192, help="mistakes: pictures of the untouched families")
     study.add_argument("--curve", nargs="*", metavar="ARM", help="these over several numbers of corrections")
+    study.add_argument("--device", default="cpu", help="cpu, cuda, mps or auto")
     study.add_argument("--results", type=Path, help="JSONL that it goes on from")
     study.add_argument("--out", type=Path, help="also write the JSON to this file")
     study.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -58,7 +57,7 @@ def add_arguments(study: argparse.ArgumentParser) -> None:
 
 def study_report(options: argparse.Namespace) -> dict[str, Any]:
     """Carry out what the command line asks for; table, learning curve, machine and command."""
-    settings = Settings.from_environment(model=options.model, device="cpu")
+    settings = Settings.from_environment(model=options.model, device=options.device)
     plan, arms = make_plan(options), arms_of(options.protocol, options.arms)
     results = _run(options, settings, plan, arms)
     table = rows if options.protocol == "mistakes" else repair_rows
@@ -70,12 +69,22 @@ def study_report(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "protocol": options.protocol,
         "command": " ".join(["python -m training", *sys.argv[1:]]),
-        "machine": machine(load_model(settings).device),
+        "machines": machines(results),
         "plan": {name: value for name, value in vars(plan).items() if name != "config"},
         "arms": {arm_of(one): known[arm_of(one)].says for one in results},
         "table": table(results),
         "curve": curve,
     }
+
+
+def machines(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the results were measured on, each once; results of before did not say."""
+    found: list[dict[str, Any]] = []
+    for one in results:
+        measured_on = one.get("machine")
+        if measured_on and measured_on not in found:
+            found.append(measured_on)
+    return found
 
 
 def report_text(report: dict[str, Any]) -> str:
