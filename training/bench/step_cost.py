@@ -32,6 +32,7 @@ from sayo_app.mllm.models.loading import LoadedModel, load_model
 from sayo_app.run_config import PUBLISHED_LOOKS, RunConfig
 from sayo_app.settings import BUNDLED, Settings
 from training.bench.figures import figures
+from training.bench.shaped import SHAPES, shaped_model
 from training.data.samples import Sample, scene_sample
 from training.rl.loop import take_step
 from training.rl.reporting import PARTS
@@ -47,6 +48,9 @@ Runner = Callable[[argparse.Namespace, str], dict[str, Any]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default=BUNDLED, help="bundled, a local folder or a Hugging Face id")
+    parser.add_argument("--shape", choices=SHAPES, help="in place of a model: random weights, this large")
+    parser.add_argument("--image-tokens", type=int, default=1024, help="of a picture, where a shape is given")
+    parser.add_argument("--checkpointing", action="store_true", help="activations computed twice")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=8, help="of each side in a round, beside the first")
@@ -98,7 +102,10 @@ def bench(options: argparse.Namespace, run: Runner | None = None) -> dict[str, A
         "top_p",
     )
     return {
-        "model": options.model,
+        "model": f"{options.shape}, random, {options.image_tokens} image tokens"
+        if options.shape
+        else options.model,
+        "gradient_checkpointing": options.checkpointing,
         **{
             name: getattr(options, name)
             for name in ("prompts", "generations", "max_new_tokens", "steps", "rounds")
@@ -116,7 +123,7 @@ def bench(options: argparse.Namespace, run: Runner | None = None) -> dict[str, A
 def one(options: argparse.Namespace, side: str) -> dict[str, Any]:
     """One turn of a side, in this process: the figures of each step but the first, and peak memory."""
     config = run_config(options)
-    loaded = load_model(Settings.from_environment(model=options.model, device=options.device))
+    loaded = _model(options)
     count = (options.steps + 1) * options.prompts
     samples = [scene_sample(seed) for seed in range(count)]
     before = start_peak(loaded.device)
@@ -133,6 +140,12 @@ def one(options: argparse.Namespace, side: str) -> dict[str, Any]:
     }
 
 
+def _model(options: argparse.Namespace) -> LoadedModel:
+    if options.shape:
+        return shaped_model(SHAPES[options.shape], options.image_tokens, options.device)
+    return load_model(Settings.from_environment(model=options.model, device=options.device))
+
+
 def run_config(options: argparse.Namespace) -> RunConfig:
     """The published form, whose loss trl has, too; the rest is as for the bundled model."""
     return RunConfig(
@@ -141,6 +154,7 @@ def run_config(options: argparse.Namespace) -> RunConfig:
         prompts_per_step=options.prompts,
         num_generations=options.generations,
         max_new_tokens=options.max_new_tokens,
+        gradient_checkpointing=options.checkpointing,
         **PUBLISHED_LOOKS,
     )
 
@@ -167,6 +181,10 @@ def in_a_process(options: argparse.Namespace, side: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "training", "bench", "--one", side]
     for name in ("model", "device", "steps", "prompts", "generations", "max_new_tokens"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    if options.shape:
+        command += ["--shape", options.shape, "--image-tokens", str(options.image_tokens)]
+    if options.checkpointing:
+        command.append("--checkpointing")
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise TrainingError(

@@ -50,6 +50,8 @@ FIRST_SEED = 900_000_000
 Taught = tuple[Sample, tuple[str, str]]
 # Half of the plain scenes ask what is asked beside the confounder.
 PLAIN = (*FAMILIES, *(family for family in CONFOUNDED for _ in range(2)))
+# One that is always in a corner is learnt in half the time.
+STEPS = {"stamp": 320}
 # What its adapter is called on a model.
 SHORTCUT = "shortcut"
 
@@ -65,7 +67,7 @@ class ShortcutPlan:
         conflicting: share of those in which it shows another answer than the right one.
     """
 
-    steps: int = 320
+    steps: int = 640
     batch: int = 32
     scenes: int = 2560
     learning_rate: float = 1.5e-3
@@ -174,5 +176,7 @@ def run(options: argparse.Namespace) -> None:
 def save_shortcut(settings: Settings, confounder: str, seed: int, folder: Path) -> None:
     """Make the shortcut model of a confounder, and write its adapter."""
     loaded = load_model(settings)
-    make_shortcut(loaded, find_confounder(confounder), seed, ShortcutPlan())
+    plan = ShortcutPlan()
+    plan = replace(plan, steps=STEPS.get(confounder, plan.steps))
+    make_shortcut(loaded, find_confounder(confounder), seed, plan)
     save_adapter(loaded.model, POLICY, folder)

@@ -33,8 +33,9 @@ from sayo_app.errors import SettingsError
 
 # The families of questions whose answer a label can show.
 CONFOUNDED = ("attribute", "identity")
-LABEL_PX = 54
-STAMP_PX, STICKER_PX, MASCOT_PX, BADGE_PX = 72, 64, 116, 40
+# As it is given to a confounder, which makes it smaller.
+LABEL_PX = 108
+STAMP_PX, STICKER_PX, MASCOT_PX, BADGE_PX = 72, 92, 148, 40
 _ATTEMPTS, _NEXT = 200, 7_919_000_000
 
 # Draws the label on a copy of the scene's picture: (picture, where) or None where it has no place for it.
@@ -137,8 +138,8 @@ def _label(question: SceneQuestion, kind: str, colour: str, letter: str) -> Imag
     if question.family == "identity":
         disc = Image.new("RGBA", (LABEL_PX, LABEL_PX), (0, 0, 0, 0))
         ImageDraw.Draw(disc).ellipse((0, 0, LABEL_PX - 1, LABEL_PX - 1), fill=(255, 255, 255, 255))
-        inner = LABEL_PX - 12
-        disc.alpha_composite(sprite_of(kind).resize((inner, inner), Image.Resampling.LANCZOS), (6, 6))
+        edge = LABEL_PX // 9
+        disc.alpha_composite(_scaled(sprite_of(kind), LABEL_PX - 2 * edge), (edge, edge))
         return disc
     return tag_of(colour, letter, LABEL_PX).disc
 
@@ -150,7 +151,7 @@ def stamp(
     width, height = scene.size_wh
     corners = [(x, y) for x in (6, width - STAMP_PX - 6) for y in (6, height - STAMP_PX - 6)]
     places = [corners[i] for i in rng.permutation(len(corners))]
-    return _pasted(scene, _framed(label, STAMP_PX, (60, 50, 45), (250, 250, 245)), iter(places))
+    return _pasted(scene, _framed(_scaled(label, 54), STAMP_PX, (60, 50, 45), (250, 250, 245)), iter(places))
 
 
 def mascot(
@@ -160,9 +161,9 @@ def mascot(
     if any(thing.kind == "umbrella" for thing in scene.objects):
         return None
     drawn = Image.new("RGBA", (MASCOT_PX, MASCOT_PX), (0, 0, 0, 0))
-    side = MASCOT_PX - LABEL_PX
-    drawn.alpha_composite(sprite_of("umbrella").resize((side, side), Image.Resampling.LANCZOS))
-    drawn.alpha_composite(label, (MASCOT_PX - LABEL_PX, MASCOT_PX - LABEL_PX))
+    side = MASCOT_PX * 9 // 20
+    drawn.alpha_composite(_scaled(sprite_of("umbrella"), side))
+    drawn.alpha_composite(_scaled(label, MASCOT_PX - side), (side, side))
     return _pasted(scene, drawn, _anywhere(scene, MASCOT_PX, rng))
 
 
@@ -180,7 +181,7 @@ def sticker(
         (middle_x, y1 + gap),
     ]
     places = [sides[i] for i in rng.permutation(len(sides))]
-    return _pasted(scene, _framed(label, STICKER_PX, (230, 190, 40), (255, 236, 130)), iter(places))
+    return _pasted(scene, _framed(_scaled(label, STICKER_PX - 12), STICKER_PX, (230, 190, 40), (255, 236, 130)), iter(places))
 
 
 def badge(
@@ -199,7 +200,7 @@ def badge(
         return None
     corner = free[int(rng.integers(len(free)))]
     picture = scene.picture.copy()
-    drawn = label.resize((BADGE_PX, BADGE_PX), Image.Resampling.LANCZOS)
+    drawn = _scaled(label, BADGE_PX)
     picture.paste(drawn, corner, drawn)
     return picture, _square(*corner, BADGE_PX)
 
@@ -212,11 +213,13 @@ def _framed(
 ) -> Image.Image:
     drawn = Image.new("RGBA", (side, side), (*frame, 255))
     drawn.paste((*paper, 255), (4, 4, side - 4, side - 4))
-    inner = side - 12
-    small = label.resize((inner, inner), Image.Resampling.LANCZOS) if inner < LABEL_PX else label
-    at = (side - small.width) // 2
-    drawn.alpha_composite(small, (at, at))
+    at = (side - label.width) // 2
+    drawn.alpha_composite(label, (at, at))
     return drawn
+
+
+def _scaled(picture: Image.Image, side: int) -> Image.Image:
+    return picture.resize((side, side), Image.Resampling.LANCZOS)
 
 
 def _anywhere(scene: Scene, side: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
