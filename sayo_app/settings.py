@@ -51,6 +51,8 @@ class Settings(Options):
     max_adapter_bytes: int = option(
         2_000_000_000, "Largest adapter", "that comes from elsewhere, unpacked", unit="bytes", ge=0
     )
+    max_adapter_rank: int = option(1_024, "Highest rank", "of an adapter from elsewhere", ge=1)
+    max_adapter_alpha: int = option(16_384, "Highest alpha", "of an adapter from elsewhere", ge=1)
     max_picture_pixels: int = option(
         40_000_000, "Largest picture, decoded", "width x height", unit="pixels", ge=0
     )

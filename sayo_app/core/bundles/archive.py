@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import logging
+import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from sayo_app.errors import TraceFileError
 
@@ -23,6 +25,7 @@ ANEW = "Export the answer again and open the new file."
 _END, _END_BYTES, _COUNT, _LIST_BYTES = b"PK\x05\x06", 22, slice(10, 12), slice(12, 16)
 _ZIP64, _ZIP64_BYTES = b"PK\x06\x07", 20
 _MEMBER_BYTES = 1024
+_PIECE_BYTES = 1 << 20
 _ENCRYPTED = 1
 
 
@@ -87,8 +90,39 @@ def read_member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
         raise damaged(error) from error
 
 
-def write_archive(file: Writable, members: Mapping[str, bytes]) -> None:
-    """A zip file of these files, in this order. The same files give the same bytes."""
+def copy_member(archive: zipfile.ZipFile, name: str, path: Path, most: int) -> None:
+    """Lay the file of that name at a path, piece by piece; what is counted is what comes out.
+
+    Raises:
+        TraceFileError: as `read_member`.
+        OSError: it cannot be written.
+    """
+    left = most
+    with path.open("wb") as target:
+        for piece in _pieces(archive, name):
+            left -= len(piece)
+            if left < 0:
+                raise TraceFileError(expected=f"{name} of at most {most} bytes", got="more", remedy=ANEW)
+            target.write(piece)
+
+
+def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+    try:
+        with archive.open(name) as file:
+            while piece := file.read(_PIECE_BYTES):
+                yield piece
+    except GeneratorExit:
+        raise
+    except Exception as error:  # zipfile and zlib raise every kind of error on damaged data.
+        raise damaged(error) from error
+
+
+def write_archive(file: Writable, members: Mapping[str, bytes | Path]) -> None:
+    """A zip file of these files, in this order. The same files give the same bytes.
+
+    Args:
+        members: their contents by name; a path is read piece by piece.
+    """
     with zipfile.ZipFile(file, "w") as archive:
         for name, data in members.items():
             entry = zipfile.ZipInfo(name)  # Without a date it is 1980: the same each time.
@@ -96,10 +130,15 @@ def write_archive(file: Writable, members: Mapping[str, bytes]) -> None:
             packed = name.endswith((".png", ".npz"))
             entry.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, data)
+            if isinstance(data, bytes):
+                archive.writestr(entry, data)
+                continue
+            entry.file_size = data.stat().st_size
+            with data.open("rb") as source, archive.open(entry, "w") as target:
+                shutil.copyfileobj(source, target, _PIECE_BYTES)
 
 
-def packed_archive(members: Mapping[str, bytes]) -> bytes:
+def packed_archive(members: Mapping[str, bytes | Path]) -> bytes:
     """`write_archive` to memory."""
     buffer = io.BytesIO()
     write_archive(buffer, members)

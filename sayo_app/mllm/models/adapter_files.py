@@ -6,19 +6,27 @@ configuration only plain settings are kept: a pattern of somebody else's would b
 
 from __future__ import annotations
 
+import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+import zipfile
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sayo_app.core.bundles.archive import open_archive, read_member, write_archive
+from sayo_app.core.bundles.archive import copy_member, open_archive, write_archive
 from sayo_app.core.files import whole_file, whole_folder
 from sayo_app.errors import AdapterError, TraceFileError
+from sayo_app.mllm.models.adapter_fit import check_scale
 from sayo_app.mllm.models.adapters import CONFIG_FILE, TARGETS, WEIGHTS_FILE
-from sayo_app.settings import DEFAULTS
+from sayo_app.settings import DEFAULTS, Settings
 
 CARD_FILE = "README.md"
+# A file by its name, and how it is laid at a path.
+_Members = dict[str, Callable[[Path], object]]
 FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)
 # Of configuration and card; of the weights it is the operator's to say.
 MAX_TEXT_BYTES = 1_000_000
@@ -45,47 +53,44 @@ def pack_adapter(folder: Path, path: Path) -> None:
         AdapterError: the folder lacks its files.
         StorageError: the file cannot be written.
     """
-    try:
-        members = {name: (folder / name).read_bytes() for name in FILES if (folder / name).is_file()}
-    except OSError as error:
-        raise _bad("a readable adapter", str(error)) from error
+    members = {name: folder / name for name in FILES if (folder / name).is_file()}
     _require(members)
     with whole_file(path) as temporary, temporary.open("wb") as file:
         write_archive(file, members)
 
 
-def unpack_adapter(
-    paths: Sequence[Path], folder: Path, base_model: str, max_bytes: int = DEFAULTS.max_adapter_bytes
-) -> None:
+def unpack_adapter(paths: Sequence[Path], folder: Path, base_model: str, limits: Settings = DEFAULTS) -> None:
     """Lay what somebody sent into a new folder, checked as far as that goes without the model.
 
     Args:
         paths: one zip file, or the files of an adapter's folder.
         base_model: what the model in use is called; one that the configuration names must be it.
-        max_bytes: largest file of weights, unpacked.
+        limits: of which `max_adapter_bytes`, `max_adapter_rank` and `max_adapter_alpha` are looked at.
 
     Raises:
         AdapterError: no adapter, a damaged or too large one, one of another base model, or one with
             settings that are not taken from elsewhere. The folder is then not there.
         StorageError: it cannot be written.
     """
-    limits = {CONFIG_FILE: MAX_TEXT_BYTES, WEIGHTS_FILE: max_bytes, CARD_FILE: MAX_TEXT_BYTES}
+    most = {CONFIG_FILE: MAX_TEXT_BYTES, WEIGHTS_FILE: limits.max_adapter_bytes, CARD_FILE: MAX_TEXT_BYTES}
     as_zip = len(paths) == 1 and paths[0].suffix == ".zip"
-    members = _zipped(paths[0], limits) if as_zip else _loose(paths, limits)
-    _require(members)
-    config = clean_config(members[CONFIG_FILE], base_model)
-    with whole_folder(folder) as whole:
-        for name in (WEIGHTS_FILE, CARD_FILE):
+    with whole_folder(folder) as whole, (_zipped if as_zip else _loose)(paths, most) as members:
+        _require(members)
+        # The configuration first: what it says may be reason enough to leave the weights alone.
+        for name in FILES:
             if name in members:
-                (whole / name).write_bytes(members[name])
-        (whole / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+                members[name](whole / name)
+            if name == CONFIG_FILE:
+                config = clean_config((whole / name).read_bytes(), base_model, limits)
+                (whole / name).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
-def clean_config(data: bytes, base_model: str) -> dict[str, Any]:
+def clean_config(data: bytes, base_model: str, limits: Settings = DEFAULTS) -> dict[str, Any]:
     """The plain settings of an `adapter_config.json`.
 
     Raises:
-        AdapterError: not one of a LoRA adapter, one of another base model, or one with patterns.
+        AdapterError: not one of a LoRA adapter, one of another base model, one with patterns, or one of a
+            rank or an alpha beyond the limits.
     """
     try:
         values = json.loads(data)
@@ -110,6 +115,11 @@ def clean_config(data: bytes, base_model: str) -> dict[str, Any]:
         if not isinstance(pattern, dict) or not all(map(_is_name, pattern)):
             raise _bad(f"{name} by plain layer names", repr(pattern)[:80])
         config[name] = pattern
+    rank, alpha = config.get("r"), config.get("lora_alpha")
+    for one in [rank, *config["rank_pattern"].values()]:
+        check_scale(one, alpha, max_rank=limits.max_adapter_rank, max_alpha=limits.max_adapter_alpha)
+    for one in config["alpha_pattern"].values():
+        check_scale(rank, one, max_rank=limits.max_adapter_rank, max_alpha=limits.max_adapter_alpha)
     return config
 
 
@@ -117,24 +127,27 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
-def _zipped(path: Path, limits: Mapping[str, int]) -> dict[str, bytes]:
+@contextmanager
+def _zipped(paths: Sequence[Path], most: Mapping[str, int]) -> Iterator[_Members]:
     """The known files of a zip file, at its top or in its one folder."""
     try:
-        with path.open("rb") as file:
-            archive = open_archive(file, max_members=_MAX_MEMBERS, max_bytes=sum(limits.values()))
+        with _readable(paths[0]) as file:
+            archive = open_archive(file, max_members=_MAX_MEMBERS, max_bytes=sum(most.values()))
             names = [name for name in archive.namelist() if not name.endswith("/")]
             odd = [name for name in names if not _is_plain(name)]
             if odd:
                 raise _bad("plain file names", repr(odd[0])[:80])
             chosen = {PurePosixPath(name).name: name for name in names}
-            return {
-                name: read_member(archive, chosen[name], limits[name]) for name in FILES if name in chosen
+            yield {
+                name: partial(_unzip, archive, chosen[name], most[name]) for name in FILES if name in chosen
             }
     except TraceFileError as error:
-        megabytes = f"{limits[WEIGHTS_FILE] / 1e6:,.0f} MB"
+        megabytes = f"{most[WEIGHTS_FILE] / 1e6:,.0f} MB"
         raise _bad(f"a whole zip file of an adapter of at most {megabytes}", error.got) from error
-    except OSError as error:
-        raise _bad("a readable file", str(error)) from error
+
+
+def _unzip(archive: zipfile.ZipFile, name: str, most: int, path: Path) -> None:
+    copy_member(archive, name, path, most)
 
 
 def _is_plain(name: str) -> bool:
@@ -142,20 +155,27 @@ def _is_plain(name: str) -> bool:
     return len(parts) <= 2 and not set(parts) & {"", ".", ".."} and "\\" not in name and ":" not in name
 
 
-def _loose(paths: Sequence[Path], limits: Mapping[str, int]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+@contextmanager
+def _loose(paths: Sequence[Path], most: Mapping[str, int]) -> Iterator[_Members]:
+    found: _Members = {}
     for path in paths:
         if path.name in FILES:
-            try:
-                if (size := path.stat().st_size) > limits[path.name]:
-                    raise _bad(f"{path.name} of at most {limits[path.name]:,} bytes", f"{size:,} bytes")
-                found[path.name] = path.read_bytes()
-            except OSError as error:
-                raise _bad("a readable file", str(error)) from error
-    return found
+            with _readable(path) as file:
+                size = file.seek(0, io.SEEK_END)
+            if size > most[path.name]:
+                raise _bad(f"{path.name} of at most {most[path.name]:,} bytes", f"{size:,} bytes")
+            found[path.name] = partial(shutil.copyfile, path)
+    yield found
 
 
-def _require(members: Mapping[str, bytes]) -> None:
+def _readable(path: Path) -> io.BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _bad("a readable file", error.strerror or "one that is not") from error
+
+
+def _require(members: Container[str]) -> None:
     missing = [name for name in (CONFIG_FILE, WEIGHTS_FILE) if name not in members]
     if missing:
         raise _bad(f"{CONFIG_FILE} and {WEIGHTS_FILE}", f"no {missing[0]}")

@@ -9,17 +9,19 @@ from __future__ import annotations
 import copy
 import json
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-import torch
-from peft import LoraConfig, PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import LoraConfig, PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from safetensors.torch import save_file
+from torch import nn
 
 from sayo_app.core.files import whole_folder
 from sayo_app.errors import AdapterError
+from sayo_app.mllm.models.adapter_fit import Tensors, fill, misfit, not_finite, opened
 from sayo_app.mllm.models.families import base_model
 from sayo_app.mllm.models.loading import LoadedModel
 
@@ -27,7 +29,6 @@ CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 # Every linear layer of the language model's blocks, linear attention's in_proj_qkv and its like included; the
 # vision tower stays as it is. Families call the language model by one of two names.
 TARGETS = r"(?:.*\.)?(?:language_model|text_model)\.layers\.\d+\.(?:.*_proj|.*\.in_proj_\w+)"
-_PREFIX = "base_model.model."
 
 
 def lora_config(rank: int = 16, alpha: int = 32) -> LoraConfig:
@@ -58,16 +59,17 @@ def load_adapter(loaded: LoadedModel, folder: Path, name: str, *, trainable: boo
             model is left as it was.
     """
     config = _read_config(folder)
-    weights = _read_weights(folder)
     config.inference_mode = not trainable
-    with loaded.exclusive():
+    with _weights(folder) as weights, loaded.exclusive():
         if name in names(loaded):
             raise AdapterError(
                 expected="a new name for the adapter",
                 got=f"{name!r}, which is in use",
                 remedy="Unload the model or choose another name.",
             )
-        _check_fit(base_model(loaded.model), weights, folder)
+        why = misfit(base_model(loaded.model), config, weights.shapes)
+        if why is not None:
+            raise _unfit(folder, why)
         _insert(loaded, config, weights, name, folder)
         for key, parameter in loaded.model.named_parameters():
             if f".{name}." in key:
@@ -149,9 +151,7 @@ def _wrap(model: nn.Module, config: LoraConfig, name: str) -> PeftModel:
         return PeftModel(cast(Any, model), config, adapter_name=name)
 
 
-def _insert(
-    loaded: LoadedModel, config: LoraConfig, weights: dict[str, Tensor], name: str, folder: Path
-) -> None:
+def _insert(loaded: LoadedModel, config: LoraConfig, weights: Tensors, name: str, folder: Path) -> None:
     """Add the layers and fill them; take them out again if the file does not fill them exactly."""
     first = not isinstance(loaded.model, PeftModel)
     model = loaded.model
@@ -160,10 +160,10 @@ def _insert(
             model = _wrap(loaded.model, config, name)
         else:
             model.add_adapter(name, config)
-        wanted = set(get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False))
-        if wanted != set(weights):
-            raise _unfit(folder, f"{len(wanted ^ set(weights))} tensors too many or too few")
-        set_peft_model_state_dict(model, weights, adapter_name=name)
+        layers = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
+        if set(layers) != set(weights.shapes):
+            raise _unfit(folder, f"{len(set(layers) ^ set(weights.shapes))} tensors too many or too few")
+        fill(layers, weights)
     except Exception as error:
         if first and isinstance(model, PeftModel):
             loaded.model = model.unload()
@@ -173,21 +173,6 @@ def _insert(
             raise
         raise _unfit(folder, str(error)) from error
     loaded.model = model.eval()
-
-
-def _check_fit(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
-    """Every pair of factors must stand at a linear layer of this model, and have its sides."""
-    modules = dict(model.named_modules())
-    for key, tensor in weights.items():
-        path, _, factor = key.removeprefix(_PREFIX).removesuffix(".weight").rpartition(".")
-        layer = modules.get(path)
-        # A linear layer under an adapter that is already there.
-        layer = getattr(layer, "base_layer", layer)
-        if factor not in ("lora_A", "lora_B") or not isinstance(layer, nn.Linear):
-            raise _unfit(folder, f"weights for {path or key!r}, which is no linear layer of this model")
-        side, wanted = (1, layer.in_features) if factor == "lora_A" else (0, layer.out_features)
-        if tensor.ndim != 2 or tensor.shape[side] != wanted:
-            raise _unfit(folder, f"{factor} of {tuple(tensor.shape)} at {path}, a side of which is {wanted}")
 
 
 def _read_config(folder: Path) -> LoraConfig:
@@ -200,22 +185,25 @@ def _read_config(folder: Path) -> LoraConfig:
         raise _missing(folder, CONFIG_FILE) from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise _damaged(folder, f"{CONFIG_FILE}: {error}") from error
-    if config.modules_to_save or config.use_dora or config.bias != "none":
+    more = (config.modules_to_save, config.target_parameters, config.trainable_token_indices)
+    if any(more) or config.layer_replication or config.use_dora or config.bias != "none":
         raise _unfit(folder, "a LoRA with more than its two factors a layer")
     return config
 
 
-def _read_weights(folder: Path) -> dict[str, Tensor]:
+@contextmanager
+def _weights(folder: Path) -> Iterator[Tensors]:
+    """The adapter's tensors, all of them numbers."""
     if not (folder / WEIGHTS_FILE).is_file():
         raise _missing(folder, WEIGHTS_FILE)
     try:
-        weights = load_file(folder / WEIGHTS_FILE)
-    except (OSError, SafetensorError) as error:
+        with opened(folder / WEIGHTS_FILE) as weights:
+            bad = not_finite(weights)
+            if bad is not None or not weights.shapes:
+                raise _damaged(folder, f"{bad} is not finite" if bad else f"{WEIGHTS_FILE} is empty")
+            yield weights
+    except (OSError, ValueError) as error:
         raise _damaged(folder, f"{WEIGHTS_FILE}: {error}") from error
-    bad = next((key for key, tensor in weights.items() if not bool(torch.isfinite(tensor).all())), None)
-    if bad is not None or not weights:
-        raise _damaged(folder, f"{bad} is not finite" if bad else f"{WEIGHTS_FILE} is empty")
-    return weights
 
 
 def _missing(folder: Path, file: str) -> AdapterError:

@@ -150,7 +150,7 @@ class Studio:
 
         loaded = self.loaded()
         folder = self.settings.adapters_dir / f"import-{uuid.uuid4().hex}"
-        unpack_adapter(paths, folder, self.settings.model, self.settings.max_adapter_bytes)
+        unpack_adapter(paths, folder, self.settings.model, self.settings)
         record = self.store.adapters.add(name=name, path=folder, base_model=self.settings.model)
         try:
             # Loading it is the check of its shapes.

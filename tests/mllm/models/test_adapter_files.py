@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,15 @@ def test_what_came_in_can_be_loaded(saved: Path, tmp_path: Path, tiny_model_dir:
         ({"target_modules": ["(a+)+$"]}, "target_modules"),
         ({"target_modules": None}, "target_modules"),
         ({"rank_pattern": {"(a+)+$": 3}}, "rank_pattern"),
+        ({"r": 10_000_000}, "rank of 1 to 1,024, got 10000000"),
+        ({"r": 0}, "rank of 1"),
+        ({"r": True}, "rank of 1"),
+        ({"rank_pattern": {"q_proj": 10_000_000}}, "rank of 1"),
+        ({"rank_pattern": {"q_proj": "4"}}, "rank of 1"),
+        ({"lora_alpha": float("nan")}, "alpha above 0"),
+        ({"lora_alpha": 1e300}, "alpha above 0 and at most 16,384"),
+        ({"lora_alpha": 0}, "alpha above 0"),
+        ({"alpha_pattern": {"q_proj": float("inf")}}, "alpha above 0"),
     ],
 )
 def test_configurations_that_are_not_taken(changes: dict[str, Any], why: str) -> None:
@@ -103,10 +113,43 @@ def test_weights_are_as_large_as_the_setting_says(saved: Path, tmp_path: Path, a
     size = (saved / "adapter_model.safetensors").stat().st_size
     paths = [packed] if as_zip else sorted(saved.iterdir())
     with pytest.raises(AdapterError, match="at most"):
-        unpack_adapter(paths, tmp_path / "adapters" / "in", "tiny", max_bytes=size - 1)
+        unpack_adapter(paths, tmp_path / "adapters" / "in", "tiny", Settings(max_adapter_bytes=size - 1))
     assert not list(tmp_path.glob("adapters/*"))
-    unpack_adapter(paths, tmp_path / "adapters" / "in", "tiny", max_bytes=size)
+    unpack_adapter(paths, tmp_path / "adapters" / "in", "tiny", Settings(max_adapter_bytes=size))
     assert (tmp_path / "adapters" / "in").is_dir()
+
+
+def test_a_zip_that_says_it_is_smaller_than_it_is_lays_down_no_more_than_it_says(
+    saved: Path, tmp_path: Path
+) -> None:
+    """64 MB of noughts that call themselves 1,000 bytes."""
+    path = tmp_path / "sent.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(saved / "adapter_config.json", "adapter_config.json")
+        archive.writestr("adapter_model.safetensors", bytes(64_000_000))
+    size = (64_000_000).to_bytes(4, "little")
+    data = path.read_bytes()
+    assert data.count(size) == 2
+    path.write_bytes(data.replace(size, (1_000).to_bytes(4, "little")))
+    tracemalloc.start()
+    with pytest.raises(AdapterError, match="whole zip"):
+        unpack_adapter([path], tmp_path / "adapters" / "in", "tiny")
+    assert tracemalloc.get_traced_memory()[1] < 16_000_000
+    tracemalloc.stop()
+    assert not list(tmp_path.glob("adapters/*"))
+
+
+def test_weights_are_not_held_in_memory(saved: Path, tmp_path: Path) -> None:
+    """64 MB out and in, by a zip and by files."""
+    (saved / "adapter_model.safetensors").write_bytes(bytes(64_000_000))
+    tracemalloc.start()
+    pack_adapter(saved, tmp_path / "packed.zip")
+    unpack_adapter([tmp_path / "packed.zip"], tmp_path / "zip", "tiny")
+    unpack_adapter(sorted(saved.iterdir()), tmp_path / "loose", "tiny")
+    assert tracemalloc.get_traced_memory()[1] < 16_000_000
+    tracemalloc.stop()
+    for name in ("zip", "loose"):
+        assert (tmp_path / name / "adapter_model.safetensors").stat().st_size == 64_000_000
 
 
 def test_what_is_no_zip_file_is_told(tmp_path: Path) -> None:
