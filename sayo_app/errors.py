@@ -109,6 +109,10 @@ class RunActiveError(JobError):
     """A second retrain while one is running."""
 
 
+class LostRunError(JobError):
+    """A run that its own process may say nothing more about: it has ended, or is another process's by now."""
+
+
 class TooFewCorrectionsError(JobError):
     """Not enough corrections to train on and to hold out."""
 

@@ -16,7 +16,7 @@ from sayo_app.run_config import RunConfig
 from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.base.models import now
 from storage.base.records import COUNTED_STATES, RunRecord
-from storage.runs.run_store import this_host
+from storage.runs.process_identity import this_host
 from storage.store import Store
 
 logger = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ def start_next(store: Store, settings: Settings, *, command: Command = training_
             got=str(error),
             remedy="See whether memory and processes are free on this machine, then start again.",
         ) from error
-    run = store.runs.update(run.id, pid=process.pid, process_started_at=process.create_time())
+    run = store.runs.name_process(run.id, process)
     if run.state == "cancelled":
         # Cancelled between its turn and its process: nobody knew whom to stop.
         processes.stop(process)
@@ -159,7 +159,7 @@ def cancel_run(store: Store, run_id: int) -> RunRecord:
     run = store.runs.update(run_id, cancel_requested_at=now())
     if _elsewhere(store, run):
         return run
-    process = processes.find(run.pid, run.process_started_at)
+    process = processes.find(run.pid, run.process_started_at, run.process_identity)
     if process is not None:
         processes.stop(process)
         return run
@@ -189,7 +189,7 @@ def _settle(store: Store, run: RunRecord) -> RunRecord:
     if _elsewhere(store, run):
         given_up = since_cancel is not None and since_cancel > _ELSEWHERE_GRACE
         return store.runs.update(run.id, state="cancelled") if given_up else run
-    process = processes.find(run.pid, run.process_started_at)
+    process = processes.find(run.pid, run.process_started_at, run.process_identity)
     if process is not None:
         if since_cancel is not None and since_cancel > _CANCEL_GRACE:
             logger.warning("Run %d did not stop when asked: killing process %d", run.id, process.pid)

@@ -1,4 +1,4 @@
-"""Processes by pid and start time: a pid alone may by now belong to someone else."""
+"""Processes by pid and identity: a pid alone may by now belong to someone else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 
 import psutil
 
-# The start time is worked out from the boot time, which a clock correction may shift.
+from storage.runs.process_identity import identity_of
+
+# Where there is no identity: the start time is worked out from the boot time, which a set clock shifts.
 _START_TOLERANCE_S = 2.0
 
 
@@ -37,13 +39,16 @@ def spawn(command: list[str], *, environment: dict[str, str], log: Path) -> psut
     return looked_at
 
 
-def find(pid: int | None, started_at: float | None) -> psutil.Process | None:
-    """The living process of that pid and start time; a zombie is dead."""
+def find(pid: int | None, started_at: float | None, identity: str | None = None) -> psutil.Process | None:
+    """The living process of that pid and identity, or start time where it has none; a zombie is dead."""
     if pid is None or started_at is None:
         return None
     try:
         process = psutil.Process(pid)
-        same = abs(process.create_time() - started_at) <= _START_TOLERANCE_S
+        if identity is not None:
+            same = identity_of(pid) == identity
+        else:
+            same = abs(process.create_time() - started_at) <= _START_TOLERANCE_S
         return process if same and process.status() not in _DEAD else None
     except psutil.NoSuchProcess:
         return None

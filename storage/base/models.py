@@ -265,6 +265,7 @@ class Run(Base):
     notes: Mapped[str] = mapped_column(Text, default="")
     pid: Mapped[int | None]
     process_started_at: Mapped[float | None] = mapped_column(Double)
+    process_identity: Mapped[str | None] = mapped_column(String(100))
     host: Mapped[str | None] = mapped_column(Text)
     device: Mapped[str] = mapped_column(String(40))
     error: Mapped[str | None] = mapped_column(Text)

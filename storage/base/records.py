@@ -111,7 +111,8 @@ class RunRecord:
     Attributes:
         record: what it was made of: code, data, machine, libraries; empty until its process has looked.
         notes: what people wrote about it.
-        pid, process_started_at: together they name the process; the start time is seconds since 1970.
+        pid, process_identity: together they name the process, whatever the clock says.
+        process_started_at: in seconds since 1970; names it where there is no identity.
         host: the machine that it runs on.
         device: of that machine; one run at a time goes on there.
         error: why it failed.
@@ -126,6 +127,7 @@ class RunRecord:
     notes: str
     pid: int | None
     process_started_at: float | None
+    process_identity: str | None
     host: str | None
     device: str
     error: str | None

@@ -14,6 +14,7 @@ from sayo_app.errors import AdapterError
 from storage.base.database import Database, not_found
 from storage.base.models import Adapter, AdapterSwitch, Run, now
 from storage.base.records import ACTIVE_RUN_STATES, AdapterRecord
+from storage.runs.process_identity import require_mine
 
 MAX_NAME = 100
 
@@ -32,11 +33,23 @@ class Adapters:
         base_model: str,
         run_id: int | None = None,
         summary: dict[str, Any] | None = None,
+        mine: bool = False,
     ) -> AdapterRecord:
-        """Raises NotFoundError for an unknown run."""
+        """A row for weights that lie in their folder.
+
+        Args:
+            mine: said by the process that carries the run out; one that has lost it adds nothing.
+
+        Raises:
+            NotFoundError: an unknown run.
+            LostRunError: `mine`, and the run has ended, or is another process's by now.
+        """
         with self._database.write() as session:
-            if run_id is not None and session.get(Run, run_id) is None:
+            run = None if run_id is None else session.get(Run, run_id, with_for_update=True)
+            if run_id is not None and run is None:
                 raise not_found("run", run_id)
+            if mine and run is not None:
+                require_mine(run)
             row = Adapter(
                 name=name.strip() or "adapter",
                 path=self._stored(path),

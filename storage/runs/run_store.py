@@ -6,10 +6,9 @@ Runs wait in a queue, oldest first; on each device of a machine one at a time is
 from __future__ import annotations
 
 import json
-import os
-import platform
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,18 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sayo_app.core.files import file_error, write_text
-from sayo_app.errors import JobError, RunActiveError
+from sayo_app.errors import JobError, LostRunError, RunActiveError
 from sayo_app.run_config import RunConfig
 from storage.base.database import Database, not_found
 from storage.base.models import Adapter, Run, now
 from storage.base.records import ACTIVE_RUN_STATES, FINAL_RUN_STATES, RUN_STATES, RunRecord
+from storage.runs.process_identity import named, require_mine, someone_elses, this_host, this_process
 
 UPDATABLE = (
     "state",
     "pid",
     "process_started_at",
+    "process_identity",
     "host",
     "device",
     "record",
@@ -55,7 +56,7 @@ class Runs:
         Raises:
             ReadOnlyStoreError, StorageError: row or folder cannot be written.
         """
-        process = _this_process() if mine else {}
+        process = this_process() if mine else {}
         with self._database.write() as session:
             row = Run(
                 state="queued",
@@ -91,13 +92,17 @@ class Runs:
         with self._database.read() as session:
             return [self._record(row) for row in session.scalars(select(Run).order_by(Run.id.desc()))]
 
-    def update(self, run_id: int, **fields: Any) -> RunRecord:
+    def update(self, run_id: int, *, mine: bool = False, **fields: Any) -> RunRecord:
         """Changes fields of an active run and gives what the row then says.
 
         How a run ended is said once: an ended run stays as it is, whatever comes too late (a cancel that
         crosses the finish, a job that was already found dead).
 
+        Args:
+            mine: said by the process that carries the run out, and by no other.
+
         Raises:
+            LostRunError: `mine`, and it has ended, or is another process's by now.
             NotFoundError: no such run or adapter.
             RunActiveError: it is to run on a device where another one is running.
             JobError: an unknown field or state.
@@ -111,17 +116,9 @@ class Runs:
             )
         with self._database.write() as session:
             row = _run(session, run_id)
-            if row.state in FINAL_RUN_STATES:
-                return self._record(row)
-            if fields.get("adapter_id") is not None and session.get(Adapter, fields["adapter_id"]) is None:
-                raise not_found("adapter", fields["adapter_id"])
-            for name, value in fields.items():
-                setattr(row, name, value)
-            if row.state == "running" and row.started_at is None:
-                row.started_at = now()
-            if row.state in FINAL_RUN_STATES and row.finished_at is None:
-                row.finished_at = now()
-            _store_running(session)
+            if mine:
+                require_mine(row)
+            _change(session, row, fields)
             return self._record(row)
 
     def take_next(self) -> RunRecord | None:
@@ -144,16 +141,36 @@ class Runs:
         except RunActiveError:
             return None
 
+    def name_process(self, run_id: int, process: psutil.Process) -> RunRecord:
+        """The process that was started for a run; one that has the run already keeps it."""
+        with self._database.write() as session:
+            row = _run(session, run_id)
+            if row.pid is None and row.state in ACTIVE_RUN_STATES:
+                for name, value in named(process).items():
+                    setattr(row, name, value)
+            return self._record(row)
+
     def claim(self, run_id: int) -> RunRecord:
         """Called by the training process: the run is now running in this process.
 
         Raises:
             RunActiveError: another run is running on this device; this one stays in the queue.
-            JobError: the run has ended, or was to be cancelled and now is; do not train.
+            JobError: the run has ended, or was to be cancelled and now is, or another process has it; do
+                not train.
         """
-        run = self.update(run_id, state="running", device=self._database.settings.device, **_this_process())
-        if run.active and run.cancel_requested_at is not None:
-            run = self.update(run_id, state="cancelled")
+        with self._database.write() as session:
+            row = _run(session, run_id)
+            if someone_elses(row):
+                raise LostRunError(
+                    expected=f"run {run_id} to be waiting for its process",
+                    got="one that another process carries out",
+                    remedy="Nothing is to be done: it goes on there.",
+                )
+            mine = {"state": "running", "device": self._database.settings.device} | this_process()
+            _change(session, row, mine)
+            if row.cancel_requested_at is not None:
+                _change(session, row, {"state": "cancelled"})
+            run = self._record(row)
         if not run.active:
             raise JobError(
                 expected=f"run {run_id} to be waiting for its process",
@@ -180,7 +197,7 @@ class Runs:
                     remedy="Start a new run from its adapter.",
                 )
             row.state, row.host = "queued", this_host()
-            row.pid = row.process_started_at = row.error = None
+            row.pid = row.process_started_at = row.process_identity = row.error = None
             row.cancel_requested_at = row.started_at = row.finished_at = None
             return self._record(row)
 
@@ -221,6 +238,7 @@ class Runs:
             notes=row.notes,
             pid=row.pid,
             process_started_at=row.process_started_at,
+            process_identity=row.process_identity,
             host=row.host,
             device=row.device,
             error=row.error,
@@ -233,14 +251,19 @@ class Runs:
         )
 
 
-def this_host() -> str:
-    """This machine's name: a process id means nothing on another one."""
-    return platform.node()
-
-
-def _this_process() -> dict[str, Any]:
-    process = psutil.Process(os.getpid())
-    return {"pid": process.pid, "process_started_at": process.create_time(), "host": this_host()}
+def _change(session: Session, row: Run, fields: Mapping[str, Any]) -> None:
+    """Sets fields of an active run; an ended one stays as it is."""
+    if row.state in FINAL_RUN_STATES:
+        return
+    if fields.get("adapter_id") is not None and session.get(Adapter, fields["adapter_id"]) is None:
+        raise not_found("adapter", fields["adapter_id"])
+    for name, value in fields.items():
+        setattr(row, name, value)
+    if row.state == "running" and row.started_at is None:
+        row.started_at = now()
+    if row.state in FINAL_RUN_STATES and row.finished_at is None:
+        row.finished_at = now()
+    _store_running(session)
 
 
 def _store_running(session: Session) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from accelerate.utils import broadcast_object_list
 from sayo_app.core.evaluations import forget
 from sayo_app.core.files import write_text
 from sayo_app.core.verdict import Verdict
-from sayo_app.errors import RunActiveError
+from sayo_app.errors import LostRunError, RunActiveError
 from sayo_app.mllm.answering.steer import found_steering
 from sayo_app.mllm.models.adapters import save_adapter
 from sayo_app.mllm.models.loading import load_model
@@ -58,22 +59,28 @@ def run_job(settings: Settings, run_id: int, stop: StopSignal) -> None:
 
     Raises:
         Cancelled: it was asked to stop and has.
+        LostRunError: the row is another process's by now, or says how the run ended: it is left alone.
         Exception: whatever made it fail, after the row says so.
     """
-    first = _first()
+    first, claimed = _first(), False
     store = Store(settings)
 
     def note(**fields: Any) -> None:
         if first:
-            store.runs.update(run_id, **fields)
+            with suppress(LostRunError):
+                store.runs.update(run_id, mine=claimed, **fields)
 
     try:
         stop.check()
         if first:
             _take_turn(store, run_id, stop)
+            claimed = True
         adapter = _carry_out(settings, store, run_id, stop, first)
     except Cancelled:
         note(state="cancelled")
+        raise
+    except LostRunError:
+        log.warning("Run %d is no longer this process's: nothing more is said about it", run_id)
         raise
     except BaseException as error:
         note(state="failed", error=str(error) or type(error).__name__)
@@ -81,7 +88,7 @@ def run_job(settings: Settings, run_id: int, stop: StopSignal) -> None:
     finally:
         _part()
     note(state="finished", adapter_id=adapter.id if adapter else None)
-    if first:
+    if first and store.runs.get(run_id).state == "finished":
         (store.runs.folder(run_id) / FILE_NAME).unlink(missing_ok=True)
 
 
@@ -148,7 +155,7 @@ def _carry_out(
     device = f"cuda:{local_rank}" if own_gpu else settings.device
     loaded = load_model(settings.replace(model=config.model, device=device))
     if first:
-        store.runs.update(run_id, record=run_record(config, samples, loaded.device))
+        store.runs.update(run_id, mine=True, record=run_record(config, samples, loaded.device))
     base = None if config.base_adapter_id is None else store.adapters.get(config.base_adapter_id)
     found = found_steering(loaded, settings)
     stop.check()
@@ -190,13 +197,18 @@ def _register(
         "step": outcome.step,
     }
     folder = _free_folder(settings.adapters_dir, f"run-{run_id}")
+    store.runs.update(run_id, mine=True)
     save_adapter(policy.model, POLICY, folder)
     base_model = Path(config.model).name if Path(config.model).is_dir() else config.model
     card = adapter_card(name, base_model, run.record, verdict, int(outcome.after["count"]))
     write_text(folder / CARD_FILE, card)
-    adapter = store.adapters.add(
-        name=name, path=folder, base_model=config.model, run_id=run_id, summary=summary
-    )
+    try:
+        adapter = store.adapters.add(
+            name=name, path=folder, base_model=config.model, run_id=run_id, summary=summary, mine=True
+        )
+    except LostRunError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     log.info("%s", verdict.text)
     progress.write("result", adapter_id=adapter.id, **adapter.summary)
     return adapter

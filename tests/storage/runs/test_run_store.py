@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
-from sayo_app.errors import JobError, NotFoundError, ReadOnlyStoreError, RunActiveError
+from sayo_app.errors import JobError, LostRunError, NotFoundError, ReadOnlyStoreError, RunActiveError
 from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from storage.base.models import Base, now
@@ -140,6 +140,29 @@ def test_the_training_process_claims_its_run(store: Store) -> None:
     run = store.runs.claim(store.runs.create(RunConfig()).id)
     assert (run.state, run.pid) == ("running", os.getpid())
     assert run.process_started_at == psutil.Process().create_time()
+
+
+@pytest.mark.parametrize(
+    "lost", [{"pid": 1}, {"process_identity": "another boot:1"}, {"host": "another"}, {"state": "failed"}]
+)
+def test_a_process_that_lost_its_run_says_nothing_more_about_it(
+    store: Store, tmp_path: Path, lost: dict[str, object]
+) -> None:
+    run = store.runs.claim(store.runs.create(RunConfig()).id)
+    assert store.runs.update(run.id, mine=True, record={"a": 1}).record == {"a": 1}
+    after = store.runs.update(run.id, **lost)
+    with pytest.raises(LostRunError, match="Nothing of this process was kept"):
+        store.runs.update(run.id, mine=True, state="finished")
+    with pytest.raises(LostRunError):
+        store.adapters.add(name="a", path=tmp_path, base_model="bundled", run_id=run.id, mine=True)
+    assert store.runs.get(run.id) == after
+    assert store.adapters.all() == []
+
+
+def test_a_claimed_run_registers_its_adapter(store: Store, tmp_path: Path) -> None:
+    run = store.runs.claim(store.runs.create(RunConfig()).id)
+    added = store.adapters.add(name="a", path=tmp_path, base_model="bundled", run_id=run.id, mine=True)
+    assert store.adapters.all() == [added]
 
 
 @pytest.mark.parametrize("fields", [{"state": "cancelled"}, {"cancel_requested_at": now()}])

@@ -23,6 +23,7 @@ def run_record(folder: Path, **fields: object) -> RunRecord:
         "pid": 1,
         "host": None,
         "process_started_at": 0.0,
+        "process_identity": None,
         "error": None,
         "created_at": now,
         "started_at": now,
