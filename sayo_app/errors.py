@@ -29,6 +29,10 @@ class SettingsError(SayoError):
     """A flag or an environment variable that cannot be used."""
 
 
+class AccessError(SayoError):
+    """Somebody may not do what they asked for, or has to sign in first."""
+
+
 class InputError(SayoError):
     """Something a person gave cannot be used."""
 

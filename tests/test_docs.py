@@ -48,6 +48,7 @@ TOP_LEVEL = {
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "SECURITY.md",
     "LICENSE",
     "NOTICE",
 }

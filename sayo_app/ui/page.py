@@ -7,12 +7,14 @@ from typing import Any
 
 import gradio as gr
 
+from sayo_app.access.roles import UNNAMED_OWNER
 from sayo_app.errors import SayoError
 from sayo_app.ui.ask import tab as ask
 from sayo_app.ui.compare import tab as compare
 from sayo_app.ui.correct import tab as correct
 from sayo_app.ui.retrain import tab as retrain
-from sayo_app.ui.shared.handlers import PRIVATE, quiet
+from sayo_app.ui.shared.doors import close_doors
+from sayo_app.ui.shared.handlers import PRIVATE, does, quiet
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import BASE_LABEL, model_label
@@ -28,7 +30,14 @@ _TICK_SECONDS = 1.0
 
 
 def build_page(studio: Studio) -> gr.Blocks:
-    """All of it, wired to the studio."""
+    """All of it, wired to the studio; what it can be asked to do goes through the table of rights."""
+    page = lay_out(studio)
+    close_doors(page, lambda request: UNNAMED_OWNER)
+    return page
+
+
+def lay_out(studio: Studio) -> gr.Blocks:
+    """The page before anybody is asked who they are."""
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400), fill_width=False
     ) as page:
@@ -52,6 +61,7 @@ def build_page(studio: Studio) -> gr.Blocks:
             with gr.Tab("Compare", elem_id="tab-compare") as compare_tab:
                 compare.build(studio, session, changed, compare_tab, asked.question)
 
+        @does("look")
         @quiet
         def on_tick(seen: str) -> Any:
             text = _status(studio)

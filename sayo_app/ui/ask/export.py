@@ -13,7 +13,7 @@ from sayo_app.ui.ask.state import Shown
 from sayo_app.ui.ask.writers import KINDS, Taken
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.downloads import Download, export_folder, file_stem
-from sayo_app.ui.shared.handlers import PRIVATE, guarded, say
+from sayo_app.ui.shared.handlers import PRIVATE, does, guarded, say
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import view_ids
@@ -48,10 +48,12 @@ def build(studio: Studio, session: gr.State, ask_viewer: Viewer, shown: Shown) -
         download = Download("export-file")
         state = gr.Textbox(visible="hidden")
 
+    @does("answers.export")
     @guarded
     def on_export(state: str, session: Session, kind: str) -> Any:
         return str(export(studio, session, PageState.read(state), kind))
 
+    @does("ask")
     @guarded
     def on_open(path: str | None, session: Session) -> Any:
         return gr.skip() if not path else open_saved(studio, session, Path(path))

@@ -34,7 +34,7 @@ from sayo_app.ui.ask.trials import (
 )
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.charts import BLUE, GRID, ORANGE, layout
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import rerun
@@ -87,6 +87,7 @@ def build(studio: Studio, session: gr.State, ask_viewer: Viewer) -> None:
     """Lay out the panel below the viewer of Ask, and wire it."""
     parts = _lay_out()
 
+    @does("ask")
     @guarded
     def on_check(state: str, session: Session) -> Iterator[Any]:
         yield from _check(studio, session, PageState.read(state))
@@ -100,6 +101,7 @@ def build(studio: Studio, session: gr.State, ask_viewer: Viewer) -> None:
         **ON_MODEL,
     )
 
+    @does("ask")
     def on_stop(session: Session) -> None:
         session.room(Checking).stopping = True
 

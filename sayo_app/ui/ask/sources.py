@@ -16,7 +16,7 @@ from sayo_app.core.scenes.scene import Scene
 from sayo_app.errors import PictureError
 from sayo_app.settings import Settings
 from sayo_app.ui.ask.state import Asking, Shown
-from sayo_app.ui.shared.handlers import PRIVATE, guarded, typed
+from sayo_app.ui.shared.handlers import PRIVATE, does, guarded, typed
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import view_ids
@@ -88,19 +88,23 @@ def wire(
         suggestions.add(asked.question)
         return filled(value, gr.skip() if own else asked.question)
 
+    @does("ask")
     @guarded
     def on_upload(paths: list[str] | None, session: Session) -> Any:
         return uploaded(session, (), paths)
 
+    @does("ask")
     @guarded
     def on_add(paths: list[str] | None, session: Session) -> Any:
         return uploaded(session, session.pictures, paths)
 
+    @does("ask")
     @guarded
     def on_fresh(session: Session, text: str) -> Any:
         seed = HELD_OUT_SEED + random.randrange(1_000_000)
         return drawn(session, text, make_question(seed), seed)
 
+    @does("ask")
     @guarded
     def on_pick(session: Session, text: str, event: gr.EventData) -> Any:
         seed = _EXAMPLE_SEEDS[int(event.id) % len(_EXAMPLE_SEEDS)]

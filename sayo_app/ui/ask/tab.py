@@ -10,7 +10,7 @@ import gradio as gr
 from sayo_app.ui.ask import export, reallylook, sources, whatif
 from sayo_app.ui.ask.state import Asking, Shown
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, say_if_loading
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, say_if_loading
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import view_ids
@@ -96,6 +96,7 @@ def _world_note(studio: Studio) -> str:
 
 
 def _wire_question(studio: Studio, session: gr.State, question: _Question, shown: Shown) -> None:
+    @does("ask")
     @guarded
     def on_ask(session: Session, text: str) -> Iterator[Any]:
         yield from _answers(studio, session, text)
@@ -108,6 +109,7 @@ def _wire_question(studio: Studio, session: gr.State, question: _Question, shown
         **ON_MODEL,
     )
 
+    @does("ask")
     def on_stop(session: Session) -> None:
         session.room(Asking).stopping = True  # the answer then ends as it stands, with its maps
 

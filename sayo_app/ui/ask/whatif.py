@@ -14,7 +14,7 @@ from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.core.geometry.cells import region_mask
 from sayo_app.errors import InputError, RegionError
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import rerun, view_ids
@@ -53,12 +53,14 @@ def build(studio: Studio, session: gr.State, ask_viewer: Viewer) -> None:
     """Lay out the panel below the viewer of Ask, and wire it."""
     parts = _lay_out()
 
+    @does("ask")
     @guarded
     def on_open(session: Session) -> Any:
         return _choices(studio, session)
 
     parts.box.expand(on_open, session, [parts.heads, parts.layers, parts.strength, parts.prompt], **PRIVATE)
 
+    @does("ask")
     @guarded
     def on_again(
         state: str, session: Session, heads: str, layers: list[int], strength: float, prompt: bool
@@ -104,7 +106,12 @@ def _lay_out() -> _Parts:
         with gr.Row(equal_height=False):
             first = _lay_out_side("whatif-first", "As it answered")
             second = _lay_out_side("whatif-second", "Had it looked there")
-    heads.input(lambda chosen: gr.Dropdown(visible=chosen == "layers"), heads, layers, queue=False, **PRIVATE)
+
+    @does("look")
+    def on_heads(chosen: str) -> Any:
+        return gr.Dropdown(visible=chosen == "layers")
+
+    heads.input(on_heads, heads, layers, queue=False, **PRIVATE)
     return _Parts(box, heads, layers, strength, prompt, go, said, (first, second))
 
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from sayo_app.errors import AdapterError
 from sayo_app.ui.shared.downloads import Download, export_folder, file_stem
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, say, typed
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, say, typed
 from sayo_app.ui.shared.studio import Studio
 
 
@@ -30,22 +30,26 @@ def build(studio: Studio, chosen: gr.Dropdown, changed: gr.State) -> None:
     """
     parts = _lay_out()
 
+    @does("adapters.rename")
     @guarded
     def on_rename(chosen: int, name: str | None, changed: int) -> Any:
         record = studio.store.adapters.rename(_chosen(chosen), typed(name))
         say(f"It is now called {record.name}.")
         return changed + 1
 
+    @does("adapters.delete")
     @guarded
     def on_delete(chosen: int, changed: int) -> Any:
         studio.store.adapters.delete(_chosen(chosen))
         say("The adapter is deleted.")
         return changed + 1
 
+    @does("adapters.export")
     @guarded
     def on_export(chosen: int) -> str:
         return str(_packed(studio, _chosen(chosen)))
 
+    @does("adapters.import")
     @guarded
     def on_load(paths: list[str] | None, name: str | None, changed: int) -> Any:
         record = studio.import_adapter([Path(path) for path in paths or []], typed(name) or "from elsewhere")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from sayo_app.errors import AdapterError
-from sayo_app.ui.shared.handlers import ON_MODEL, guarded, say, warn
+from sayo_app.ui.shared.handlers import ON_MODEL, does, guarded, say, warn
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.verdicts import verdict_of
 from sayo_app.ui.shared.words import BASE_ID, BASE_LABEL, adapter_name
@@ -37,6 +37,7 @@ def build(studio: Studio) -> Switch:
         back = gr.Button("Roll back", elem_id="compare-back", scale=0, min_width=120)
     in_use = gr.HTML("", elem_id="compare-active", apply_default_css=False)
 
+    @does("adapters.switch")
     @guarded
     def on_switch(chosen: int) -> Any:
         studio.switch(chosen or None)
@@ -46,6 +47,7 @@ def build(studio: Studio) -> Switch:
 
     use.click(on_switch, chosen, in_use, **ON_MODEL)
 
+    @does("adapters.switch")
     @guarded
     def on_back() -> Any:
         there, record = studio.store.adapters.previous()

@@ -13,7 +13,7 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.errors import CorrectionError
 from sayo_app.ui.compare import adapter_manager, held_out, switch
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import BASE_ID, BASE_LABEL, adapter_name
@@ -93,6 +93,7 @@ def _wire_choices(
     """What can be chosen, asked anew with each of the events `opened`, and what follows from a choice."""
     first, second, source, text, _ = question
 
+    @does("look")
     @guarded
     def on_open(first: int, second: int, source: int, text: str, asked: str) -> Any:
         return _opened(studio, first, second, source, text or asked)
@@ -105,12 +106,14 @@ def _wire_choices(
         **PRIVATE,
     )
 
+    @does("look")
     @guarded
     def on_source(source: int, text: str, asked: str) -> Any:
         return studio.store.corrections.get(source).question if source else asked or text
 
     source.input(on_source, [source, text, question_of_ask], text, **PRIVATE)
 
+    @does("look")
     @guarded
     def on_sides(first: int, second: int) -> Any:
         return held_out.table(studio, first, second)
@@ -140,6 +143,7 @@ def _opened(studio: Studio, first: int, second: int, source: int, question: str)
 def _wire_answers(studio: Studio, session: gr.State, question: _Question, sides: tuple[_Side, _Side]) -> None:
     first, second, source, text, go = question
 
+    @does("ask")
     @guarded
     def on_compare(session: Session, first: int, second: int, source: int, text: str) -> Iterator[Any]:
         yield from _compared(studio, session, (first, second), source, text)

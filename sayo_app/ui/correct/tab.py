@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from sayo_app.errors import CorrectionError
-from sayo_app.ui.shared.handlers import PRIVATE, guarded, say, typed
+from sayo_app.ui.shared.handlers import PRIVATE, does, guarded, say, typed
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.autosave import KeptDrafts
@@ -65,7 +65,7 @@ def build(studio: Studio, session: gr.State, viewer: Viewer, chart: gr.Plot, cha
     fields = _lay_out_fields()
     _wire_save(studio, session, viewer, fields, changed)
     # A new answer makes an old "saved" untrue.
-    viewer.component.change(lambda: "", None, fields.status, **PRIVATE)
+    viewer.component.change(does("look")(lambda: ""), None, fields.status, **PRIVATE)
     viewer.wire(studio, session, chart)
 
 
@@ -91,6 +91,7 @@ def _lay_out_fields() -> _Fields:
 def _wire_save(studio: Studio, session: gr.State, viewer: Viewer, fields: _Fields, changed: gr.State) -> None:
     boxes = gr.Textbox(visible="hidden", elem_id="correct-boxes")
 
+    @does("corrections.save")
     @guarded
     def on_save(boxes: str, answer: str | None, author: str | None, session: Session, changed: int) -> Any:
         record_id, fresh = save_correction(studio, session, PageState.read(boxes), answer, author)

@@ -12,7 +12,7 @@ import gradio as gr
 
 from sayo_app.options import Option
 from sayo_app.run_config import OFFERED, PUBLISHED_LOOKS, RunConfig
-from sayo_app.ui.shared.handlers import typed
+from sayo_app.ui.shared.handlers import PRIVATE, does, typed
 from sayo_app.ui.shared.words import BASE_ID, BASE_LABEL
 
 # Chosen together, as one field.
@@ -55,13 +55,12 @@ def _reward(label: str, defaults: RunConfig) -> gr.Radio:
 def wire(fields: Mapping[str, gr.components.Component]) -> None:
     """What a reward reads of the attention follows the choice of it; it can be changed afterwards."""
     reward: Any = fields["reward"]
-    reward.input(
-        lambda name: [OFFERED[name].looks[look] for look in LOOKS],
-        reward,
-        [fields[look] for look in LOOKS],
-        show_progress="hidden",
-        api_visibility="private",
-    )
+
+    @does("look")
+    def on_reward(name: str) -> list[Any]:
+        return [OFFERED[name].looks[look] for look in LOOKS]
+
+    reward.input(on_reward, reward, [fields[look] for look in LOOKS], **PRIVATE)
 
 
 def _field(option: Option, value: Any) -> gr.components.Component:

@@ -17,7 +17,7 @@ from sayo_app.jobs.control import cancel_run, check_enough, resume_run, start_ru
 from sayo_app.run_config import RunConfig
 from sayo_app.ui.retrain import config_form
 from sayo_app.ui.retrain.run_view import LATEST, enough_text, run_choices, run_view, shown_run
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, quiet, say, typed
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, quiet, say, typed
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import BASE_ID, BASE_LABEL
 from storage.base.records import RunRecord
@@ -71,6 +71,7 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, timer: gr.Timer) -> No
     _wire_few(studio, few, fields["base_adapter_id"], changed, tab)
     _wire_run(studio, watched, changed, timer)
 
+    @does("runs.start")
     @guarded
     def on_start(*values: Any) -> Any:
         config = config_form.config_of(defaults, dict(zip(fields, values, strict=True)))
@@ -134,11 +135,13 @@ def _lay_out_run() -> _Watched:
 
 
 def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Timer) -> None:
+    @does("look")
     @quiet
     def on_tick(seen: dict[str, str], chosen: int) -> Any:
         view = run_view(studio, seen, chosen)
         return gr.skip() if view is None else view
 
+    @does("runs.cancel")
     @guarded
     def on_cancel(chosen: int) -> Any:
         run = _required(studio, chosen)
@@ -146,12 +149,14 @@ def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Ti
         say(f"Run {run.id} is being cancelled.")
         return run_view(studio, {}, chosen)
 
+    @does("runs.start")
     @guarded
     def on_resume(chosen: int) -> Any:
         run = resume_run(studio.store, studio.settings, _required(studio, chosen).id)
         say(f"Run {run.id} {'waits in the queue' if run.state == 'queued' else 'goes on'}.")
         return run_view(studio, {}, chosen)
 
+    @does("runs.delete")
     @guarded
     def on_delete(chosen: int) -> Any:
         run = _required(studio, chosen)
@@ -160,6 +165,7 @@ def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Ti
         seen, runs, _, *rest = run_view(studio, {}, LATEST) or ()
         return seen, runs, gr.Dropdown(run_choices(studio.store.runs.all()), value=LATEST), *rest
 
+    @does("adapters.switch")
     @guarded
     def on_use(chosen: int, changed: int) -> Any:
         run = _required(studio, chosen)
@@ -167,6 +173,7 @@ def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Ti
         say(f"Ask now uses the adapter of run {run.id}. The Compare tab switches back.")
         return changed + 1
 
+    @does("runs.note")
     @guarded
     def on_notes(chosen: int, notes: str | None) -> None:
         studio.store.runs.note(_required(studio, chosen).id, typed(notes))
@@ -192,6 +199,7 @@ def _required(studio: Studio, chosen: int) -> RunRecord:
 
 
 def _wire_few(studio: Studio, few: _Few, base: Any, changed: gr.State, tab: gr.Tab) -> None:
+    @does("look")
     @guarded
     def on_open(start_from: int) -> Any:
         have, needed = check_enough(studio.store)
@@ -204,6 +212,7 @@ def _wire_few(studio: Studio, few: _Few, base: Any, changed: gr.State, tab: gr.T
             gr.Dropdown(choices=choices, value=start_from if start_from in known else BASE_ID),
         )
 
+    @does("corrections.generate")
     @guarded
     def on_generate(count: float, changed: int) -> Any:
         most = min(max(int(count or 0), 1), _MOST_GENERATED)

@@ -1,4 +1,4 @@
-"""How handlers speak: a SayoError becomes a plain message, and nothing on the page is lost."""
+"""How handlers speak, and what each does: a SayoError becomes a message, and nothing on the page is lost."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from sayo_app.access.rights import least_role
 from sayo_app.errors import SayoError
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ _SECONDS = 15
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 # Of those that use the model, which does one thing at a time.
 ON_MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, **PRIVATE}
+# What `does` and `quiet` write on a handler, for `sayo_app.ui.shared.doors` to read.
+ACTION, QUIET = "sayo_action", "sayo_quiet"
 
 
 def warn(message: str) -> None:
@@ -42,6 +45,21 @@ def say_if_loading(studio: Studio) -> None:
 def typed(value: str | None) -> str:
     """What stands in a text field, without outer blanks; a field that is not on the page yet sends None."""
     return (value or "").strip()
+
+
+def does(action: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Says which action of the table of rights a handler is; without it the page is not built.
+
+    Raises:
+        AccessError: the table has no such action.
+    """
+    least_role(action)
+
+    def marked(handler: Callable[..., Any]) -> Callable[..., Any]:
+        setattr(handler, ACTION, action)
+        return handler
+
+    return marked
 
 
 def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,4 +98,5 @@ def quiet(handler: Callable[..., Any]) -> Callable[..., Any]:
             log.warning("%s", error)
             return gr.skip()
 
+    setattr(call, QUIET, True)
     return call

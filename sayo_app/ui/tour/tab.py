@@ -16,7 +16,7 @@ import gradio as gr
 from sayo_app.errors import CorrectionError, JobError
 from sayo_app.jobs.control import cancel_run
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, quiet, say, say_if_loading
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, quiet, say, say_if_loading
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.tour import kept
@@ -71,10 +71,12 @@ def _wire_way(
     def view(session: Session, seen: dict[str, str]) -> tuple[Any, ...]:
         return store_view(studio, session.room(Visit).open, seen, plan)
 
+    @does("look")
     @quiet
     def on_tick(session: Session, seen: dict[str, str]) -> Any:
         return view(session, seen)
 
+    @does("tour.begin")
     @guarded
     def on_open(session: Session, changed: int) -> Iterator[Any]:
         kept.begin(studio)
@@ -85,11 +87,13 @@ def _wire_way(
         for met in _met(studio, session, plan):
             yield *[gr.skip()] * len(parts.seen_by_clock), gr.skip(), *met
 
+    @does("look")
     @guarded
     def on_leave(session: Session) -> Any:
         session.room(Visit).open = False
         return view(session, {})
 
+    @does("tour.remove")
     @guarded
     def on_remove(session: Session, changed: int) -> Iterator[Any]:
         skipped = [gr.skip()] * len(parts.seen_by_clock)
@@ -163,16 +167,19 @@ def _begun(studio: Studio) -> Kept:
 
 
 def _wire_teaching(studio: Studio, session: gr.State, changed: gr.State, parts: Parts, plan: Plan) -> None:
+    @does("look")
     @guarded
     def on_draw(session: Session) -> Any:
         return _editor(session, _begun(studio), session.room(Visit).right[0], draw=True)
 
+    @does("corrections.save")
     @guarded
     def on_save(state: str, session: Session, changed: int) -> Any:
         record = _save(studio, session, PageState.read(state))
         say(f"Saved as correction {record.id}. It is in the Corrections tab, too.")
         return changed + 1
 
+    @does("corrections.generate")
     @guarded
     def on_generate(session: Session, changed: int) -> Any:
         _begun(studio)
@@ -208,30 +215,35 @@ def _save(studio: Studio, session: Session, state: PageState) -> CorrectionRecor
 
 
 def _wire_training(studio: Studio, session: gr.State, changed: gr.State, parts: Parts, plan: Plan) -> None:
+    @does("runs.start")
     @guarded
     def on_train(changed: int) -> Any:
         run = kept.start(studio, _begun(studio), plan)
         say(f"Run {run.id} {'waits in the queue' if run.state == 'queued' else 'started'}.")
         return changed + 1
 
+    @does("runs.cancel")
     @guarded
     def on_cancel() -> None:
         run = _begun(studio).run
         if run is not None:
             cancel_run(studio.store, run.id)
 
+    @does("ask")
     @guarded
     def on_compare() -> Iterator[Any]:
         before, after = _both(studio)
         yield '<p class="note" role="status">Asking both …</p>'
         yield sides_html(*mended(studio, before, after))
 
+    @does("adapters.switch")
     @guarded
     def on_use(changed: int) -> Any:
         studio.switch(_both(studio)[1])
         say("Ask now uses the repaired model.")
         return changed + 1
 
+    @does("adapters.switch")
     @guarded
     def on_back(changed: int) -> Any:
         studio.switch(None)

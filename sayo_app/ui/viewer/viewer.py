@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import queries
@@ -38,6 +38,7 @@ class Viewer:
     def wire(self, studio: Studio, session: gr.State, chart: gr.Plot | None = None) -> None:
         """Answer all that it asks of the server; `chart` is the timeline that follows its boxes."""
 
+        @does("look")
         def on_regions(session: Session, event: gr.EventData) -> Any:
             answered = session.answers.get(event.id)
             if answered is None:
@@ -46,18 +47,23 @@ class Viewer:
             update = gr.HTML(numbers=numbers)
             return update if chart is None else (update, gr.Plot(line))
 
+        @does("look")
         def on_view(session: Session, event: gr.EventData) -> Any:
             return gr.HTML(maps=queries.recorded_maps(session.answers, event))
 
+        @does("ask")
         def on_model(session: Session, event: gr.EventData) -> Any:
             return gr.HTML(maps=queries.model_maps(studio, session.answers, event))
 
+        @does("ask")
         def on_heads(session: Session, event: gr.EventData) -> Any:
             return gr.HTML(heads=queries.head_figures(studio, session.answers, event))
 
+        @does("look")
         def on_propose(session: Session, event: gr.EventData) -> Any:
             return gr.HTML(proposals=queries.proposed(session.answers.find(event.id), event))
 
+        @does("draft")
         def on_draft(session: Session, event: gr.EventData) -> Any:
             return gr.HTML(draft=draft_reply(studio, session, event))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from sayo_app.ui.shared.handlers import PRIVATE, guarded
+from sayo_app.ui.shared.handlers import PRIVATE, does, guarded
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import counted
 from sayo_app.ui.worklist.tables import table
@@ -32,6 +32,7 @@ def build(studio: Studio) -> None:
         work_out = gr.Button("Work it out", size="sm", elem_id="agreement-button", scale=0, min_width=140)
         table = gr.HTML("", elem_id="agreement-table", apply_default_css=False)
 
+    @does("look")
     @guarded
     def on_work_out() -> str:
         items = studio.store.reviews.shared_items(MOST_ITEMS)

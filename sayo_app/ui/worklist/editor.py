@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.errors import CorrectionError, NotFoundError
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, guarded, say, say_if_loading, typed
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, say, say_if_loading, typed
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.page_state import PageState
@@ -48,6 +48,7 @@ def _neighbour(studio: Studio, query: WorkQuery, opened: Opened, back: bool = Fa
 
 def _wire_moves(studio: Studio, session: gr.State, detail: Detail, filters: Filters) -> None:
     def moved(back: bool) -> Callable[..., Any]:
+        @does("look")
         @guarded
         def on_move(session: Session, opened: Opened | None, *filters: Any) -> Any:
             found = _neighbour(studio, query_of(*filters), needs_opened(opened), back)
@@ -62,6 +63,7 @@ def _wire_moves(studio: Studio, session: gr.State, detail: Detail, filters: Filt
     detail.buttons["next"].click(moved(False), inputs, detail.outputs, **PRIVATE)
     detail.buttons["previous"].click(moved(True), inputs, detail.outputs, **PRIVATE)
 
+    @does("look")
     @guarded
     def on_another(session: Session, opened: Opened | None) -> Any:
         here = needs_opened(opened)
@@ -69,6 +71,7 @@ def _wire_moves(studio: Studio, session: gr.State, detail: Detail, filters: Filt
 
     detail.buttons["another"].click(on_another, [session, detail.opened], detail.outputs, **PRIVATE)
 
+    @does("look")
     def on_close(session: Session) -> Any:
         session.room(Desk).view = None
         return None, gr.Column(visible=False)
@@ -77,6 +80,7 @@ def _wire_moves(studio: Studio, session: gr.State, detail: Detail, filters: Filt
 
 
 def _wire_ask(studio: Studio, session: gr.State, detail: Detail, boxes: gr.Textbox) -> None:
+    @does("ask")
     @guarded
     def on_ask(boxes: str, session: Session, opened: Opened | None) -> Iterator[Any]:
         say_if_loading(studio)
@@ -101,7 +105,8 @@ def _wire_submissions(
 ) -> None:
     """What ends with the next item of the list: submit, skip, accept, send back."""
 
-    def going_on(act: Callable[..., CorrectionRecord], done: str) -> Callable[..., Any]:
+    def going_on(action: str, act: Callable[..., CorrectionRecord], done: str) -> Callable[..., Any]:
+        @does(action)
         @guarded
         def on_act(
             boxes: str,
@@ -126,29 +131,37 @@ def _wire_submissions(
     def skip(session: Session, here: Opened, boxes: str, reason: str, author: str) -> CorrectionRecord:
         return item.skip(studio, session, here, reason, author)
 
-    def judging(verdict: str) -> Callable[..., CorrectionRecord]:
-        def judge(session: Session, here: Opened, boxes: str, comment: str, author: str) -> CorrectionRecord:
-            if here.correction_id is None:
-                raise CorrectionError(
-                    expected="a correction to review", got="an item to do", remedy="Correct it first."
-                )
-            return studio.store.reviews.judge(
-                here.correction_id, verdict, typed(comment), typed(author), here.revision
-            )
-
-        return judge
-
+    judge, back = "corrections.judge", "sent back to its author"
     acts = (
-        (detail.buttons["submit"].click, submit, detail.answer, "submitted"),
-        (detail.buttons["skip"].click, skip, detail.reason, "skipped"),
-        (detail.reason.submit, skip, detail.reason, "skipped"),
-        (detail.buttons["accept"].click, judging("accept"), detail.comment, "accepted"),
-        (detail.buttons["reject"].click, judging("reject"), detail.comment, "sent back to its author"),
-        (detail.comment.submit, judging("reject"), detail.comment, "sent back to its author"),
+        (detail.buttons["submit"].click, "corrections.save", submit, detail.answer, "submitted"),
+        (detail.buttons["skip"].click, "corrections.skip", skip, detail.reason, "skipped"),
+        (detail.reason.submit, "corrections.skip", skip, detail.reason, "skipped"),
+        (detail.buttons["accept"].click, judge, _judging(studio, "accept"), detail.comment, "accepted"),
+        (detail.buttons["reject"].click, judge, _judging(studio, "reject"), detail.comment, back),
+        (detail.comment.submit, judge, _judging(studio, "reject"), detail.comment, back),
     )
-    for event, act, field, done in acts:
+    for event, action, act, field, done in acts:
         inputs = [boxes, session, detail.opened, changed, field, *filters]
-        event(going_on(act, done), inputs, [changed, *detail.outputs], js=detail.viewer.read_state, **PRIVATE)
+        event(
+            going_on(action, act, done),
+            inputs,
+            [changed, *detail.outputs],
+            js=detail.viewer.read_state,
+            **PRIVATE,
+        )
+
+
+def _judging(studio: Studio, verdict: str) -> Callable[..., CorrectionRecord]:
+    def judge(session: Session, here: Opened, boxes: str, comment: str, author: str) -> CorrectionRecord:
+        if here.correction_id is None:
+            raise CorrectionError(
+                expected="a correction to review", got="an item to do", remedy="Correct it first."
+            )
+        return studio.store.reviews.judge(
+            here.correction_id, verdict, typed(comment), typed(author), here.revision
+        )
+
+    return judge
 
 
 def _wire_keeping(
@@ -162,7 +175,8 @@ def _wire_keeping(
     """What leaves the item open: save, flag, delete, restore."""
     store = studio.store
 
-    def staying(act: Callable[..., tuple[CorrectionRecord, str]]) -> Callable[..., Any]:
+    def staying(action: str, act: Callable[..., tuple[CorrectionRecord, str]]) -> Callable[..., Any]:
+        @does(action)
         @guarded
         def on_act(
             boxes: str, session: Session, opened: Opened | None, changed: int, author: str | None, *field: Any
@@ -200,7 +214,8 @@ def _wire_keeping(
     for name, act, fields in acts:
         inputs = [boxes, session, detail.opened, changed, author, *fields]
         outputs = [changed, *detail.outputs]
-        detail.buttons[name].click(staying(act), inputs, outputs, js=detail.viewer.read_state, **PRIVATE)
+        acting = staying(f"corrections.{name}", act)
+        detail.buttons[name].click(acting, inputs, outputs, js=detail.viewer.read_state, **PRIVATE)
 
 
 def _number(opened: Opened) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.ui.shared.downloads import Download, export_folder
-from sayo_app.ui.shared.handlers import PRIVATE, guarded
+from sayo_app.ui.shared.handlers import PRIVATE, does, guarded
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.worklist.file_choices import grid_choice, grid_rule, named
 from sayo_app.ui.worklist.words import STATES
@@ -45,6 +45,7 @@ def build(studio: Studio) -> None:
     download = Download("data-file")
     report = gr.HTML("", elem_id="data-report", apply_default_css=False)
 
+    @does("corrections.export")
     @guarded
     def on_export(kind: str, states: list[str] | None, grid: str | None, predictions: bool | None) -> Any:
         path, lines = export_zip(
@@ -52,6 +53,7 @@ def build(studio: Studio) -> None:
         )
         return str(path), _lines_html(lines)
 
+    @does("look")
     def on_kind(kind: str) -> Any:
         return gr.Dropdown(visible=kind == "sayo"), gr.Checkbox(visible=kind == "labelstudio")
 

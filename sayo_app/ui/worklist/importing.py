@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from sayo_app.errors import InputError
-from sayo_app.ui.shared.handlers import PRIVATE, guarded, say, typed
+from sayo_app.ui.shared.handlers import PRIVATE, does, guarded, say, typed
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.worklist.file_choices import grid_choice, grid_rule, named
 from sayo_app.ui.worklist.tables import table
@@ -80,6 +80,7 @@ def _lay_out_options() -> _Options:
         elem_id="import-question",
     )
 
+    @does("look")
     def on_kind(kind: str) -> Any:
         return gr.Dropdown(visible=kind == "sayo"), gr.Textbox(visible=kind in _ASKING)
 
@@ -119,6 +120,7 @@ def _wire_import(
     taken: _Taken,
 ) -> None:
     def importing(found: Callable[[Any], list[Path]]) -> Callable[..., Any]:
+        @does("corrections.import")
         @guarded
         def on_import(
             given: Any,
@@ -149,6 +151,7 @@ def _wire_import(
 def _wire_undo(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Textbox, taken: _Taken) -> None:
     report, batches, undo = taken
 
+    @does("imports.undo")
     @guarded
     def on_undo(batch: int | None, author: str | None, changed: int) -> Any:
         if batch is None:
@@ -157,6 +160,7 @@ def _wire_undo(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Textbo
         say(f"Import {batch} is undone. What people have corrected since stays.")
         return "", _batches(studio), changed + 1
 
+    @does("look")
     @guarded
     def on_select() -> Any:
         return _batches(studio)

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.errors import NotFoundError
-from sayo_app.ui.shared.handlers import PRIVATE, guarded
+from sayo_app.ui.shared.handlers import PRIVATE, does, guarded
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.worklist import agreement, detail, editor, exporting, importing, listing
@@ -44,6 +44,7 @@ def _wire_list(studio: Studio, rows: Listing, opened: gr.State, changed: gr.Stat
     filters = rows.filters
 
     def turned(turn: Any) -> Any:
+        @does("look")
         @guarded
         def on_list(shown: Shown, *filters: Any) -> Any:
             return listing.listed(studio, query_of(*filters), turn(shown))
@@ -66,6 +67,7 @@ def _wire_list(studio: Studio, rows: Listing, opened: gr.State, changed: gr.Stat
     always: dict[str, Any] = {"trigger_mode": "always_last", **PRIVATE}
     gr.on([changed.change, tab.select], turned(same), inputs, rows.outputs, **always)
 
+    @does("look")
     def on_opened(opened: Opened | None) -> Any:
         return gr.HTML(active=0 if opened is None else opened.entry_id)
 
@@ -79,6 +81,7 @@ def _wire_list(studio: Studio, rows: Listing, opened: gr.State, changed: gr.Stat
 
 
 def _wire_choices(studio: Studio, filters: Filters, changed: gr.State, tab: gr.Tab) -> None:
+    @does("look")
     @guarded
     def on_choices() -> Any:
         return choices(studio)
@@ -88,6 +91,7 @@ def _wire_choices(studio: Studio, filters: Filters, changed: gr.State, tab: gr.T
 
 
 def _wire_picks(studio: Studio, session: gr.State, rows: Listing, below: Detail) -> None:
+    @does("look")
     @guarded
     def on_pick(session: Session, shown: Shown, event: gr.EventData) -> Any:
         entry = next((it for it in shown.entries if it.id == event.id), None)
