@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -49,3 +51,11 @@ def make_sample(i: int) -> Sample:
         regions=(Region.box(0, 0, width / 2, height / 2),),
         family="attribute",
     )
+
+
+@pytest.fixture
+def restored_signals() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -181,7 +181,11 @@ def sticker(
         (middle_x, y1 + gap),
     ]
     places = [sides[i] for i in rng.permutation(len(sides))]
-    return _pasted(scene, _framed(_scaled(label, STICKER_PX - 12), STICKER_PX, (230, 190, 40), (255, 236, 130)), iter(places))
+    return _pasted(
+        scene,
+        _framed(_scaled(label, STICKER_PX - 12), STICKER_PX, (230, 190, 40), (255, 236, 130)),
+        iter(places),
+    )
 
 
 def badge(

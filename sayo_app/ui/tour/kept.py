@@ -24,7 +24,7 @@ from sayo_app.core.files import whole_file
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import SettingsError
 from sayo_app.jobs.control import cancel_run, reconcile, start_run
-from sayo_app.run_config import DECIDED_LOOKS, RunConfig
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import ASSETS_DIR, BUNDLED
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.tour.asking import Said, ask
@@ -56,7 +56,7 @@ class Plan:
     Attributes:
         corrections: pictures to train on; the first `drawn` of them are those that were shown.
         lying, agreeing: how many pictures the run is measured on, by what their stamp does.
-        options: of the run.
+        options: of the run, beside the defaults.
     """
 
     corrections: int = 32
@@ -64,17 +64,7 @@ class Plan:
     lying: int = 24
     agreeing: int = 8
     options: dict[str, Any] = field(
-        default_factory=lambda: {
-            **DECIDED_LOOKS,
-            "reward_parts": ("attention",),
-            "objective": "direct",
-            "prompts_per_step": 16,
-            "learning_rate": 5e-4,
-            "beta": 1.0,
-            "steps": 30,
-            "eval_every": 10,
-            "covered_pictures": 8,
-        }
+        default_factory=lambda: {"steps": 50, "eval_every": 10, "covered_pictures": 8}
     )
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +70,6 @@ def store(settings: Settings):
                 corrected_answer="red",
             )
         yield opened
-
-
-@pytest.fixture
-def restored_signals() -> Iterator[None]:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 class Stopper(StopSignal):
@@ -265,37 +257,6 @@ def test_the_command_fails_with_a_message_and_no_traceback(
     assert main(["train", "--run", "77"]) == 1
     shown = capsys.readouterr().err
     assert "77" in shown and "Traceback" not in shown
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("", "--run, a YAML file with --config, or options with --set"),
-        ("--run 1 --set steps=3", "a stored run has its options, got --set"),
-        ("--run 1 --data a --format b --model c", "got --data --format --model"),
-        ("--set steps=0", "at least 1, got 0"),
-    ],
-)
-def test_a_run_is_named_in_one_way(
-    words: str, message: str, capsys: pytest.CaptureFixture[str], restored_signals: None
-):
-    assert main(["train", *words.split()]) == 1
-    assert message in capsys.readouterr().err
-
-
-def test_help_lists_every_option_with_its_bounds(capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(SystemExit):
-        main(["train", "--help"])
-    shown = " ".join(capsys.readouterr().out.split())
-    for option in RunConfig.options().values():
-        assert f" {option.name} {option.label}." in shown and f"[{option.values}" in shown
-
-
-def test_options_are_printed_or_put_into_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    page = tmp_path / "page.md"
-    page.write_text("<!-- options: begin --><!-- options: end -->", encoding="utf-8")
-    assert main(["options"]) == main(["options", "--into", str(page)]) == 0
-    assert capsys.readouterr().out.strip() in page.read_text(encoding="utf-8")
 
 
 def test_a_run_is_measured_on_the_file_that_it_names(settings: Settings, store: Store, tmp_path: Path):
