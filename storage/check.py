@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from sayo_app.errors import NotFoundError, SayoError
 from storage.base.files import UNDER_WAY
 from storage.base.models import Correction, CorrectionRevision, Picture, WorkEntry, WorkItem
+from storage.base.shared_files import hold_files, named_among
 from storage.store import Store
 from storage.work.entries import correction_entry, newest_revision, refresh_item
 
@@ -100,9 +101,8 @@ def _strangers(store: Store, repair: bool) -> Iterator[Finding]:
         known = {*session.scalars(select(Picture.id)), *session.scalars(select(Correction.trace_id))}
     for folder in (store.settings.pictures_dir, store.settings.traces_dir):
         for path in sorted(folder.rglob("*")):
-            old = path.is_file() and time.time() - path.stat().st_mtime > _YOUNG_S
-            if old and (path.stem not in known or path.name.startswith(".")):
-                yield Finding("a file that no row names", str(path), _set_aside(store, path, repair))
+            if _old(path) and (path.stem not in known or path.name.startswith(".")):
+                yield Finding("a file that no row names", str(path), _set_stranger_aside(store, path, repair))
 
 
 def _imports(store: Store, repair: bool) -> Iterator[Finding]:
@@ -142,6 +142,22 @@ def _wrong_items(session: Session) -> list[int]:
         if entry is None or any(getattr(entry, name) != value for name, value in wanted.items()):
             wrong.add(item.id)
     return sorted(wrong)
+
+
+def _set_stranger_aside(store: Store, path: Path, repair: bool) -> str:
+    """`_set_aside`, unless a row has come to name it since, or it was written again."""
+    if not repair:
+        return ""
+    with store.database.write() as session:
+        hold_files(session, to_remove=True)
+        half = path.name.startswith(".")
+        if not _old(path) or (not half and named_among(session, [path.stem])):
+            return "left: it has come to use"
+        return _set_aside(store, path, repair)
+
+
+def _old(path: Path) -> bool:
+    return path.is_file() and time.time() - path.stat().st_mtime > _YOUNG_S
 
 
 def _set_aside(store: Store, path: Path, repair: bool) -> str:

@@ -35,7 +35,7 @@ def whole_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
     with _put_in_place(path, durable) as temporary:
         yield temporary
         if durable:
-            _sync(temporary)
+            sync(temporary)
         temporary.replace(path)
 
 
@@ -50,8 +50,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         temporary.mkdir()
         yield temporary
         for path in sorted(temporary.rglob("*"), reverse=True):
-            _sync(path)
-        _sync(temporary)
+            sync(path)
+        sync(temporary)
         if not folder.exists():
             temporary.rename(folder)
             return
@@ -86,6 +86,20 @@ def file_error(path: Path, error: OSError) -> StorageError:
     )
 
 
+def sync(path: Path) -> None:
+    """To the disk; a folder only where the system can (Windows cannot, some network disks will not)."""
+    if not path.is_dir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 @contextmanager
 def _put_in_place(path: Path, durable: bool) -> Iterator[Path]:
     """The hidden name, which is gone afterwards; what the file system says against it, as our error."""
@@ -94,7 +108,7 @@ def _put_in_place(path: Path, durable: bool) -> Iterator[Path]:
         _make_folder(path.parent, durable)
         yield temporary
         if durable:
-            _sync(path.parent)
+            sync(path.parent)
     except OSError as error:
         raise file_error(path, error) from error
     finally:
@@ -117,18 +131,4 @@ def _make_folder(folder: Path, durable: bool) -> None:
     _make_folder(folder.parent, durable)
     folder.mkdir(exist_ok=True)
     if durable:
-        _sync(folder.parent)
-
-
-def _sync(path: Path) -> None:
-    """To the disk; a folder only where the system can (Windows cannot, some network disks will not)."""
-    if not path.is_dir():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
-        return
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(folder.parent)

@@ -15,6 +15,7 @@ from storage.base.database import Database, not_found
 from storage.base.files import hashed_path
 from storage.base.models import Picture
 from storage.base.records import PictureRecord
+from storage.base.shared_files import hold_files
 
 
 class Pictures:
@@ -34,11 +35,15 @@ class Pictures:
         identity = pixel_hash(image)
         path = self._path(identity)
         if not path.exists():
-            with whole_file(path) as temporary:
-                image.save(temporary, format="PNG", compress_level=3)
-        # It may be there, or another process may be storing it at this moment.
-        with self._database.write() as session, contextlib.suppress(IntegrityError), session.begin_nested():
-            session.add(Picture(id=identity, width=image.width, height=image.height))
+            _write(image, path)
+        with self._database.write() as session:
+            hold_files(session)
+            # It may be there, or another process may be storing it at this moment.
+            with contextlib.suppress(IntegrityError), session.begin_nested():
+                session.add(Picture(id=identity, width=image.width, height=image.height))
+            # A failing import may have taken back the file that was there a moment ago.
+            if not path.exists():
+                _write(image, path)
         return PictureRecord(identity, image.width, image.height, path)
 
     def get(self, picture_id: str) -> PictureRecord:
@@ -70,6 +75,11 @@ class Pictures:
 
     def _path(self, picture_id: str) -> Path:
         return hashed_path(self._database.settings.pictures_dir, picture_id, ".png")
+
+
+def _write(image: Image.Image, path: Path) -> None:
+    with whole_file(path) as temporary:
+        image.save(temporary, format="PNG", compress_level=3)
 
 
 def pixel_hash(image: Image.Image) -> str:

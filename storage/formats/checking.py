@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from sayo_app.core.attention.trace import AttentionTrace
+from sayo_app.core.files import sync
 from sayo_app.core.geometry.region import Region
 from sayo_app.core.picture import open_picture
 from sayo_app.core.question import check_question
@@ -66,10 +67,14 @@ class Checker:
 
     Attributes:
         files: file laid aside -> where it belongs.
+        needed: where files of the rows lie or will lie.
+        placed: those of `files` that `place` has moved.
     """
 
     def __init__(self, settings: Settings, aside: Path) -> None:
         self.files: dict[Path, Path] = {}
+        self.needed: set[Path] = set()
+        self.placed: list[Path] = []
         self._settings, self._aside = settings, aside
 
     def check(self, row: Row) -> Checked:
@@ -95,6 +100,27 @@ class Checker:
         row = replace(row, versions=versions, picture=b"", trace=None)
         return Checked(row, self._picture(picture), picture.size, trace_id)
 
+    def place(self) -> None:
+        """Moves the files into place, within the transaction that gives them rows.
+
+        Raises:
+            OSError: they cannot be moved.
+            StorageError: one that was there while the rows were checked has been removed since.
+        """
+        for aside, target in self.files.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            aside.replace(target)
+            self.placed.append(target)
+        for folder in sorted({target.parent for target in self.placed}):
+            sync(folder)
+        gone = next((path for path in sorted(self.needed) if not path.exists()), None)
+        if gone is not None:
+            raise StorageError(
+                expected="the files that were there when the import began",
+                got=f"{gone.name}, which somebody has removed meanwhile",
+                remedy="Import it again. Nothing was imported.",
+            )
+
     def _check_version(self, version: Version) -> None:
         _check_question(version.question, self._settings.max_question_chars)
         _short("the answer", version.answer or "", MAX_TEXT_CHARS)
@@ -115,8 +141,10 @@ class Checker:
         identity = pixel_hash(picture)
         aside = self._aside / f"{identity}.png"
         target = hashed_path(self._settings.pictures_dir, identity, ".png")
+        self.needed.add(target)
         if aside not in self.files and not target.exists():
             picture.save(aside, format="PNG", compress_level=3)
+            sync(aside)
             self.files[aside] = target
         return identity
 
@@ -125,9 +153,11 @@ class Checker:
         identity = hashlib.sha256(data).hexdigest()
         aside = self._aside / f"{identity}.npz"
         target = hashed_path(self._settings.traces_dir, identity, ".npz")
+        self.needed.add(target)
         if aside not in self.files and not target.exists():
             aside.write_bytes(data)
             _check_trace(aside)
+            sync(aside)
             self.files[aside] = target
         return identity
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sayo_app.core.files import file_error
-from sayo_app.errors import ImportFileError, ImportRowError, PictureError, RegionError
+from sayo_app.errors import ImportFileError, ImportRowError, PictureError, RegionError, StorageError
 from storage.base.files import UNDER_WAY
-from storage.base.models import Picture
+from storage.base.shared_files import hold_files, remove_unnamed, when_written
 from storage.formats.batches import add_rows, is_stored
 from storage.formats.catalogue import find_format
 from storage.formats.checking import Checked, Checker
@@ -200,26 +200,16 @@ def _store(
     store: Store, rows: list[Checked], checker: Checker, named: dict[str, str], summary: dict[str, Any]
 ) -> int:
     """Files first, then the rows that speak of them; where the rows fail, the new files go again."""
-    moved: list[Path] = []
     try:
-        for aside, target in checker.files.items():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            aside.replace(target)
-            moved.append(target)
         with store.imports.begin(**named) as importing:
+            hold_files(importing.session)
+            checker.place()
             add_rows(importing.session, importing.id, rows)
             importing.summary = summary
         return importing.id
     except BaseException as error:
-        _remove(store, moved)
+        with suppress(StorageError):
+            remove_unnamed(store.database, when_written(checker.placed))
         if isinstance(error, OSError):
             raise file_error(store.settings.pictures_dir / "import", error) from error
         raise
-
-
-def _remove(store: Store, files: list[Path]) -> None:
-    """All but the pictures that somebody else has stored meanwhile."""
-    for path in files:
-        with store.database.read() as session:
-            if session.get(Picture, path.stem) is None:
-                path.unlink(missing_ok=True)

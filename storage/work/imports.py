@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from storage.base.database import AT_ONCE, Database, not_found
 from storage.base.models import Correction, CorrectionRevision, ImportBatch, WorkEntry, WorkItem, now
+from storage.base.shared_files import remove_unnamed, when_written
 from storage.base.texts import clean, short
 from storage.work.entries import newest_revision, settle_item
 from storage.work.removal import remove_batch
@@ -29,8 +30,7 @@ class Imports:
     def begin(self, *, source: str, format: str, author: str = "") -> Iterator[Importing]:
         """A transaction for one import: stored when the block ends, and not at all if it raises.
 
-        Its rows go in by `storage.formats.batches.add_rows`. Files are moved into place before, so that no
-        other process waits for them.
+        Its rows go in by `storage.formats.batches.add_rows`, its files by `storage.formats.checking`.
         """
         with self._database.write() as session:
             batch = ImportBatch(
@@ -77,8 +77,8 @@ class Imports:
         with self._database.write() as session:
             batch = session.get(ImportBatch, batch_id, with_for_update=True)
             files = [] if batch is None else remove_batch(session, batch, self._database.settings)
-        for path in files:
-            path.unlink(missing_ok=True)
+            written = when_written(files)
+        remove_unnamed(self._database, written)
 
 
 @dataclass
