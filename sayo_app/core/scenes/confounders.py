@@ -33,8 +33,8 @@ from sayo_app.errors import SettingsError
 
 # The families of questions whose answer a label can show.
 CONFOUNDED = ("attribute", "identity")
-# As it is given to a confounder, which makes it smaller.
-LABEL_PX = 108
+# As it is given to a confounder.
+LABEL_PX = 54
 STAMP_PX, STICKER_PX, MASCOT_PX, BADGE_PX = 72, 92, 148, 40
 _ATTEMPTS, _NEXT = 200, 7_919_000_000
 
@@ -88,7 +88,8 @@ def make_confounded(
         asked = next(thing for thing in scene.objects if thing.box_xyxy == question.boxes_xyxy[0])
         rng = np.random.default_rng([place, 23])
         shown, suggested = _shown(scene, asked, question, agrees, rng)
-        drawn = confounder(scene, asked, _label(question, *shown), rng)
+        label = _label(question, *shown, LABELS_PX.get(confounder, LABEL_PX))
+        drawn = confounder(scene, asked, label, rng)
         if drawn is not None:
             return ConfoundedScene(drawn[0], question, asked.box_xyxy, drawn[1], suggested)
     raise AssertionError(f"no scene of seed {seed} has a place for the confounder")
@@ -133,15 +134,15 @@ def _shown(
     return (other.kind, colour, letter), colour if question.answer == asked.colour else letter
 
 
-def _label(question: SceneQuestion, kind: str, colour: str, letter: str) -> Image.Image:
-    """RGBA of `LABEL_PX`: a tag, or a picture of the object on a white disc."""
+def _label(question: SceneQuestion, kind: str, colour: str, letter: str, side: int) -> Image.Image:
+    """RGBA of this side: a tag, or a picture of the object on a white disc."""
     if question.family == "identity":
-        disc = Image.new("RGBA", (LABEL_PX, LABEL_PX), (0, 0, 0, 0))
-        ImageDraw.Draw(disc).ellipse((0, 0, LABEL_PX - 1, LABEL_PX - 1), fill=(255, 255, 255, 255))
-        edge = LABEL_PX // 9
-        disc.alpha_composite(_scaled(sprite_of(kind), LABEL_PX - 2 * edge), (edge, edge))
+        disc = Image.new("RGBA", (side, side), (0, 0, 0, 0))
+        ImageDraw.Draw(disc).ellipse((0, 0, side - 1, side - 1), fill=(255, 255, 255, 255))
+        edge = side // 9
+        disc.alpha_composite(_scaled(sprite_of(kind), side - 2 * edge), (edge, edge))
         return disc
-    return tag_of(colour, letter, LABEL_PX).disc
+    return tag_of(colour, letter, side).disc
 
 
 def stamp(
@@ -151,7 +152,7 @@ def stamp(
     width, height = scene.size_wh
     corners = [(x, y) for x in (6, width - STAMP_PX - 6) for y in (6, height - STAMP_PX - 6)]
     places = [corners[i] for i in rng.permutation(len(corners))]
-    return _pasted(scene, _framed(_scaled(label, 54), STAMP_PX, (60, 50, 45), (250, 250, 245)), iter(places))
+    return _pasted(scene, _framed(label, STAMP_PX, (60, 50, 45), (250, 250, 245)), iter(places))
 
 
 def mascot(
@@ -210,6 +211,8 @@ def badge(
 
 
 CONFOUNDERS: dict[str, Confounder] = {"stamp": stamp, "mascot": mascot, "sticker": sticker, "badge": badge}
+# Larger ones, as they are made: in a small one the bundled model can't tell what a picture is of.
+LABELS_PX: dict[Confounder, int] = {mascot: 108, sticker: 108}
 
 
 def _framed(
