@@ -33,6 +33,10 @@ class AccessError(SayoError):
     """Somebody may not do what they asked for, or has to sign in first."""
 
 
+class AccountError(SayoError):
+    """An account that cannot be made, changed or believed."""
+
+
 class InputError(SayoError):
     """Something a person gave cannot be used."""
 

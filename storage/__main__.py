@@ -6,6 +6,8 @@
     python -m storage undo-import ID         takes an import back
     python -m storage backup FILE            a copy of everything, while the app is running
     python -m storage restore FILE           into an empty store
+    python -m storage users add NAME         who signs in: add, role, reset, list
+    python -m storage audit --format csv     who changed what
     python -m storage check [--repair]       files without rows, rows without files, damaged pictures
     python -m storage bench --json           how long saving and listing take in a large store
 
@@ -21,6 +23,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sayo_app.access.current import acting
+from sayo_app.access.roles import Person, Role
 from sayo_app.errors import SayoError
 from sayo_app.settings import Settings
 from storage.backup import backup, restore
@@ -28,6 +32,7 @@ from storage.bench import SERVER_VARIABLE, measured, slowest_page
 from storage.check import check
 from storage.formats import commands as exchange
 from storage.store import Store
+from storage.users import COMMANDS as PEOPLE
 
 
 def _backup(arguments: argparse.Namespace) -> int:
@@ -101,19 +106,26 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 COMMANDS: dict[
     str,
     tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]],
-] = {
-    "backup": ("copy everything into a file, while the app is running", _add_file, _backup),
-    "restore": ("put a backup into an empty store", _add_file, _restore),
-    "check": ("look whether rows and files fit together", _add_check, _check),
-    "bench": ("measure saving and listing in a large store", _add_bench, _bench),
-} | exchange.COMMANDS
+] = (
+    {
+        "backup": ("copy everything into a file, while the app is running", _add_file, _backup),
+        "restore": ("put a backup into an empty store", _add_file, _restore),
+        "check": ("look whether rows and files fit together", _add_check, _check),
+        "bench": ("measure saving and listing in a large store", _add_bench, _bench),
+    }
+    | exchange.COMMANDS
+    | PEOPLE
+)
+# Of the machine's own, who may do all of it.
+_OPERATOR = Person(Role.OWNER, "command line")
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 something was found or refused, 2 the words make no command."""
     arguments = parser().parse_args(words)
     try:
-        return COMMANDS[arguments.command][2](arguments)
+        with acting(_OPERATOR):
+            return COMMANDS[arguments.command][2](arguments)
     except SayoError as error:
         print(error, file=sys.stderr)
         return 1

@@ -6,6 +6,8 @@ from sayo_app.settings import Settings
 from storage.base.database import Database
 from storage.base.pictures import Pictures
 from storage.base.traces import Traces
+from storage.people.accounts import Accounts
+from storage.people.audit_log import AuditLog
 from storage.runs.adapter_store import Adapters
 from storage.runs.run_store import Runs
 from storage.work.corrections import Corrections
@@ -27,6 +29,7 @@ class Store:
         pictures, traces: files by content hash.
         items, drafts, corrections, worklist, reviews, imports: what people do.
         runs, adapters: what training does.
+        accounts, audit: who signs in, and who changed what.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -41,6 +44,8 @@ class Store:
         self.imports = Imports(database)
         self.runs = Runs(database)
         self.adapters = Adapters(database)
+        self.accounts = Accounts(database)
+        self.audit = AuditLog(database)
 
     @property
     def settings(self) -> Settings:

@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "access": set(),
     "core": set(),
     "mllm": {"core"},
-    "storage": {"core"},
+    "storage": {"access", "core"},
     "training": {"core", "mllm", "storage"},
     "jobs": {"core", "storage"},
     "ui": {"access", "core", "mllm", "storage", "jobs"},
@@ -68,7 +68,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "base": set(),
         "work": {"base"},
         "runs": {"base"},
-        ".": {"base", "work", "runs"},
+        "people": {"base"},
+        ".": {"base", "work", "runs", "people"},
         "migrations": {"base"},
         "migrations/versions": set(),
         "formats/common": set(),
@@ -98,6 +99,7 @@ ONLY_IN = {
     "plotly": {"ui"},
     "pyarrow": {"storage"},
     "sqlalchemy": {"storage"},
+    "argon2": {"storage"},
     "alembic": {"storage"},
 }
 MODULE_LINES, FUNCTION_LINES, FOLDER_MODULES = 400, 60, 15

@@ -110,7 +110,7 @@ def resume_run(
             got=f"run {run_id}, which is {run.state}",
             remedy="Start a new run instead." if run.state == "finished" else "Wait, or cancel it first.",
         )
-    store.runs.requeue(run_id)
+    store.runs.requeue(run_id, asked=True)
     start_next(store, settings, command=command)
     return store.runs.get(run_id)
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from sayo_app.access.roles import ROLES
 from storage.base.records import CORRECTION_STATES, ENTRY_STATES, ORIGINS, RUN_STATES
 
 
@@ -274,3 +275,41 @@ class Run(Base):
     cancel_requested_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     adapter_id: Mapped[int | None] = mapped_column(ForeignKey("adapters.id"))
+
+
+class Account(Base):
+    """Somebody who signs in; never removed, as work and audit entries name it."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        UniqueConstraint("source", "subject"),
+        CheckConstraint(_one_of("role", ROLES), name="role"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # Where the person signs in, and what they are called there for good.
+    source: Mapped[str] = mapped_column(String(20))
+    subject: Mapped[str] = mapped_column(String(500))
+    # The name that work is kept under.
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    role: Mapped[str] = mapped_column(String(20))
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    # A sign-in is good for as long as this is the same.
+    stamp: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    seen_at: Mapped[datetime | None]
+
+
+class AuditEntry(Base):
+    """Something that was changed; added to and never changed itself."""
+
+    __tablename__ = "audit_entries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    who: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(200))
+    before: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    after: Mapped[dict[str, Any]] = mapped_column(default=dict)

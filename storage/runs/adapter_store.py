@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sayo_app.errors import AdapterError
+from storage.base.audit import note_change
 from storage.base.database import Database, not_found
 from storage.base.models import Adapter, AdapterSwitch, Run, now
 from storage.base.records import ACTIVE_RUN_STATES, AdapterRecord
@@ -59,6 +60,7 @@ class Adapters:
             )
             session.add(row)
             session.flush()
+            note_change(session, "adapters.add", _subject(row), after={"name": row.name, "run": run_id})
             return self._record(row)
 
     def all(self) -> list[AdapterRecord]:
@@ -77,7 +79,9 @@ class Adapters:
             )
         with self._database.write() as session:
             row = _present(session, adapter_id)
-            row.name = name.strip()
+            before, row.name = row.name, name.strip()
+            names = {"name": before}, {"name": row.name}
+            note_change(session, "adapters.rename", _subject(row), before=names[0], after=names[1])
             return self._record(row)
 
     def delete(self, adapter_id: int) -> None:
@@ -101,6 +105,7 @@ class Adapters:
                     remedy="Cancel the run first." if needed else "Switch to another one first.",
                 )
             row.deleted_at = now()
+            note_change(session, "adapters.delete", _subject(row), before={"name": row.name})
             folder = self._database.settings.data_dir / row.path
         if folder.resolve().is_relative_to(self._database.settings.adapters_dir.resolve()):
             shutil.rmtree(folder, ignore_errors=True)
@@ -137,6 +142,9 @@ class Adapters:
         with self._database.write() as session:
             if adapter_id is not None and session.get(Adapter, adapter_id) is None:
                 raise not_found("adapter", adapter_id)
+            used = session.scalar(select(AdapterSwitch).order_by(AdapterSwitch.id.desc()).limit(1))
+            before = {"adapter": None if used is None else used.adapter_id}
+            note_change(session, "adapters.switch", "Ask", before=before, after={"adapter": adapter_id})
             session.add(AdapterSwitch(adapter_id=adapter_id))
 
     def _stored(self, path: Path) -> str:
@@ -153,6 +161,10 @@ class Adapters:
             created_at=row.created_at,
             summary=row.summary,
         )
+
+
+def _subject(row: Adapter) -> str:
+    return f"adapter {row.id}"
 
 
 def _present(session: Session, adapter_id: int) -> Adapter:

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from sayo_app.core.files import file_error, write_text
 from sayo_app.errors import JobError, LostRunError, RunActiveError
 from sayo_app.run_config import RunConfig
+from storage.base.audit import note_change
 from storage.base.database import Database, not_found
 from storage.base.models import Adapter, Run, now
 from storage.base.records import ACTIVE_RUN_STATES, FINAL_RUN_STATES, RUN_STATES, RunRecord
@@ -66,6 +67,8 @@ class Runs:
             )
             session.add(row)
             session.flush()
+            said = {"name": config.name, "steps": config.steps, "model": config.model}
+            note_change(session, "runs.start", f"run {row.id}", after=said)
             record = self._record(row)
             _make_folder(record.folder)
             write_text(record.folder / "config.json", json.dumps(record.config, indent=2) + "\n")
@@ -118,6 +121,8 @@ class Runs:
             row = _run(session, run_id)
             if mine:
                 require_mine(row)
+            if fields.get("cancel_requested_at") is not None and row.state in ACTIVE_RUN_STATES:
+                note_change(session, "runs.cancel", f"run {run_id}", before={"state": row.state})
             _change(session, row, fields)
             return self._record(row)
 
@@ -179,10 +184,13 @@ class Runs:
             )
         return run
 
-    def requeue(self, run_id: int) -> RunRecord:
+    def requeue(self, run_id: int, *, asked: bool = False) -> RunRecord:
         """Puts a failed or cancelled run, or one that lost its process, back into the queue.
 
         Its folder stays: it goes on from its checkpoint if it has one.
+
+        Args:
+            asked: a person wants it; otherwise the app looks after its runs.
 
         Raises:
             NotFoundError: no such run.
@@ -196,6 +204,8 @@ class Runs:
                     got=f"run {run_id}, which is finished",
                     remedy="Start a new run from its adapter.",
                 )
+            if asked:
+                note_change(session, "runs.resume", f"run {run_id}", before={"state": row.state})
             row.state, row.host = "queued", this_host()
             row.pid = row.process_started_at = row.process_identity = row.error = None
             row.cancel_requested_at = row.started_at = row.finished_at = None
@@ -205,6 +215,8 @@ class Runs:
         """Keeps what a person writes about the run, in whatever state it is. Raises NotFoundError."""
         with self._database.write() as session:
             row = _run(session, run_id)
+            if notes.strip() != row.notes:
+                note_change(session, "runs.note", f"run {run_id}", after={"notes": notes.strip()[:200]})
             row.notes = notes.strip()
             return self._record(row)
 
@@ -223,6 +235,7 @@ class Runs:
                     got=f"run {run_id}, which is {row.state}",
                     remedy="Cancel it first.",
                 )
+            note_change(session, "runs.delete", f"run {run_id}", before={"state": row.state})
             session.delete(row)
         shutil.rmtree(self.folder(run_id), ignore_errors=True)
 

@@ -173,7 +173,7 @@ class Corrections:
             if wanted is None:
                 raise not_found(f"revision of correction {correction_id}", revision)
             content = {name: getattr(wanted, name) for name in (*REVISABLE, "reward")}
-            return add_if_changed(session, correction, latest, content, author)
+            return add_if_changed(session, correction, latest, content, author, action="corrections.restore")
 
     def get(self, correction_id: int) -> CorrectionRecord:
         """As it stands now, deleted or not. Raises NotFoundError."""

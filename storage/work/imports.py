@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from storage.base.audit import note_change
 from storage.base.database import AT_ONCE, Database, not_found
 from storage.base.models import Correction, CorrectionRevision, ImportBatch, WorkEntry, WorkItem, now
 from storage.base.shared_files import remove_unnamed, when_written
@@ -18,6 +19,9 @@ from storage.base.texts import clean, short
 from storage.work.entries import newest_revision, settle_item
 from storage.work.removal import remove_batch
 from storage.work.work_records import ImportRecord
+
+# Of a summary, what the audit is told.
+_COUNTS = ("corrections", "questions")
 
 
 class Imports:
@@ -44,6 +48,9 @@ class Imports:
             importing = Importing(session, batch.id)
             yield importing
             batch.summary = importing.summary
+            counts = {name: importing.summary[name] for name in _COUNTS if name in importing.summary}
+            said = {"source": batch.source, "format": batch.format, **counts}
+            note_change(session, "corrections.import", f"import {batch.id}", after=said, typed=batch.author)
 
     def all(self) -> list[ImportRecord]:
         """Newest first, undone ones too."""
@@ -64,6 +71,7 @@ class Imports:
             if batch.undone_at is not None:
                 return _record(batch)
             batch.undone_at = now()
+            note_change(session, "imports.undo", f"import {batch_id}", typed=author)
             _delete_corrections(session, batch, batch.undone_at, short("the author's name", author, 200))
             _close_items(session, batch_id)
             return _record(batch)
@@ -78,6 +86,8 @@ class Imports:
             batch = session.get(ImportBatch, batch_id, with_for_update=True)
             files = [] if batch is None else remove_batch(session, batch, self._database.settings)
             written = when_written(files)
+            if batch is not None:
+                note_change(session, "imports.remove", f"import {batch_id}")
         remove_unnamed(self._database, written)
 
 

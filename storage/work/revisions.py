@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sayo_app.core.geometry.region import Region
 from sayo_app.core.question import check_question
 from sayo_app.errors import ConflictError, CorrectionError
+from storage.base.audit import note_change
 from storage.base.database import not_found
 from storage.base.models import Adapter, Correction, CorrectionRevision, ImportBatch, Picture, WorkItem, now
 from storage.base.records import CORRECTION_STATES, ORIGINS, CorrectionRecord
@@ -22,6 +23,13 @@ from storage.work.work_records import NewCorrection
 
 REVISABLE = ("question", "regions", "corrected_answer", "state", "flagged")
 # A draft may still be empty, and so may what it becomes; a skip says why instead.
+# What the audit calls a change of the state to one of these.
+_ACTIONS = {
+    "accepted": "corrections.judge",
+    "rejected": "corrections.judge",
+    "skipped": "corrections.skip",
+    "deleted": "corrections.delete",
+}
 _MAY_BE_EMPTY = ("draft", "skipped", "deleted")
 
 
@@ -62,6 +70,13 @@ def insert_correction(session: Session, new: NewCorrection, reward: float | None
     session.add(correction)
     session.flush()
     close_draft(session, item.id, author)
+    note_change(
+        session,
+        "corrections.skip" if new.state == "skipped" else "corrections.save",
+        f"correction {correction.id}",
+        after={"revision": 1, "state": new.state},
+        typed=author,
+    )
     return _add_revision(session, correction, content | {"reward": reward}, author, new.comment)
 
 
@@ -153,14 +168,39 @@ def add_if_changed(
     content: dict[str, Any],
     author: str,
     comment: str = "",
+    action: str | None = None,
 ) -> CorrectionRecord:
-    """Adds the next revision, unless it would say the same as the latest."""
+    """Adds the next revision, unless it would say the same as the latest.
+
+    Args:
+        action: what the audit calls it, where the change itself does not tell.
+    """
     author = short("the author's name", author, 200)
     close_draft(session, correction.item_id, author, revises=correction.id)
     if not comment.strip() and not differs(latest, content, "reward"):
         return correction_record(correction, latest)
     correction.revision += 1
+    note_change(
+        session,
+        action or _action(latest, content),
+        f"correction {correction.id}",
+        before={"revision": latest.revision, "state": latest.state, "flagged": latest.flagged},
+        after={
+            "revision": correction.revision,
+            "state": content["state"],
+            "flagged": content["flagged"],
+        },
+        typed=author,
+    )
     return _add_revision(session, correction, content, author, comment)
+
+
+def _action(latest: CorrectionRevision, content: dict[str, Any]) -> str:
+    """What the audit calls such a change."""
+    if content["state"] != latest.state and content["state"] in _ACTIONS:
+        return _ACTIONS[content["state"]]
+    flagged_only = content["flagged"] != latest.flagged and not differs(latest, content, "flagged", "reward")
+    return "corrections.flag" if flagged_only else "corrections.save"
 
 
 def _add_revision(

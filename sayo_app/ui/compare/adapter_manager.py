@@ -102,4 +102,5 @@ def _packed(studio: Studio, adapter_id: int) -> Path:
     record = studio.store.adapters.get(adapter_id)
     path = export_folder() / f"{file_stem(record.name, 'adapter')}.zip"
     pack_adapter(record.path, path)
+    studio.store.audit.note("adapters.export", f"adapter {record.id}")
     return path

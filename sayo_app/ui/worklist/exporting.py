@@ -51,6 +51,7 @@ def build(studio: Studio) -> None:
         path, lines = export_zip(
             studio, kind, tuple(states or ()), WriteOptions(grid_rule(grid), bool(predictions))
         )
+        studio.store.audit.note("corrections.export", path.name)
         return str(path), _lines_html(lines)
 
     @does("look")

@@ -34,7 +34,7 @@ PLAN = Plan(corrections=5, lying=2, agreeing=1)
 SHOWN = [scene_of(Part.SHOWN, number) for number in range(4)]
 MET = [said(scene) for scene in SHOWN]
 # Rows that say which model was in use stay, as those of deleted adapters do.
-HISTORY = {"adapters", "adapter_switches"}
+HISTORY = {"adapters", "adapter_switches", "audit_entries"}
 
 
 @pytest.fixture

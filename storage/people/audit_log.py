@@ -1,0 +1,117 @@
+"""Reading who changed what, and adding what no other part of the store does."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from storage.base.audit import note_change
+from storage.base.database import Database
+from storage.base.models import AuditEntry
+
+FORMATS = ("csv", "jsonl")
+_COLUMNS = ("id", "when", "who", "account", "action", "subject", "before", "after")
+_ROWS_AT_ONCE = 500
+# A spreadsheet takes a cell that begins like this for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change that somebody made.
+
+    Attributes:
+        who: the account's name, or what was typed; empty for somebody without a name.
+        account_id: None for somebody who had not signed in.
+        before, after: what of the subject was changed.
+    """
+
+    id: int
+    created_at: datetime
+    who: str
+    account_id: int | None
+    action: str
+    subject: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class AuditLog:
+    """What people changed, oldest first; the parts of the store write it with each change."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note(self, action: str, subject: str, **more: Any) -> None:
+        """Adds what changes nothing in the store, such as an export; see `note_change`.
+
+        A store that can only be read takes none, and is exported all the same.
+        """
+        if self._database.read_only:
+            return
+        with self._database.write() as session:
+            note_change(session, action, subject, **more)
+
+    def newest(self, limit: int) -> list[Change]:
+        """Newest first."""
+        query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
+        with self._database.read() as session:
+            return [_change(row) for row in session.scalars(query)]
+
+    def all(self) -> Iterator[Change]:
+        """Oldest first; read in parts, so that any number can be exported."""
+        query = select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=_ROWS_AT_ONCE)
+        with self._database.read() as session:
+            yield from map(_change, session.scalars(query))
+
+
+def changes_text(changes: Iterable[Change], format: str) -> Iterator[str]:
+    """They as lines of `csv`, its heads first, or of `jsonl`; with UTC times."""
+    if format == "csv":
+        yield _row(_COLUMNS)
+    for change in changes:
+        values = (
+            change.id,
+            change.created_at.isoformat(),
+            change.who,
+            change.account_id,
+            change.action,
+            change.subject,
+            change.before,
+            change.after,
+        )
+        if format == "csv":
+            yield _row(values)
+        else:
+            yield json.dumps(dict(zip(_COLUMNS, values, strict=True)), ensure_ascii=False) + "\n"
+
+
+def _row(values: Iterable[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(map(_cell, values))
+    return line.getvalue()
+
+
+def _cell(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value or "")
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _change(row: AuditEntry) -> Change:
+    return Change(
+        id=row.id,
+        created_at=row.created_at,
+        who=row.who,
+        account_id=row.account_id,
+        action=row.action,
+        subject=row.subject,
+        before=row.before,
+        after=row.after,
+    )
