@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, inspect, select
 
-from sayo_app.core.files import file_error, whole_file
+from sayo_app.core.files import file_error, sync, whole_file
 from sayo_app.errors import StorageError
 from storage.base.models import Base
 from storage.store import Store
@@ -143,6 +143,7 @@ def _copy_files(unpacked: Path, data_dir: Path) -> list[Path]:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             copied.append(Path(shutil.copy2(file, target)))
+            sync(target)
         except OSError as error:
             raise file_error(target, error) from error
     return copied

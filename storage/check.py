@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,15 +11,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from sayo_app.errors import NotFoundError, SayoError
-from storage.base.files import UNDER_WAY
 from storage.base.models import Correction, CorrectionRevision, Picture, WorkEntry, WorkItem
 from storage.base.shared_files import hold_files, named_among
+from storage.leftovers import OLD_S, leftovers, old, remove
 from storage.store import Store
 from storage.work.entries import correction_entry, newest_revision, refresh_item
 
 ASIDE = "set-aside"
-# A file is written before its row: a young one may only be waiting for it.
-_YOUNG_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,8 @@ def check(store: Store, repair: bool = False) -> list[Finding]:
 
     Args:
         repair: move files that nobody names, and damaged ones, to `set-aside` in the data folder; forget
-            traces that are gone and pictures that are gone and not used; remove the copies that a killed
-            import left; make the work list anew where it says something else than the corrections.
+            traces that are gone and pictures that are gone and not used; remove temporary files and what a
+            killed process left; make the work list anew where it says something else than the corrections.
             Nothing is deleted that somebody made.
 
     Raises:
@@ -53,7 +50,7 @@ def check(store: Store, repair: bool = False) -> list[Finding]:
     if repair:
         store.database.require_writable()
     found = [*_pictures(store, repair), *_traces(store, repair), *_strangers(store, repair)]
-    return [*found, *_imports(store, repair), *_entries(store, repair)]
+    return [*found, *_leftovers(store, repair), *_entries(store, repair)]
 
 
 def _pictures(store: Store, repair: bool) -> Iterator[Finding]:
@@ -105,15 +102,12 @@ def _strangers(store: Store, repair: bool) -> Iterator[Finding]:
                 yield Finding("a file that no row names", str(path), _set_stranger_aside(store, path, repair))
 
 
-def _imports(store: Store, repair: bool) -> Iterator[Finding]:
-    """Folders of imports that were killed before they could clean up: copies of files from elsewhere."""
-    for folder in sorted(store.settings.data_dir.glob(f"{UNDER_WAY}*")):
-        inside = (folder, *folder.rglob("*"))
-        if time.time() - max(path.lstat().st_mtime for path in inside) <= _YOUNG_S:
-            continue  # it may be under way
-        if repair:
-            shutil.rmtree(folder)
-        yield Finding("a killed import's leftovers", str(folder), "removed" if repair else "")
+def _leftovers(store: Store, repair: bool) -> Iterator[Finding]:
+    for what, path in leftovers(store.settings.data_dir):
+        if old(path):
+            if repair:
+                remove(path)
+            yield Finding(what, str(path), "removed" if repair else "")
 
 
 def _entries(store: Store, repair: bool) -> Iterator[Finding]:
@@ -157,7 +151,8 @@ def _set_stranger_aside(store: Store, path: Path, repair: bool) -> str:
 
 
 def _old(path: Path) -> bool:
-    return path.is_file() and time.time() - path.stat().st_mtime > _YOUNG_S
+    """A file is written before its row: a young one may only be waiting for it."""
+    return path.is_file() and time.time() - path.stat().st_mtime > OLD_S
 
 
 def _set_aside(store: Store, path: Path, repair: bool) -> str:

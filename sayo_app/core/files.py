@@ -17,6 +17,10 @@ from pathlib import Path
 
 from sayo_app.errors import ReadOnlyStoreError, StorageError
 
+# What to say where the disk is full, whoever finds out.
+ROOM, NO_ROOM = "room on the disk of the data folder", "a full disk"
+MAKE_ROOM = "Nothing was stored. Whoever runs the app has to make room there; then try again."
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -79,6 +83,8 @@ def file_error(path: Path, error: OSError) -> StorageError:
             got=error.strerror or str(error),
             remedy="Give this user the right to write there, or choose another data folder.",
         )
+    if error.errno in _FULL:
+        return StorageError(expected=ROOM, got=NO_ROOM, remedy=MAKE_ROOM)
     return StorageError(
         expected=f"to write {path}",
         got=error.strerror or str(error),

@@ -22,10 +22,11 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, 
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
 
-from sayo_app.core.files import file_error
+from sayo_app.core.files import MAKE_ROOM, NO_ROOM, ROOM, file_error
 from sayo_app.errors import NotFoundError, ReadOnlyStoreError, SettingsError, StorageError, StoreVersionError
 from sayo_app.settings import Settings
 
@@ -37,6 +38,8 @@ BUSY_TIMEOUT_S = 30.0
 AT_ONCE = 500
 _POSTGRES_LOCK = 5_241_602_082  # any number that only this app locks while it migrates
 _CACHE_KIB = 64 * 1024  # of SQLite's pages, a connection at most
+# How SQLite and PostgreSQL say that the disk is full.
+_NO_ROOM = ("disk is full", "no space left", "could not extend file")
 # Alembic's context is global to the process.
 _migrating = threading.Lock()
 _open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
@@ -305,9 +308,17 @@ def _translated() -> Iterator[None]:
     """Database errors become ours."""
     try:
         yield
+    except PoolTimeoutError as error:
+        raise StorageError(
+            expected="a free connection to the database",
+            got="none for half a minute: many people are saving or looking at once",
+            remedy="Wait a moment and try again. Nothing was stored.",
+        ) from error
     except DBAPIError as error:
         if _is_read_only(error):
             raise _read_only_error(str(error.orig)) from error
+        if any(sign in str(error.orig).lower() for sign in _NO_ROOM):
+            raise StorageError(expected=ROOM, got=NO_ROOM, remedy=MAKE_ROOM) from error
         raise StorageError(
             expected="the database to answer",
             got=str(error.orig),

@@ -15,6 +15,7 @@ from storage.base.audit import note_change
 from storage.base.database import Database, not_found
 from storage.base.models import Adapter, AdapterSwitch, Run, now
 from storage.base.records import ACTIVE_RUN_STATES, AdapterRecord
+from storage.base.texts import one_line
 from storage.runs.process_identity import require_mine
 
 MAX_NAME = 100
@@ -52,7 +53,8 @@ class Adapters:
             if mine and run is not None:
                 require_mine(run)
             row = Adapter(
-                name=name.strip() or "adapter",
+                # Cut rather than refused: the training behind it is done.
+                name=one_line(name)[:MAX_NAME] or "adapter",
                 path=self._stored(path),
                 base_model=base_model,
                 run_id=run_id,
@@ -71,15 +73,16 @@ class Adapters:
 
     def rename(self, adapter_id: int, name: str) -> AdapterRecord:
         """Raises NotFoundError; AdapterError for an empty or overlong name."""
-        if not 0 < len(name.strip()) <= MAX_NAME:
+        name = one_line(name)
+        if not 0 < len(name) <= MAX_NAME:
             raise AdapterError(
                 expected=f"a name of 1 to {MAX_NAME} characters",
-                got=f"{len(name.strip())}",
+                got=f"{len(name)}",
                 remedy="Type another one.",
             )
         with self._database.write() as session:
             row = _present(session, adapter_id)
-            before, row.name = row.name, name.strip()
+            before, row.name = row.name, name
             names = {"name": before}, {"name": row.name}
             note_change(session, "adapters.rename", _subject(row), before=names[0], after=names[1])
             return self._record(row)

@@ -24,8 +24,12 @@ from storage.base.audit import note_change
 from storage.base.database import Database, not_found
 from storage.base.models import Adapter, Run, now
 from storage.base.records import ACTIVE_RUN_STATES, FINAL_RUN_STATES, RUN_STATES, RunRecord
+from storage.base.texts import clean, short
 from storage.runs.process_identity import named, require_mine, someone_elses, this_host, this_process
 
+MAX_NOTES = 10_000
+# Of the error, at most: its end says what happened.
+_MAX_ERROR = 20_000
 UPDATABLE = (
     "state",
     "pid",
@@ -212,12 +216,18 @@ class Runs:
             return self._record(row)
 
     def note(self, run_id: int, notes: str) -> RunRecord:
-        """Keeps what a person writes about the run, in whatever state it is. Raises NotFoundError."""
+        """Keeps what a person writes about the run, in whatever state it is.
+
+        Raises:
+            NotFoundError: no such run.
+            CorrectionError: overlong.
+        """
         with self._database.write() as session:
             row = _run(session, run_id)
-            if notes.strip() != row.notes:
-                note_change(session, "runs.note", f"run {run_id}", after={"notes": notes.strip()[:200]})
-            row.notes = notes.strip()
+            text = short("a note", notes, MAX_NOTES)
+            if text != row.notes:
+                note_change(session, "runs.note", f"run {run_id}", after={"notes": text[:200]})
+            row.notes = text
             return self._record(row)
 
     def delete(self, run_id: int) -> None:
@@ -271,7 +281,7 @@ def _change(session: Session, row: Run, fields: Mapping[str, Any]) -> None:
     if fields.get("adapter_id") is not None and session.get(Adapter, fields["adapter_id"]) is None:
         raise not_found("adapter", fields["adapter_id"])
     for name, value in fields.items():
-        setattr(row, name, value)
+        setattr(row, name, clean(value)[-_MAX_ERROR:] if name == "error" and value else value)
     if row.state == "running" and row.started_at is None:
         row.started_at = now()
     if row.state in FINAL_RUN_STATES and row.finished_at is None:

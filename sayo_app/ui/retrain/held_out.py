@@ -12,6 +12,7 @@ from sayo_app.core.evaluations import HeldOutAnswer, read_evaluation
 from sayo_app.core.verdict import COMPARED, change_text, hanging_text
 from sayo_app.errors import StorageError
 from sayo_app.ui.shared.verdicts import verdict_of
+from sayo_app.ui.shared.words import without_paths
 from sayo_app.ui.viewer.values import data_url
 from storage.base.records import AdapterRecord
 
@@ -71,7 +72,7 @@ def looks_html(files: list[Path]) -> str:
     try:
         evaluations = [read_evaluation(path) for path in shown]
     except StorageError as error:
-        return f'<p class="note note-warning">{html.escape(str(error))}</p>'
+        return f'<p class="note note-warning">{html.escape(without_paths(str(error)))}</p>'
     heads = "".join(f"<th>{'Before' if it.step == 0 else f'After step {it.step}'}</th>" for it in evaluations)
     rows = []
     for number, first in enumerate(evaluations[0].answers):

@@ -16,7 +16,7 @@ from sayo_app.ui.retrain.curves import training_chart
 from sayo_app.ui.retrain.held_out import looks_html, verdict_html
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.verdicts import WORDS, verdict_of
-from sayo_app.ui.shared.words import counted
+from sayo_app.ui.shared.words import counted, without_paths
 from storage.base.records import AdapterRecord, RunRecord
 
 # Chosen where a person has chosen none: the run that is going on, or else the newest.
@@ -157,7 +157,7 @@ def file_size(path: Path) -> int:
 
 
 def _log(run: RunRecord | None) -> str:
-    text = html.escape(log_tail(run, _LOG_LINES)) if run else ""
+    text = html.escape(without_paths(log_tail(run, _LOG_LINES))) if run else ""
     return f'<pre class="log" data-testid="log">{text or "The log is empty."}</pre>'
 
 
@@ -197,7 +197,8 @@ def run_line(run: RunRecord, events: list[dict[str, Any]]) -> str:
     if run.resumable:
         text += '<p class="hint">Resume goes on from its last checkpoint.</p>'
     if run.error:
-        text += f'<pre class="log note-error" data-testid="run-error">{html.escape(run.error)}</pre>'
+        error = html.escape(without_paths(run.error))
+        text += f'<pre class="log note-error" data-testid="run-error">{error}</pre>'
     return text
 
 

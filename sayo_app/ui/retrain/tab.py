@@ -134,6 +134,15 @@ def _lay_out_run() -> _Watched:
     return _Watched(gr.State({}), runs, chosen, status, chart, looks, log, notes, cancel, resume, delete, use)
 
 
+def cancelled_text(before: RunRecord, after: RunRecord) -> str:
+    """What a press of Cancel did. Args: before, after: the run as it was and as it is."""
+    if after.active:
+        return f"Run {after.id} is being cancelled."
+    if after.state == "cancelled" and before.active:
+        return f"Run {after.id} is cancelled."
+    return f"Run {after.id} is {after.state} already: there is nothing to cancel."
+
+
 def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Timer) -> None:
     @does("look")
     @quiet
@@ -144,9 +153,8 @@ def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Ti
     @does("runs.cancel")
     @guarded
     def on_cancel(chosen: int) -> Any:
-        run = _required(studio, chosen)
-        cancel_run(studio.store, run.id)
-        say(f"Run {run.id} is being cancelled.")
+        before = _required(studio, chosen)
+        say(cancelled_text(before, cancel_run(studio.store, before.id)))
         return run_view(studio, {}, chosen)
 
     @does("runs.start")

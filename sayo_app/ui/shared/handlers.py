@@ -13,6 +13,7 @@ import gradio as gr
 
 from sayo_app.access.rights import least_role
 from sayo_app.errors import SayoError
+from sayo_app.ui.shared.words import without_paths
 
 if TYPE_CHECKING:
     from sayo_app.ui.shared.studio import Studio
@@ -29,7 +30,8 @@ ACTION, QUIET = "sayo_action", "sayo_quiet"
 
 def warn(message: str) -> None:
     """Show a warning. Messages may quote what people typed, and Gradio shows them as HTML."""
-    gr.Warning(html.escape(message), duration=_SECONDS)
+    log.info("%s", message)
+    gr.Warning(html.escape(without_paths(message)), duration=_SECONDS)
 
 
 def say(message: str) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from sayo_app.core.question import check_question
 from sayo_app.errors import AdapterError, PictureError, SayoError
 from sayo_app.settings import Settings
+from sayo_app.ui.shared.words import without_paths
 from storage.base.records import AdapterRecord
 from storage.store import Store
 
@@ -59,7 +60,7 @@ class Studio:
         if not self._model.done():
             return "loading", "The model is being loaded."
         error = self._model.exception()
-        return ("ready", "The model is ready.") if error is None else ("failed", str(error))
+        return ("ready", "The model is ready.") if error is None else ("failed", without_paths(str(error)))
 
     def loaded(self) -> LoadedModel:
         """The model, waiting for it if need be. Raises what loading it raised."""

@@ -13,6 +13,7 @@ from sayo_app.ui.shared.answers import Answers
 from sayo_app.ui.shared.handlers import typed
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.shared.words import without_paths
 from sayo_app.ui.viewer.page_state import fitted
 from sayo_app.ui.viewer.view_ids import CorrectionView, ItemView, WorkView, read_view
 from storage.base.records import CorrectionRecord
@@ -77,7 +78,7 @@ def draft_reply(studio: Studio, session: Session, event: Any) -> dict[str, Any]:
             return reply | {"version": int(event.version)}
         return reply | _kept(studio.store, session, canvas, author, event)
     except SayoError as error:
-        return reply | {"off": str(error)}
+        return reply | {"off": without_paths(str(error))}
 
 
 def _kept(store: Store, session: Session, canvas: Canvas, author: str, event: Any) -> dict[str, Any]:

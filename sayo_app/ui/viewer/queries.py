@@ -19,6 +19,7 @@ from sayo_app.errors import InputError, SayoError
 from sayo_app.ui.shared.answers import Answered, Answers
 from sayo_app.ui.shared.handlers import say, warn
 from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.shared.words import without_paths
 from sayo_app.ui.viewer import rerun
 from sayo_app.ui.viewer.chart import token_chart
 from sayo_app.ui.viewer.page_state import fitted
@@ -132,7 +133,7 @@ def _maps(answers: Answers, event: Any, compute: Any) -> dict[str, Any]:
         return reply | {"data": view_data(answered.trace, compute(answered), scope_of(event.view))}
     except SayoError as error:
         warn(str(error))
-        return reply | {"reason": str(error)}
+        return reply | {"reason": without_paths(str(error))}
 
 
 def head_figures(studio: Studio, answers: Answers, event: Any) -> dict[str, Any]:

@@ -10,7 +10,14 @@ import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
-from sayo_app.errors import JobError, LostRunError, NotFoundError, ReadOnlyStoreError, RunActiveError
+from sayo_app.errors import (
+    CorrectionError,
+    JobError,
+    LostRunError,
+    NotFoundError,
+    ReadOnlyStoreError,
+    RunActiveError,
+)
 from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from storage.base.models import Base, now
@@ -118,6 +125,15 @@ def test_only_known_fields_and_states_are_written(store: Store, fields: dict[str
     with pytest.raises(JobError):
         store.runs.update(run.id, **fields)
     assert store.runs.get(run.id) == run
+
+
+def test_notes_and_errors_fit_every_database(store: Store) -> None:
+    run = store.runs.create(RunConfig())
+    assert store.runs.note(run.id, " one\ntwo\0\x07 ").notes == "one\ntwo"
+    with pytest.raises(CorrectionError, match="10000 characters"):
+        store.runs.note(run.id, "x" * 10_001)
+    error = str(store.runs.update(run.id, state="failed", error="a\0" + "b" * 30_000).error)
+    assert (len(error), set(error)) == (20_000, {"b"})
 
 
 def test_unknown_runs_and_adapters_are_not_found(store: Store) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from sayo_app.run_config import RunConfig
 from sayo_app.ui.retrain import run_view
+from sayo_app.ui.retrain.tab import cancelled_text
 from sayo_app.ui.shared.studio import Studio
 from storage.base.records import RunRecord
 
@@ -33,6 +36,20 @@ def run_record(folder: Path, **fields: object) -> RunRecord:
         "folder": folder,
     }
     return RunRecord(**(values | fields))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        ("running", "running", "Run 3 is being cancelled."),
+        ("queued", "cancelled", "Run 3 is cancelled."),
+        ("finished", "finished", "Run 3 is finished already: there is nothing to cancel."),
+        ("running", "finished", "Run 3 is finished already: there is nothing to cancel."),
+        ("cancelled", "cancelled", "Run 3 is cancelled already: there is nothing to cancel."),
+    ],
+)
+def test_a_press_of_cancel_says_what_it_did(tmp_path: Path, before: str, after: str, text: str) -> None:
+    assert cancelled_text(run_record(tmp_path, state=before), run_record(tmp_path, state=after)) == text
 
 
 def test_status_of_a_run(studio: Studio, tmp_path: Path) -> None:

@@ -27,6 +27,13 @@ def test_error_becomes_a_message_and_changes_nothing(warned: list[str]) -> None:
     assert warned == ["Expected a &lt;b&gt;cat&lt;/b&gt;, got a dog. Try again."]
 
 
+def test_a_warning_names_no_place_on_the_server(warned: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        handlers.warn("Expected to write /srv/sayo data/pictures/ab/x.png, got one")
+    assert warned == ["Expected to write …/sayo data/pictures/ab/x.png, got one"]
+    assert "/srv/sayo data/" in caplog.text
+
+
 def test_error_in_a_stream_becomes_a_message_too(warned: list[str]) -> None:
     @handlers.guarded
     def fails() -> Iterator[int]:
