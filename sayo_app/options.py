@@ -169,12 +169,18 @@ def _values(field: FieldInfo, one_of: tuple[str, ...], some_of: tuple[str, ...])
     return f"{_KINDS[kind]}{_bounds(field)}{', or null' if NoneType in kinds else ''}"
 
 
+def _plain(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"
+
+
 def _bounds(field: FieldInfo) -> str:
     """Such as ` above 0 and below 1`; nothing without bounds."""
     found = [
-        f"{words} {getattr(limit, name):g}"
+        f"{words} {_plain(getattr(limit, name))}"
         for limit in field.metadata
         for name, words in _BOUNDS.items()
         if hasattr(limit, name)
     ]
+    longest = [limit.max_length for limit in field.metadata if hasattr(limit, "max_length")]
+    found += [f"of at most {most} characters" for most in longest]
     return f" {' and '.join(found)}" if found else ""

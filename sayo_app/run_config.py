@@ -42,6 +42,12 @@ DECIDED_LOOKS: dict[str, Any] = {
     "attention_rows": "predicting",
 }
 
+# What every database takes for a number, and every generator of random numbers for a seed.
+LARGEST = 2**31 - 1
+_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+_PATH: dict[str, Any] = {"max_length": 1_000, "pattern": _ONE_LINE}
+_FORMAT: dict[str, Any] = {"max_length": 40, "pattern": _ONE_LINE}
+
 
 class Reward(NamedTuple):
     """Parts, an objective and what is read of the attention that go together, as the page offers them."""
@@ -139,35 +145,52 @@ class RunConfig(Options):
         "are rewarded, and the attention of right ones is moved; or direct: no rollouts, the attention of "
         "the model's own answers is moved.",
     )
-    steps: int = _first(60, "Steps", "More steps learn more and take longer.", ge=1, usual=(1, 200))
+    steps: int = _first(
+        60, "Steps", "More steps learn more and take longer.", ge=1, le=100_000, usual=(1, 200)
+    )
     base_adapter_id: int | None = _more(
-        None, "Start from", "Number of the adapter to go on from; null starts at the base model."
+        None,
+        "Start from",
+        "Number of the adapter to go on from; null starts at the base model.",
+        ge=1,
+        le=LARGEST,
     )
-    name: str = _more("", "Name of the adapter", "Made up if empty.")
+    name: str = _more("", "Name of the adapter", "Made up if empty.", max_length=100, pattern=_ONE_LINE)
     num_generations: int = _more(
-        8, "Completions a prompt", "Those that are compared with each other: a group.", ge=2, usual=(2, 32)
+        8,
+        "Completions a prompt",
+        "Those that are compared with each other: a group.",
+        ge=2,
+        le=128,
+        usual=(2, 32),
     )
-    prompts_per_step: int = _more(4, "Prompts a step", "Groups in a step.", ge=1, usual=(1, 16))
+    prompts_per_step: int = _more(4, "Prompts a step", "Groups in a step.", ge=1, le=128, usual=(1, 16))
     learning_rate: float = _advanced(
-        3e-4, "Learning rate", "How far a step goes. The first thing to lower if a run collapses.", gt=0
+        3e-4, "Learning rate", "How far a step goes. The first thing to lower if a run collapses.", gt=0, le=1
     )
     beta: float = _advanced(
-        0.2, "KL weight (beta)", "How strongly it is held to the model that it started from.", ge=0
+        0.2, "KL weight (beta)", "How strongly it is held to the model that it started from.", ge=0, le=1_000
     )
     patience: int = _advanced(
         0,
         "Early stop: patience",
         "Evaluations without a better one until it stops and goes back to the best. 0 never stops early.",
         ge=0,
+        le=100_000,
     )
     eval_every: int = _advanced(
-        20, "Evaluate every", "Steps between looks at the held-out corrections. 0: before and after.", ge=0
+        20,
+        "Evaluate every",
+        "Steps between looks at the held-out corrections. 0: before and after.",
+        ge=0,
+        le=100_000,
     )
     covered_pictures: int = _advanced(
         48,
         "Pictures to cover",
         "Held-out pictures that are asked again with regions covered, before and after. 0 asks none.",
         ge=0,
+        le=10_000,
     )
     attention_layers: str = _advanced(
         "upper",
@@ -176,7 +199,7 @@ class RunConfig(Options):
         "numbers as in 2,3.",
         values="last, upper, all, found or layers as in 2,3",
         choices=("last", "upper", "all", "found"),
-        pattern=r"^(last|upper|all|found|\d+(,\d+)*)$",
+        pattern=r"^(last|upper|all|found|\d{1,4}(,\d{1,4}){0,199})$",
     )
     # See `training.looks.attention_targets`.
     attention_form: AttentionForm = _advanced(
@@ -187,7 +210,7 @@ class RunConfig(Options):
         "answer's probability hangs on (saliency), which is rewarded only.",
     )
     attention_weight: float = _advanced(
-        1.0, "Attention weight", "Of looking right, beside answer and format, which weigh 1.", ge=0
+        1.0, "Attention weight", "Of looking right, beside answer and format, which weigh 1.", ge=0, le=1_000
     )
     tokens: Literal["entropy", "sensitivity", "fact"] = _advanced(
         "fact",
@@ -220,7 +243,11 @@ class RunConfig(Options):
         le=1,
     )
     distil: float = _advanced(
-        0.0, "Distil weight", "Of learning from the model as it answers with its attention biased.", ge=0
+        0.0,
+        "Distil weight",
+        "Of learning from the model as it answers with its attention biased.",
+        ge=0,
+        le=1_000,
     )
     max_kl: float = _advanced(
         2.0,
@@ -228,44 +255,53 @@ class RunConfig(Options):
         "Beyond it the run counts as collapsed and stops. 0 is no bound.",
         unit="nats a token",
         ge=0,
+        le=1_000,
     )
     held_out_share: float = _advanced(
         0.25, "Held-out share", "Of the pictures: kept out of training, to measure with.", gt=0, lt=1
     )
     temperature: float = _advanced(
-        1.0, "Temperature", "Of sampling: higher gives completions that differ more.", gt=0
+        1.0, "Temperature", "Of sampling: higher gives completions that differ more.", gt=0, le=100
     )
     top_p: float = _advanced(
         0.9, "Top-p", "Of sampling: only the likeliest tokens that make up this share.", gt=0, le=1
     )
-    max_new_tokens: int = _advanced(80, "Longest completion", unit="tokens", ge=1)
-    lora_rank: int = _advanced(16, "LoRA rank", "Size of a new adapter.", ge=1)
+    max_new_tokens: int = _advanced(80, "Longest completion", unit="tokens", ge=1, le=4_096)
+    lora_rank: int = _advanced(16, "LoRA rank", "Size of a new adapter.", ge=1, le=1_024)
     lora_alpha: int = _advanced(
-        32, "LoRA alpha", "Strength of a new adapter: it is multiplied by alpha / rank.", ge=1
+        32, "LoRA alpha", "Strength of a new adapter: it is multiplied by alpha / rank.", ge=1, le=16_384
     )
-    weight_decay: float = _advanced(0.01, "Weight decay", "Pulls the adapter's weights towards nought.", ge=0)
-    max_grad_norm: float = _advanced(0.8, "Gradient norm", "Longer gradients are cut to this.", gt=0)
+    weight_decay: float = _advanced(
+        0.01, "Weight decay", "Pulls the adapter's weights towards nought.", ge=0, le=10
+    )
+    max_grad_norm: float = _advanced(
+        0.8, "Gradient norm", "Longer gradients are cut to this.", gt=0, le=1_000
+    )
     gradient_checkpointing: bool = _advanced(
         False, "Save memory", "Computes activations twice: slower, for large models."
     )
     seed: int = _advanced(
-        0, "Seed", "The same seed gives the same run; another holds out other pictures.", ge=0
+        0, "Seed", "The same seed gives the same run; another holds out other pictures.", ge=0, le=LARGEST
     )
     epsilon: float = option(
         0.2,
         "Clip (epsilon)",
         "Of the policy ratio, which stays 1 as each rollout is used for one step.",
         ge=0,
+        le=10,
     )
-    model: str = option(BUNDLED, "Model", "bundled, a local folder or a Hugging Face model id.")
-    data: str = option("", "File of corrections", "To train on; empty takes those of the store.")
-    data_format: str = option("", "Format of that file", "See `python -m storage import --help`.")
+    model: str = option(BUNDLED, "Model", "bundled, a local folder or a Hugging Face model id.", **_PATH)
+    data: str = option("", "File of corrections", "To train on; empty takes those of the store.", **_PATH)
+    data_format: str = option("", "Format of that file", "See `python -m storage import --help`.", **_FORMAT)
     held_out_data: str = option(
         "",
         "File of held-out corrections",
         "To measure with, and never trained on; empty holds out a share of those to train on.",
+        **_PATH,
     )
-    held_out_format: str = option("", "Format of the held-out file", "As data_format; empty is the same.")
+    held_out_format: str = option(
+        "", "Format of the held-out file", "As data_format; empty is the same.", **_FORMAT
+    )
 
     @classmethod
     def for_model(cls, model: str) -> Self:

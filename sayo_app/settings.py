@@ -34,7 +34,9 @@ class Settings(Options):
     )
     host: str = _flag("127.0.0.1", "Host", "address to serve on; 0.0.0.0 for all")
     port: int = _flag(7860, "Port", "port to serve on; 0 takes a free one", ge=0, le=65535)
-    max_new_tokens: int = _flag(110, "Longest answer", "longest answer, in tokens", unit="tokens", ge=1)
+    max_new_tokens: int = _flag(
+        110, "Longest answer", "longest answer, in tokens", unit="tokens", ge=1, le=32_768
+    )
     trust_remote_code: bool = _flag(
         False, "Trust remote code", "run code that comes with a model; only the operator turns it on"
     )
@@ -57,6 +59,8 @@ class Settings(Options):
         40_000_000, "Largest picture, decoded", "width x height", unit="pixels", ge=0
     )
     max_question_chars: int = option(2_000, "Longest question", unit="characters", ge=0)
+    max_runs: int = option(50, "Runs in the queue", "that wait or go on, of all people", ge=1)
+    max_runs_each: int = option(10, "Runs of a person", "that wait or go on, of one account", ge=1)
     max_import_bytes: int = option(
         500_000_000, "Largest import", "the file, pictures beside it not counted", unit="bytes", ge=0
     )

@@ -21,15 +21,14 @@ from sayo_app.run_config import (
     renamed,
 )
 
-POSITIVE = st.floats(min_value=1e-9, max_value=1e9)
 SHARE = st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True)
-COUNT = st.integers(min_value=2, max_value=10**6)
+COUNT = st.integers(min_value=2, max_value=9_999)
 VALUES = {
     "reward_parts": st.lists(st.sampled_from(REWARD_PARTS), min_size=1, unique=True),
     "objective": st.sampled_from(get_args(Objective)),
     "base_adapter_id": st.none() | COUNT,
     "attention_layers": st.sampled_from(["last", "upper", "all", "found"])
-    | st.lists(COUNT, min_size=1).map(lambda layers: ",".join(map(str, layers))),
+    | st.lists(COUNT, min_size=1, max_size=200).map(lambda layers: ",".join(map(str, layers))),
     "tokens": st.sampled_from(["entropy", "sensitivity", "fact"]),
     "filtered": st.booleans(),
     "attention_form": st.sampled_from(get_args(AttentionForm)),
@@ -39,12 +38,28 @@ VALUES = {
     "steered_share": SHARE,
     "top_p": SHARE,
 }
-KINDS = {bool: st.booleans(), int: COUNT, float: POSITIVE, str: st.text()}
+
+
+def taken(name: str, kind: type) -> st.SearchStrategy[Any]:
+    """Anything within the bounds of an option."""
+    limits: dict[str, Any] = {}
+    for limit in RunConfig.model_fields[name].metadata:
+        limits |= {
+            side: getattr(limit, side) for side in ("ge", "gt", "le", "max_length") if hasattr(limit, side)
+        }
+    if kind is bool:
+        return st.booleans()
+    if kind is str:
+        letters = st.characters(exclude_categories=("Cc", "Cs"))
+        return st.text(letters, max_size=limits["max_length"])
+    if kind is int:
+        return st.integers(limits["ge"], limits["le"])
+    return st.floats(limits.get("ge", 1e-9), limits["le"])
 
 
 ANY = st.fixed_dictionaries(
     {
-        name: VALUES[name] if name in VALUES else KINDS[type(option.default)]
+        name: VALUES[name] if name in VALUES else taken(name, type(option.default))
         for name, option in RunConfig.options().items()
     }
 )
@@ -82,6 +97,23 @@ def test_whole_numbers_are_taken_where_a_fraction_is_meant() -> None:
         {"steps": True},
         {"steps": None},
         {"steps": 0},
+        {"steps": 100_001},
+        {"max_new_tokens": 10**9},
+        {"num_generations": 129},
+        {"prompts_per_step": 129},
+        {"lora_rank": 10_000_000},
+        {"lora_alpha": 10_000_000},
+        {"covered_pictures": 10**9},
+        {"learning_rate": 1.5},
+        {"seed": 2**31},
+        {"base_adapter_id": 2**31},
+        {"base_adapter_id": 0},
+        {"name": "x" * 101},
+        {"name": "a\0b"},
+        {"name": "a\nb"},
+        {"attention_layers": ",".join("1" * 201)},
+        {"attention_layers": "10000"},
+        {"data": "x" * 1_001},
         {"num_generations": 1},
         {"learning_rate": 0.0},
         {"learning_rate": math.nan},
@@ -119,7 +151,7 @@ def test_what_cannot_be_trained_with_is_refused_by_name(values: dict[str, object
     [
         (
             {"steps": 0},
-            "Expected steps of a training run to be a whole number of at least 1, got 0. "
+            "Expected steps of a training run to be a whole number of at least 1 and at most 100000, got 0. "
             "Change steps in the form, the YAML file or with --set steps=...",
         ),
         ({"learning_rte": 1.0}, "Did you mean learning_rate?"),
@@ -135,6 +167,15 @@ def test_a_refusal_says_what_to_do(values: dict[str, object], message: str) -> N
     with pytest.raises(SettingsError) as caught:
         RunConfig.from_dict(values)
     assert message in str(caught.value)
+
+
+def test_every_number_has_an_upper_bound_and_every_text_a_longest() -> None:
+    for name, option in RunConfig.options().items():
+        sides = {side for it in RunConfig.model_fields[name].metadata for side in dir(it)}
+        if isinstance(option.default, int | float) and not isinstance(option.default, bool):
+            assert sides & {"le", "lt"}, name
+        if isinstance(option.default, str) and not option.choices:
+            assert "max_length" in sides, name
 
 
 def test_the_order_of_the_parts_says_nothing() -> None:

@@ -17,12 +17,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from sayo_app.access.current import current
 from sayo_app.core.files import file_error, write_text
 from sayo_app.errors import JobError, LostRunError, RunActiveError
 from sayo_app.run_config import RunConfig
+from sayo_app.settings import Settings
 from storage.base.audit import note_change
 from storage.base.database import Database, not_found
-from storage.base.models import Adapter, Run, now
+from storage.base.models import Adapter, AuditEntry, Run, now
 from storage.base.records import ACTIVE_RUN_STATES, FINAL_RUN_STATES, RUN_STATES, RunRecord
 from storage.base.texts import clean, short
 from storage.runs.process_identity import named, require_mine, someone_elses, this_host, this_process
@@ -59,10 +61,12 @@ class Runs:
             mine: this process will carry it out when its turn comes; otherwise somebody starts one for it.
 
         Raises:
+            JobError: as many wait or go on as may, of all people or of this one.
             ReadOnlyStoreError, StorageError: row or folder cannot be written.
         """
         process = this_process() if mine else {}
         with self._database.write() as session:
+            _require_room(session, self._database.settings)
             row = Run(
                 state="queued",
                 config=config.to_dict(),
@@ -198,7 +202,7 @@ class Runs:
 
         Raises:
             NotFoundError: no such run.
-            JobError: it is finished, so that there is nothing to go on with.
+            JobError: it is finished, so that there is nothing to go on with; or as `create`.
         """
         with self._database.write() as session:
             row = _run(session, run_id)
@@ -210,6 +214,8 @@ class Runs:
                 )
             if asked:
                 note_change(session, "runs.resume", f"run {run_id}", before={"state": row.state})
+            if row.state not in ACTIVE_RUN_STATES:
+                _require_room(session, self._database.settings)
             row.state, row.host = "queued", this_host()
             row.pid = row.process_started_at = row.process_identity = row.error = None
             row.cancel_requested_at = row.started_at = row.finished_at = None
@@ -272,6 +278,23 @@ class Runs:
             adapter_id=row.adapter_id,
             folder=self.folder(row.id),
         )
+
+
+def _require_room(session: Session, settings: Settings) -> None:
+    """Raises JobError where one more run would be one too many, of all people or of this one."""
+    active = {f"run {it}" for it in session.scalars(select(Run.id).where(Run.state.in_(ACTIVE_RUN_STATES)))}
+    own, account_id = 0, current().account_id
+    if account_id is not None:
+        started = select(AuditEntry.subject).filter_by(action="runs.start", account_id=account_id)
+        own = len(active & set(session.scalars(started)))
+    limits = ((len(active), settings.max_runs, "all people"), (own, settings.max_runs_each, "one person"))
+    for count, most, whose in limits:
+        if count >= most:
+            raise JobError(
+                expected=f"at most {most} runs of {whose} that wait or go on",
+                got="one more",
+                remedy="Wait for one to end, or cancel one.",
+            )
 
 
 def _change(session: Session, row: Run, fields: Mapping[str, Any]) -> None:

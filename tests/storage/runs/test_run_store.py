@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
+from sayo_app.access.current import acting
+from sayo_app.access.roles import Person, Role
 from sayo_app.errors import (
     CorrectionError,
     JobError,
@@ -134,6 +136,39 @@ def test_notes_and_errors_fit_every_database(store: Store) -> None:
         store.runs.note(run.id, "x" * 10_001)
     error = str(store.runs.update(run.id, state="failed", error="a\0" + "b" * 30_000).error)
     assert (len(error), set(error)) == (20_000, {"b"})
+
+
+def test_as_many_runs_wait_as_may(settings: Settings) -> None:
+    store = Store(settings.replace(max_runs=2))
+    first, second = (store.runs.create(RunConfig(seed=seed)) for seed in range(2))
+    with pytest.raises(JobError, match="at most 2 runs of all people"):
+        store.runs.create(RunConfig(seed=2))
+    store.runs.update(first.id, state="cancelled")
+    third = store.runs.create(RunConfig(seed=2))
+    with pytest.raises(JobError, match="at most 2 runs"):
+        store.runs.requeue(first.id)
+    assert store.runs.requeue(second.id).state == "queued"
+    assert [run.id for run in store.runs.active()] == [second.id, third.id]
+
+
+def trainer(store: Store, name: str) -> Person:
+    account = store.accounts.add_local(name, "four words in a row", Role.TRAINER)
+    return Person(account.role, account.name, account.id)
+
+
+def test_as_many_runs_of_a_person_wait_as_may(settings: Settings) -> None:
+    store = Store(settings.replace(max_runs_each=2))
+    ada, bo = (trainer(store, name) for name in ("Ada", "Bo"))
+    with acting(ada):
+        first = store.runs.create(RunConfig(seed=0))
+        store.runs.create(RunConfig(seed=1))
+        with pytest.raises(JobError, match="at most 2 runs of one"):
+            store.runs.create(RunConfig(seed=2))
+    with acting(bo):
+        store.runs.create(RunConfig(seed=3))
+    store.runs.update(first.id, state="cancelled")
+    with acting(ada):
+        assert store.runs.create(RunConfig(seed=2)).state == "queued"
 
 
 def test_unknown_runs_and_adapters_are_not_found(store: Store) -> None:
