@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from sayo_app.options import Options, option
 
@@ -39,6 +39,31 @@ class Settings(Options):
     )
     trust_remote_code: bool = _flag(
         False, "Trust remote code", "run code that comes with a model; only the operator turns it on"
+    )
+    sign_in: Literal["none", "local"] = _flag(
+        "none", "Sign-in", "none, or local accounts (python -m storage users)"
+    )
+    guest_role: Literal["auto", "none", "visitor", "annotator", "reviewer", "trainer", "owner"] = _flag(
+        "auto",
+        "Guests",
+        "role of whoever has not signed in; auto: owner where nobody can sign in, none where people do",
+    )
+    first_role: Literal["visitor", "annotator", "reviewer", "trainer", "owner"] = option(
+        "visitor", "First role", "of somebody who signs in for the first time"
+    )
+    owners: str = option(
+        "",
+        "Owners",
+        "who become owners as they sign in, separated by commas",
+    )
+    session_hours: int = option(168, "Signed in for", unit="hours", ge=1, le=8760)
+    session_secret: str | None = option(
+        None, "Session secret", "signs cookies; without it, one is made and kept in the data folder"
+    )
+    public_url: str | None = option(
+        None,
+        "Public address",
+        "of the page, where a proxy stands before it, such as https://sayo.example.org/",
     )
     database_url: str | None = option(
         None, "Database", "SQLAlchemy URL; without it, SQLite in the data folder"

@@ -62,7 +62,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "retrain": {"shared", "viewer"},
         "compare": {"shared", "viewer"},
         "tour": {"shared", "viewer", "retrain"},
-        ".": {"shared", "ask", "correct", "worklist", "retrain", "compare", "tour"},
+        "signin": {"shared"},
+        ".": {"shared", "signin", "ask", "correct", "worklist", "retrain", "compare", "tour"},
     },
     "storage": {
         "base": set(),
@@ -96,6 +97,7 @@ ONLY_IN = {
     "peft": {"mllm", "training"},
     "accelerate": {"training"},
     "gradio": {"ui", "app"},
+    "starlette": {"ui"},
     "plotly": {"ui"},
     "pyarrow": {"storage"},
     "sqlalchemy": {"storage"},

@@ -74,6 +74,12 @@ def test_settings_travel_in_the_environment_to_the_process_of_a_run(
         import_dir=tmp_path / "in",
         host="0.0.0.0",
         trust_remote_code=True,
+        sign_in="local",
+        guest_role="visitor",
+        first_role="annotator",
+        owners="Ada",
+        session_secret="secret",
+        public_url="https://sayo.example.org",
         **{name: 7 for name, it in Settings.options().items() if type(it.default) is int},
     )
     told = _environment(changed)

@@ -25,7 +25,7 @@ def current() -> Person:
     return _current.get()
 
 
-def author(typed: str | None) -> str:
+def author_name(typed: str | None) -> str:
     """The name that work is kept under: the account's, and what was typed only where there is none."""
     person = current()
     return person.name if person.signed_in else (typed or "").strip()

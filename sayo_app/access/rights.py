@@ -30,6 +30,7 @@ ACTIONS: dict[str, Action] = {
     "corrections.skip": Action(Role.ANNOTATOR, "skip questions"),
     "corrections.flag": Action(Role.ANNOTATOR, "flag corrections"),
     "corrections.export": Action(Role.ANNOTATOR, "export corrections"),
+    "corrections.change": Action(Role.REVIEWER, "change what somebody else corrected"),
     "corrections.judge": Action(Role.REVIEWER, "accept corrections or send them back"),
     "corrections.restore": Action(Role.REVIEWER, "bring back earlier revisions"),
     "corrections.generate": Action(Role.TRAINER, "add generated corrections"),

@@ -7,21 +7,21 @@ from typing import Any
 
 import gradio as gr
 
-from sayo_app.access.roles import UNNAMED_OWNER
+from sayo_app.access.current import current
 from sayo_app.errors import SayoError
 from sayo_app.ui.ask import tab as ask
 from sayo_app.ui.compare import tab as compare
 from sayo_app.ui.correct import tab as correct
 from sayo_app.ui.retrain import tab as retrain
-from sayo_app.ui.shared.doors import close_doors
+from sayo_app.ui.shared.doors import Who, close_doors
 from sayo_app.ui.shared.handlers import PRIVATE, does, quiet
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
-from sayo_app.ui.shared.words import BASE_LABEL, model_label
+from sayo_app.ui.shared.words import BASE_LABEL, TITLE, model_label
+from sayo_app.ui.signin.wiring import SignIn
 from sayo_app.ui.tour import tab as tour
 from sayo_app.ui.worklist import tab as worklist
 
-TITLE = "SAYO Studio"
 _MASTHEAD = (
     f'<header class="masthead"><h1>{TITLE}</h1><p>Ask a multimodal model about a picture, see where it '
     "looked for every word, show it where it should have looked, and retrain it on that.</p></header>"
@@ -29,10 +29,14 @@ _MASTHEAD = (
 _TICK_SECONDS = 1.0
 
 
-def build_page(studio: Studio) -> gr.Blocks:
-    """All of it, wired to the studio; what it can be asked to do goes through the table of rights."""
+def build_page(studio: Studio, who: Who | None = None) -> gr.Blocks:
+    """All of it, wired to the studio; what it can be asked to do goes through the table of rights.
+
+    Args:
+        who: tells who is asking; otherwise it is asked of the settings.
+    """
     page = lay_out(studio)
-    close_doors(page, lambda request: UNNAMED_OWNER)
+    close_doors(page, who or SignIn(studio.settings, studio.store).who)
     return page
 
 
@@ -44,6 +48,8 @@ def lay_out(studio: Studio) -> gr.Blocks:
         session, changed, seen = gr.State(Session()), gr.State(0), gr.State("")
         timer = gr.Timer(_TICK_SECONDS)
         gr.HTML(_MASTHEAD, apply_default_css=False)
+        if studio.settings.sign_in != "none":
+            _lay_out_account(page)
         status = gr.HTML(_status(studio), elem_id="status", apply_default_css=False)
         # It is shown what Ask is shown, so it must exist before Ask is wired; its tab renders it.
         correct_viewer = correct.make_viewer()
@@ -69,6 +75,24 @@ def lay_out(studio: Studio) -> gr.Blocks:
 
         timer.tick(on_tick, seen, [status, seen], queue=False, **PRIVATE)
     return page
+
+
+def _lay_out_account(page: gr.Blocks) -> None:
+    """Who is signed in, and the way out."""
+    account = gr.HTML("", elem_id="account", apply_default_css=False)
+
+    @does("look")
+    def on_load() -> str:
+        person = current()
+        if not person.signed_in:
+            return '<p class="hint"><a href="sign-in">Sign in</a></p>'
+        role = "" if person.role is None else person.role.word
+        return (
+            f'<form class="hint" method="post" action="sign-out"><b>{html.escape(person.name)}</b>, {role} '
+            '<button class="link">Sign out</button></form>'
+        )
+
+    page.load(on_load, None, account, **PRIVATE)
 
 
 def _status(studio: Studio) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from sayo_app.jobs.keeper import keep_queue
 from sayo_app.settings import DEFAULTS, Settings
 from sayo_app.ui.page import build_page
 from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.signin.wiring import SignIn
 from sayo_app.ui.theme import head, theme
 
 _MAX_WAITING = 32
@@ -28,14 +31,17 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
     os.environ["GRADIO_TEMP_DIR"] = str(_uploads_dir(settings))
     keep_queue(studio.store, settings)
     studio.load_in_background()
-    page = build_page(studio)
+    sign_in = SignIn(settings, studio.store)
+    page = build_page(studio, sign_in.who)
     page.queue(max_size=_MAX_WAITING, default_concurrency_limit=4)
-    _, url, _ = page.launch(**launch_options(settings))
+    _, url, _ = page.launch(**launch_options(settings, sign_in.middleware()))
     return page, url
 
 
-def launch_options(settings: Settings) -> dict[str, Any]:
+def launch_options(settings: Settings, middleware: Sequence[Middleware] = ()) -> dict[str, Any]:
+    """Args: middleware: what stands before the page, outermost first."""
     return {
+        "app_kwargs": {"middleware": [*middleware]},
         "server_name": settings.host,
         "server_port": _port(settings.port),
         # Of any upload; what is smaller for a kind of file is checked where that kind is opened.

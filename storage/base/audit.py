@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from sayo_app.access.current import author, current
+from sayo_app.access.current import author_name, current
 from storage.base.models import AuditEntry
 from storage.base.texts import clean
 
@@ -33,7 +33,7 @@ def note_change(
     """
     entry = AuditEntry(
         account_id=current().account_id,
-        who=_short(current().name or author(typed)),
+        who=_short(current().name or author_name(typed)),
         action=action,
         subject=_short(subject),
         before=dict(before or {}),

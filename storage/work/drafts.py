@@ -16,12 +16,17 @@ from storage.work import work_records
 from storage.work.items import item_key, require_item
 
 MAX_DRAFT_BYTES = 5_000_000
-_NAMELESS = "nameless:"
+_NAMELESS, _ACCOUNT = "nameless:", "account:"
 
 
 def nameless(browser: str) -> str:
     """The author of what somebody without a name draws in a browser: two of them share no draft."""
     return f"{_NAMELESS}{browser}"
+
+
+def of_account(account_id: int) -> str:
+    """The author of what somebody draws who has signed in, in whatever browser."""
+    return f"{_ACCOUNT}{account_id}"
 
 
 class Drafts:
@@ -123,7 +128,11 @@ def _write(row: Draft, tab: str, content: dict[str, Any] | None) -> None:
 
 
 def _conflict(row: Draft, version: int) -> ConflictError:
-    who = "somebody without a name" if not row.author or row.author.startswith(_NAMELESS) else row.author
+    if row.author.startswith(_ACCOUNT):
+        who = "you"
+    else:
+        unnamed = not row.author or row.author.startswith(_NAMELESS)
+        who = "somebody without a name" if unnamed else row.author
     when = f"{row.updated_at:%Y-%m-%d %H:%M:%S} UTC"
     what = "saved or thrown away" if row.content is None else "drawn on"
     return ConflictError(

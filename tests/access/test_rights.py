@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sayo_app.access.current import acting, author, current
+from sayo_app.access.current import acting, author_name, current
 from sayo_app.access.rights import ACTIONS, may, require
 from sayo_app.access.roles import ROLES, UNNAMED_OWNER, Person, Role, role_named
 from sayo_app.errors import AccessError
@@ -67,10 +67,10 @@ def test_what_is_not_listed_is_refused_to_everybody() -> None:
 
 
 def test_work_is_the_accounts_and_not_a_typed_names() -> None:
-    assert (current(), author(" Bob ")) == (UNNAMED_OWNER, "Bob")
+    assert (current(), author_name(" Bob ")) == (UNNAMED_OWNER, "Bob")
     with acting(ADA):
-        assert (current(), author("Bob")) == (ADA, "Ada")
-    assert (author(None), current()) == ("", UNNAMED_OWNER)
+        assert (current(), author_name("Bob")) == (ADA, "Ada")
+    assert (author_name(None), current()) == ("", UNNAMED_OWNER)
 
 
 def test_the_readme_has_the_table() -> None:

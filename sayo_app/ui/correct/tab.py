@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from sayo_app.access.current import author_name
 from sayo_app.errors import CorrectionError
 from sayo_app.ui.shared.handlers import PRIVATE, does, guarded, say, typed
 from sayo_app.ui.shared.session import Session
@@ -139,7 +140,7 @@ def save_correction(
     if answered.id in saved:
         record = store.corrections.revise(
             saved[answered.id],
-            author=typed(author),
+            author=author_name(author),
             regions=tuple(regions),
             corrected_answer=right,
             reward=reward,
@@ -155,7 +156,7 @@ def save_correction(
         trace_id=store.traces.save(trace),
         regions=tuple(regions),
         corrected_answer=right,
-        author=typed(author),
+        author=author_name(author),
         reward=reward,
     )
     saved[answered.id] = record.id

@@ -9,6 +9,7 @@ from pathlib import Path
 from sayo_app.settings import REPOSITORY_DIR
 from storage.base.records import AdapterRecord
 
+TITLE = "SAYO Studio"
 BASE_LABEL = "Base model"
 # A path from the root, of two names at least: not the end of a word, a fraction or an address of the web.
 _ABSOLUTE = re.compile(r"(?<![\w.:/…])/(?:[^\s/'\"]+/)+([^\s/'\"]+)")

@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image
 
+from sayo_app.access.current import current
 from sayo_app.errors import ConflictError, CorrectionError, SayoError
 from sayo_app.ui.shared.answers import Answers
-from sayo_app.ui.shared.handlers import typed
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import without_paths
@@ -18,7 +18,7 @@ from sayo_app.ui.viewer.page_state import fitted
 from sayo_app.ui.viewer.view_ids import CorrectionView, ItemView, WorkView, read_view
 from storage.base.records import CorrectionRecord
 from storage.store import Store
-from storage.work.drafts import nameless
+from storage.work.drafts import nameless, of_account
 from storage.work.work_records import Draft
 
 _READ_ONLY = "Nothing can be saved: the store can only be read."
@@ -47,7 +47,7 @@ class KeptDrafts:
     """What a tab has kept of drafts.
 
     Attributes:
-        open: (work item, author, correction that is changed) of those that it keeps.
+        open: (work item, owner, correction that is changed) of those that it keeps.
         settled: what was stored as a correction: what the page still sends of it is no draft any more.
     """
 
@@ -55,8 +55,11 @@ class KeptDrafts:
     settled: set[WorkView] = field(default_factory=set)
 
     def discard(self, store: Store, record: CorrectionRecord, revises: int | None = None) -> None:
-        """What this tab kept on it is a correction now; what it kept on others stays."""
-        done = {it for it in self.open if (it[0], it[2]) == (record.item_id, revises)}
+        """What the person kept on it is a correction now; what they kept on others stays."""
+        account_id, key = current().account_id, (record.item_id, revises)
+        done = {it for it in self.open if (it[0], it[2]) == key}
+        if account_id is not None:  # whatever tab it was kept in
+            done.add((record.item_id, of_account(account_id), revises))
         for item_id, author, _ in done:
             store.drafts.discard(item_id, author, revises)
         self.open -= done
@@ -119,14 +122,16 @@ def canvas_of(store: Store, answers: Answers, shown_id: Any) -> Canvas:
 
 
 def owner(event: Any) -> str:
-    """Whose draft it is: the person's name, and for somebody without one the browser.
+    """Whose draft it is: the account's, and where nobody has signed in the browser's.
+
+    Never a typed name's, or everybody could read it who types that name.
 
     Raises:
         CorrectionError: a browser that does not say which one it is.
     """
-    name, browser = typed(event.author), event.browser
-    if name:
-        return name
+    account_id, browser = current().account_id, event.browser
+    if account_id is not None:
+        return of_account(account_id)
     if not isinstance(browser, str) or not _BROWSER.fullmatch(browser):
         raise CorrectionError(
             expected="a browser with a number of its own",

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from sayo_app.access.current import author_name
 from sayo_app.errors import CorrectionError, NotFoundError
 from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, say, say_if_loading, typed
 from sayo_app.ui.shared.session import Session
@@ -158,7 +159,7 @@ def _judging(studio: Studio, verdict: str) -> Callable[..., CorrectionRecord]:
                 expected="a correction to review", got="an item to do", remedy="Correct it first."
             )
         return studio.store.reviews.judge(
-            here.correction_id, verdict, typed(comment), typed(author), here.revision
+            here.correction_id, verdict, typed(comment), author_name(author), here.revision
         )
 
     return judge
@@ -181,7 +182,7 @@ def _wire_keeping(
         def on_act(
             boxes: str, session: Session, opened: Opened | None, changed: int, author: str | None, *field: Any
         ) -> Any:
-            record, done = act(session, needs_opened(opened), boxes, typed(author), *field)
+            record, done = act(session, needs_opened(opened), boxes, author_name(author), *field)
             say(f"Correction {record.id} {done}")
             return changed + 1, *values(studio, session, entry_of(studio, record))
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from sayo_app.access.current import author_name
 from sayo_app.errors import InputError
 from sayo_app.ui.shared.handlers import typed
 from sayo_app.ui.shared.studio import Studio
@@ -124,7 +125,7 @@ def query_of(
         flagged={"yes": True, "no": False}.get(flagged or ""),
         reward_below=_number(typed(below)),
         text=typed(text),
-        not_by=typed(author) if others and typed(author) else None,
+        not_by=author_name(author) or None if others else None,
         sort=sort or "newest",
     )
 

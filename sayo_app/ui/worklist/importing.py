@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from sayo_app.access.current import author_name
 from sayo_app.errors import InputError
 from sayo_app.ui.shared.handlers import PRIVATE, does, guarded, say, typed
 from sayo_app.ui.shared.studio import Studio
@@ -136,7 +137,7 @@ def _wire_import(
             read = ReadOptions(
                 settings=studio.settings, question=typed(question) or DEFAULT_QUESTION, grid=grid_rule(grid)
             )
-            report = import_upload(studio.store, kind, found(given), read, typed(author), state)
+            report = import_upload(studio.store, kind, found(given), read, author_name(author), state)
             return report_html(report), _batches(studio), changed + 1
 
         return on_import
@@ -156,7 +157,7 @@ def _wire_undo(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Textbo
     def on_undo(batch: int | None, author: str | None, changed: int) -> Any:
         if batch is None:
             raise InputError(expected="an import", got="none", remedy="Choose one in the list first.")
-        studio.store.imports.undo(int(batch), typed(author))
+        studio.store.imports.undo(int(batch), author_name(author))
         say(f"Import {batch} is undone. What people have corrected since stays.")
         return "", _batches(studio), changed + 1
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sayo_app.access.current import author_name, current
+from sayo_app.access.rights import require
 from sayo_app.errors import CorrectionError
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.handlers import typed
@@ -79,11 +81,13 @@ def submit(
 
     Raises:
         CorrectionError, RegionError, StorageError
+        AccessError: somebody else's correction, which not everybody may change.
         ConflictError: somebody else changed the correction since it was opened.
     """
     store = studio.store
     if opened.correction_id is not None:
         record = store.corrections.get(opened.correction_id)
+        _require_own(record)
         if record.state in ("draft", "skipped"):
             more = {"state": "submitted"} | more
         more["expected_revision"] = opened.revision
@@ -106,7 +110,7 @@ def submit(
         trace_id=None if answered is None else store.traces.save(answered.trace),
         regions=regions,
         corrected_answer=typed(answer) or None,
-        author=typed(author),
+        author=author_name(author),
         reward=None if answered is None else shown_reward(answered.trace, regions),
         family=item.family,
         item_id=item.id,
@@ -147,7 +151,7 @@ def save_changes(
     regions = tuple(fitted(page.regions, picture))
     return studio.store.corrections.revise(
         record.id,
-        author=typed(author),
+        author=author_name(author),
         regions=regions,
         corrected_answer=typed(answer) or None,
         reward=None if shown is None else shown_reward(shown.trace, regions),
@@ -162,11 +166,13 @@ def skip(
 
     Raises:
         CorrectionError: no reason.
+        AccessError: as `submit`.
     """
     if opened.correction_id is not None:
+        _require_own(studio.store.corrections.get(opened.correction_id))
         return studio.store.corrections.revise(
             opened.correction_id,
-            author=typed(author),
+            author=author_name(author),
             comment=typed(reason),
             state="skipped",
             expected_revision=opened.revision,
@@ -189,8 +195,15 @@ def flag(
         return submit(studio, session, opened, page, answer, author, state="draft", flagged=True)
     record = studio.store.corrections.get(opened.correction_id)
     return studio.store.corrections.revise(
-        record.id, author=typed(author), flagged=not record.flagged, expected_revision=opened.revision
+        record.id, author=author_name(author), flagged=not record.flagged, expected_revision=opened.revision
     )
+
+
+def _require_own(record: CorrectionRecord) -> None:
+    """Raises AccessError where it is somebody else's and this person may not change that."""
+    person = current()
+    if not person.signed_in or record.annotator != person.name:
+        require(person, "corrections.change")
 
 
 def _check_page(opened: Opened, page: PageState) -> None:

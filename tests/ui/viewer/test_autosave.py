@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sayo_app.access.current import acting
+from sayo_app.access.roles import Person, Role
 from sayo_app.core.geometry.region import Region
 from sayo_app.ui.correct.tab import save_correction
 from sayo_app.ui.shared.answers import Answered, draft_name
@@ -69,12 +71,32 @@ def test_what_is_kept_is_found_by_pixels_and_question(studio: Studio, session: S
 def test_people_without_a_name_do_not_share_a_draft(studio: Studio, session: Session) -> None:
     draft_reply(studio, session, event("save"))
     assert "content" not in draft_reply(studio, session, event(browser=OTHER))
-    assert "content" not in draft_reply(studio, session, event(author="Ada"))
     kept = draft_reply(studio, session, event("save", browser=OTHER, tab="t2"))
     assert (kept["version"], "conflict" in kept) == (1, False)
-    # A name is the same one in every browser.
-    draft_reply(studio, session, event("save", author=" Ada "))
-    assert draft_reply(studio, session, event(author="Ada", browser=OTHER))["version"] == 1
+
+
+def test_nobody_reads_a_draft_by_typing_a_name(studio: Studio, session: Session) -> None:
+    draft_reply(studio, session, event("save", author="Ada"))
+    assert "content" not in draft_reply(studio, session, event(author="Ada", browser=OTHER))
+    # Nor by changing one's own.
+    assert draft_reply(studio, session, event(author="Bob"))["content"]["regions"] == [BOX]
+
+
+def test_a_draft_is_the_accounts_in_every_browser(studio: Studio, session: Session) -> None:
+    ada, bob = (
+        Person(Role.ANNOTATOR, it.name, it.id)
+        for it in (studio.store.accounts.arrived("header", it, it, Role.ANNOTATOR) for it in ("Ada", "Bob"))
+    )
+    with acting(ada):
+        draft_reply(studio, session, event("save"))
+        assert "content" in draft_reply(studio, session, event(browser=OTHER, author="Bob"))
+    with acting(bob):
+        assert "content" not in draft_reply(studio, session, event(author="Ada"))
+    assert "content" not in draft_reply(studio, session, event(author=f"account:{ada.account_id}"))
+    with acting(ada):  # and ends when it is saved in another tab
+        save_correction(studio, answered(Session(), "answer-7"), PageState("answer-7", (BOX,)), "", "Bob")
+        assert "content" not in draft_reply(studio, session, event())
+    assert [it.annotator for it in studio.store.corrections.all()] == ["Ada"]
 
 
 def test_another_tab_of_the_same_browser_is_told(studio: Studio, session: Session) -> None:

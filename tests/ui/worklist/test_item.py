@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from sayo_app.access.current import acting, author_name
+from sayo_app.access.roles import Person, Role
 from sayo_app.core.geometry.region import Region
-from sayo_app.errors import ConflictError, CorrectionError
+from sayo_app.errors import AccessError, ConflictError, CorrectionError
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.page_state import PageState
 from sayo_app.ui.viewer.view_ids import CorrectionView, new_answer_to
 from sayo_app.ui.worklist.item import flag, skip, submit
 from sayo_app.ui.worklist.opened import Opened, opened_correction, opened_item
+from storage.base.records import CorrectionRecord
 from tests.ui.worklist.working import correct, picture
 
 BOX = Region.box(10, 20, 110, 120).to_dict()
@@ -67,3 +70,36 @@ def test_a_flag_on_an_item_to_do_begins_it_with_what_is_drawn(studio: Studio, it
     assert (begun.state, begun.flagged, len(begun.regions)) == ("draft", True, 1)
     opened = opened_correction(1, begun)
     assert not flag(studio, Session(), opened, boxes(opened), "ignored", "Ada").flagged
+
+
+def test_an_annotator_changes_their_own_corrections_and_a_reviewer_all(studio: Studio) -> None:
+    ada, bob, rita = (
+        Person(role, name, number)
+        for number, (name, role) in enumerate(
+            [("Ada", Role.ANNOTATOR), ("Bob", Role.ANNOTATOR), ("Rita", Role.REVIEWER)], start=1
+        )
+    )
+    # Accounts, as the audit names them.
+    for person in (ada, bob, rita):
+        studio.store.accounts.arrived("header", person.name, person.name, person.role or Role.VISITOR)
+    with acting(ada):
+        record = studio.store.corrections.get(
+            correct(studio.store, 1, author_name("somebody else"), (10, 20, 60, 70))
+        )
+    assert record.annotator == "Ada"
+    box = Region.box(1, 1, 30, 30).to_dict()
+
+    def change(person: Person) -> CorrectionRecord:
+        opened = opened_correction(1, studio.store.corrections.get(record.id))
+        with acting(person):
+            return submit(studio, Session(), opened, boxes(opened, box), person.name, person.name)
+
+    assert change(ada).corrected_answer == "Ada"
+    for stranger in (bob, Person(Role.ANNOTATOR)):
+        with pytest.raises(AccessError, match="somebody else corrected"):
+            change(stranger)
+        with acting(stranger), pytest.raises(AccessError, match="somebody else corrected"):
+            skip(
+                studio, Session(), opened_correction(1, studio.store.corrections.get(record.id)), "no", "Ada"
+            )
+    assert (change(rita).author, change(rita).annotator) == ("Rita", "Ada")

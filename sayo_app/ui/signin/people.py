@@ -1,0 +1,62 @@
+"""Who is behind a request."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.requests import HTTPConnection
+
+from sayo_app.access.roles import Person, Role, role_named
+from sayo_app.settings import Settings
+from storage.people.accounts import AccountRecord
+from storage.store import Store
+
+_ACCOUNT, _STAMP = "account", "stamp"
+
+
+class People:
+    """Tells who is asking, by what the settings believe.
+
+    The account is looked up at each request: another role or another password holds from then on.
+    """
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings = settings
+        self._store = store
+        self.guest = Person(_guest_role(settings))
+
+    def person(self, connection: HTTPConnection | None) -> Person:
+        """The guest where nobody has signed in."""
+        account = None if connection is None else self._account(connection)
+        return self.guest if account is None else Person(account.role, account.name, account.id)
+
+    def enter(self, connection: HTTPConnection, account: AccountRecord) -> None:
+        """From now on this browser is that account's."""
+        session = connection.session
+        session.clear()
+        session.update({_ACCOUNT: account.id, _STAMP: account.stamp})
+
+    def made_owner(self, account: AccountRecord, logins: set[str]) -> AccountRecord:
+        """The account, an owner's now if the settings list one of these names."""
+        listed = {it.strip().casefold() for it in self.settings.owners.split(",") if it.strip()}
+        if account.role == Role.OWNER or not listed & {it.casefold() for it in logins}:
+            return account
+        return self._store.accounts.set_role(account.name, Role.OWNER)
+
+    def _account(self, connection: HTTPConnection) -> AccountRecord | None:
+        if self.settings.sign_in == "local":
+            return self._by_cookie(connection.session)
+        return None
+
+    def _by_cookie(self, session: MutableMapping[str, Any]) -> AccountRecord | None:
+        account = None if _ACCOUNT not in session else self._store.accounts.get(int(session[_ACCOUNT]))
+        if account is None or account.stamp != session.get(_STAMP):
+            return None
+        return account if account.source == self.settings.sign_in else None
+
+
+def _guest_role(settings: Settings) -> Role | None:
+    if settings.guest_role == "auto":
+        return Role.OWNER if settings.sign_in == "none" else None
+    return None if settings.guest_role == "none" else role_named(settings.guest_role)
