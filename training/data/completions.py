@@ -13,7 +13,7 @@ from training.data.batches import Batch, collate
 
 @dataclass(frozen=True, eq=False)
 class Completions:
-    """`num_generations` completions a prompt, prompt by prompt, padded on the right.
+    """`num_generations` completions a prompt, prompt by prompt, padded on the right to the longest.
 
     Attributes:
         mask: True up to and including the end token; False on padding.

@@ -25,10 +25,12 @@ def uneven(
         return batch, completions
     size = completions.num_generations
     rows = [number * size + i for number in chosen for i in range(size)]
+    # No wider than the longest of those that stay: whoever reads them goes by their lengths.
+    longest = int(completions.mask[rows].sum(dim=1).max())
     kept = replace(
         completions,
-        ids=completions.ids[rows],
-        mask=completions.mask[rows],
+        ids=completions.ids[rows, :longest],
+        mask=completions.mask[rows, :longest],
         texts=tuple(completions.texts[row] for row in rows),
     )
     return collate(loaded, [batch.prompts[number] for number in chosen]), kept

@@ -38,3 +38,13 @@ def test_where_none_differs_all_stay(loaded: LoadedModel, samples: list[Sample])
     batch = collate(loaded, [encode(loaded, sample) for sample in samples[:2]])
     completions = grouped((RIGHT, RIGHT, WRONG, WRONG))
     assert uneven(loaded, CONFIG, batch, completions) == (batch, completions)
+
+
+def test_those_that_stay_are_as_wide_as_their_longest(loaded: LoadedModel, samples: list[Sample]):
+    batch = collate(loaded, [encode(loaded, sample) for sample in samples[:2]])
+    # The longest completion is in the group that goes.
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]]).bool()
+    completions = Completions(torch.arange(16).reshape(4, 4), mask, (RIGHT, RIGHT, RIGHT, WRONG), 2)
+    _, said = uneven(loaded, CONFIG.replace(reward_parts=("answer",)), batch, completions)
+    assert said.ids.tolist() == [[8, 9, 10], [12, 13, 14]]
+    assert said.mask.tolist() == mask[2:, :3].tolist()
