@@ -43,10 +43,10 @@ def add_arguments(study: argparse.ArgumentParser) -> None:
         default=list(CONFOUNDERS),
         help="repair: names of core/scenes/confounders.py, or package.module:function",
     )
-    study.add_argument("--seconds", type=float, help="of one core, for each arm: 90, or 60 for repair")
+    study.add_argument("--seconds", type=float, help="of one core, for each arm: 90, or 45 for repair")
     study.add_argument("--steps", type=int, help="equal steps for each arm in place of equal time")
     study.add_argument("--corrections", type=int, help="64, or 32 for repair")
-    study.add_argument("--held-out", type=int, help="pictures of each kind: 256, or 96 for repair")
+    study.add_argument("--held-out", type=int, help="pictures of each kind: 256, or 48 for repair")
     study.add_argument("--others", type=int, default=192, help="mistakes: pictures of the untouched families")
     study.add_argument("--curve", nargs="*", metavar="ARM", help="these over several numbers of corrections")
     study.add_argument("--device", default="cpu", help="cpu, cuda, mps or auto")
@@ -94,7 +94,7 @@ def report_text(report: dict[str, Any]) -> str:
 
 def make_plan(options: argparse.Namespace) -> Plan:
     """What the protocol has where the command line says nothing."""
-    whole = Plan() if options.protocol == "mistakes" else Plan(seconds=60.0, corrections=32, held_out=96)
+    whole = Plan() if options.protocol == "mistakes" else Plan(seconds=45.0, corrections=32, held_out=48)
     given = {name: getattr(options, name) for name in ("seconds", "corrections", "held_out", "others")}
     plan = replace(whole, **{name: value for name, value in given.items() if value is not None})
     return replace(plan, seconds=None, steps=options.steps) if options.steps else plan
