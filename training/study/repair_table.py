@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from training.study.results import arm_of
@@ -15,6 +16,7 @@ BESIDE = (
     ("attention on the object", "conflicting", "on look"),
     ("attention on the confounder", "conflicting", "on away"),
 )
+SHOWN = ("conflicting", *(f"gain {name}" for name in SETS), *(name for name, _, _ in BESIDE), "KL", "steps")
 
 
 def repair_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -63,16 +65,22 @@ def _gains(result: dict[str, Any], results: Sequence[dict[str, Any]], part: str)
     return [mine - base for mine, base in pairs]
 
 
-def repair_text(table: Sequence[dict[str, Any]]) -> str:
-    """The table as Markdown: percent, and points for gains."""
-    names = [name for name in table[0] if name not in ("arm", "runs", "by confounder")]
+def repair_text(table: Sequence[dict[str, Any]], says: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The table as Markdown: percent, and points for gains.
+
+    Where the confounder does not lie only the gains are shown: the JSON has the accuracies, too.
+
+    Args:
+        says: what each arm is, beside its name.
+    """
     confounders = list(table[0]["by confounder"])
-    head = ["arm", "runs", *names, *(f"conflicting: {name}" for name in confounders)]
+    head = ["arm", "runs", *SHOWN, *(f"conflicting: {name}" for name in confounders)]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in table:
-        cells = [_cell(name, row[name]) for name in names]
+        cells = [_cell(name, row[name]) for name in SHOWN]
         cells += [_cell("", row["by confounder"].get(name)) for name in confounders]
-        lines.append(f"| {row['arm']} | {row['runs']} | {' | '.join(cells)} |")
+        arm = f"{row['arm']}: {says[row['arm']]}" if row["arm"] in says else row["arm"]
+        lines.append(f"| {arm} | {row['runs']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -89,7 +89,9 @@ def machines(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def report_text(report: dict[str, Any]) -> str:
     """The report's table as Markdown."""
-    return (text if report["protocol"] == "mistakes" else repair_text)(report["table"])
+    if report["protocol"] == "mistakes":
+        return text(report["table"])
+    return repair_text(report["table"], report["arms"])
 
 
 def make_plan(options: argparse.Namespace) -> Plan:

@@ -174,8 +174,10 @@ def test_gains_are_paired_with_the_shortcut_model_of_the_same_seed():
     assert recipe["gain conflicting"] == {"mean": 0.75, "ci95": 0.49, "n": 4}
     assert recipe["by confounder"]["stamp"]["mean"] == 1.0
     assert recipe["attention on the confounder"]["mean"] == 0.5
-    lines = repair_text(found).splitlines()
-    assert "+75.0 ± 49.0" in lines[3] and lines[0].endswith("| conflicting: stamp |")
+    lines = repair_text(found, {"recipe": "what it is"}).splitlines()
+    assert lines[2].startswith("| none | 2 | 25.0 ± 49.0 |")
+    assert lines[3].startswith("| recipe: what it is | 2 | 100.0 ± 0.0 | +75.0 ± 49.0 |")
+    assert lines[0].endswith("| conflicting: stamp |")
 
 
 def test_an_arm_that_there_is_not_is_named_with_those_that_there_are():
