@@ -84,6 +84,14 @@ class Settings(Options):
         40_000_000, "Largest picture, decoded", "width x height", unit="pixels", ge=0
     )
     max_question_chars: int = option(2_000, "Longest question", unit="characters", ge=0)
+    max_regions: int = option(1_000, "Most regions", "of a correction or a draft", ge=1, le=10_000)
+    # Beyond this a browser cannot draw the outline smoothly, and no hand drew it.
+    max_polygon_points: int = option(5_000, "Most corners", "of a polygon", ge=3, le=100_000)
+    max_points: int = option(50_000, "Most corners in all", "of a correction's polygons", ge=3, le=1_000_000)
+    max_label_chars: int = option(200, "Longest label", "of a region", unit="characters", ge=1)
+    max_text_chars: int = option(
+        50_000, "Longest text", "an answer, a comment, what else a row says", unit="characters", ge=1
+    )
     max_runs: int = option(50, "Runs in the queue", "that wait or go on, of all people", ge=1)
     max_runs_each: int = option(10, "Runs of a person", "that wait or go on, of one account", ge=1)
     max_import_bytes: int = option(

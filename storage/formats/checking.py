@@ -7,7 +7,7 @@ import json
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -16,18 +16,15 @@ from sayo_app.core.files import sync
 from sayo_app.core.geometry.region import Region
 from sayo_app.core.picture import open_picture
 from sayo_app.core.question import check_question
-from sayo_app.errors import ImportRowError, QuestionError, StorageError
+from sayo_app.errors import CorrectionError, ImportRowError, QuestionError, StorageError
 from sayo_app.settings import Settings
 from storage.base.files import hashed_path
+from storage.base.limits import check_regions, check_texts
 from storage.base.pictures import pixel_hash
 from storage.base.records import CORRECTION_STATES, ORIGINS
 from storage.base.texts import clean
 from storage.formats.common.rows import (
     MAX_AUTHOR_CHARS,
-    MAX_LABEL_CHARS,
-    MAX_POLYGON_POINTS,
-    MAX_REGIONS,
-    MAX_TEXT_CHARS,
     TODO,
     Row,
     Version,
@@ -62,6 +59,14 @@ class Checked:
         return not said or self.row.now.state == TODO
 
 
+class _Seen(NamedTuple):
+    """The picture of the row before: by its file, or by the hash of its bytes."""
+
+    key: Path | str
+    picture: Image.Image
+    picture_id: str
+
+
 class Checker:
     """Checks rows one after the other and lays their new files aside, to be moved into place together.
 
@@ -76,29 +81,40 @@ class Checker:
         self.needed: set[Path] = set()
         self.placed: list[Path] = []
         self._settings, self._aside = settings, aside
+        self._latest: _Seen | None = None
 
     def check(self, row: Row) -> Checked:
         """Raises PictureError, RegionError or ImportRowError for a row that cannot be stored."""
         if row.origin not in ORIGINS:
             raise bad(f"origin as one of {', '.join(ORIGINS)}", row.origin)
         _short("family", row.family or "", 100)
-        _short("model", row.model, MAX_TEXT_CHARS)
-        _short("the answer shown", row.answer_shown, MAX_TEXT_CHARS)
         _require_shallow(row.extra, MAX_DEPTH)
-        _short("what else the row says", json.dumps(row.extra), MAX_TEXT_CHARS)
+        self._check_texts(
+            model=row.model, answer_shown=row.answer_shown, rest_of_the_row=json.dumps(row.extra)
+        )
         for version in row.versions:
             self._check_version(version)
-        settings = self._settings
-        picture = open_picture(
-            row.picture, max_bytes=settings.max_file_bytes, max_pixels=settings.max_picture_pixels
-        )
+        seen = self._opened(row.picture)
+        picture = seen.picture
         if row.image_wh not in (None, picture.size):
             raise unfit("a picture of the size that the row gives", f"{picture.width} x {picture.height} px")
         versions = tuple(_fitted(version, picture.size) for version in row.versions)
         trace_id = None if row.trace is None else self._trace(row.trace)
+        self._lay_aside(seen)
         # The picture lies aside now; those of all rows together would not fit into memory.
         row = replace(row, versions=versions, picture=b"", trace=None)
-        return Checked(row, self._picture(picture), picture.size, trace_id)
+        return Checked(row, seen.picture_id, picture.size, trace_id)
+
+    def _opened(self, source: Path | bytes) -> _Seen:
+        """The picture of a row. Many may be about one: it is decoded once where they follow each other."""
+        key = source if isinstance(source, Path) else hashlib.sha256(source).hexdigest()
+        if self._latest is None or self._latest.key != key:
+            limits = self._settings
+            picture = open_picture(
+                source, max_bytes=limits.max_file_bytes, max_pixels=limits.max_picture_pixels
+            )
+            self._latest = _Seen(key, picture, pixel_hash(picture))
+        return self._latest
 
     def place(self) -> None:
         """Moves the files into place, within the transaction that gives them rows.
@@ -123,30 +139,26 @@ class Checker:
 
     def _check_version(self, version: Version) -> None:
         _check_question(version.question, self._settings.max_question_chars)
-        _short("the answer", version.answer or "", MAX_TEXT_CHARS)
-        _short("the comment", version.comment, MAX_TEXT_CHARS)
+        self._check_texts(answer=version.answer, comment=version.comment)
         _short("the author's name", version.author or "", MAX_AUTHOR_CHARS)
         if version.state not in CORRECTION_STATES and (version.state != TODO or version.regions):
             raise bad(f"state as one of {', '.join(CORRECTION_STATES)}", version.state)
-        if len(version.regions) > MAX_REGIONS:
-            raise unfit(f"at most {MAX_REGIONS:,} regions", f"{len(version.regions):,}")
-        for region in version.regions:
-            _short("a label", region.label, MAX_LABEL_CHARS)
-            if len(region.points_xy) > MAX_POLYGON_POINTS:
-                raise unfit(
-                    f"polygons of at most {MAX_POLYGON_POINTS:,} points", f"{len(region.points_xy):,}"
-                )
+        check_regions(self._settings, version.regions)
 
-    def _picture(self, picture: Image.Image) -> str:
-        identity = pixel_hash(picture)
-        aside = self._aside / f"{identity}.png"
-        target = hashed_path(self._settings.pictures_dir, identity, ".png")
+    def _check_texts(self, **texts: str | None) -> None:
+        try:
+            check_texts(self._settings, **texts)
+        except CorrectionError as error:
+            raise unfit(error.expected, error.got) from error
+
+    def _lay_aside(self, seen: _Seen) -> None:
+        aside = self._aside / f"{seen.picture_id}.png"
+        target = hashed_path(self._settings.pictures_dir, seen.picture_id, ".png")
         self.needed.add(target)
         if aside not in self.files and not target.exists():
-            picture.save(aside, format="PNG", compress_level=3)
+            seen.picture.save(aside, format="PNG", compress_level=3)
             sync(aside)
             self.files[aside] = target
-        return identity
 
     def _trace(self, source: Path | bytes) -> str:
         data = source if isinstance(source, bytes) else source.read_bytes()

@@ -12,6 +12,7 @@ from sayo_app.core.geometry.cells import looked_at
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import CorrectionError, SayoError
 from storage.base.database import Database, not_found
+from storage.base.limits import check_regions, check_texts
 from storage.base.models import Correction, CorrectionRevision
 from storage.base.records import CorrectionRecord
 from storage.base.traces import Traces
@@ -99,6 +100,9 @@ class Corrections:
             **more,
         )
         self._database.require_writable()
+        settings = self._database.settings
+        check_regions(settings, regions)
+        check_texts(settings, answer=corrected_answer, answer_shown=answer_shown, comment=new.comment)
         if trace_id is not None and not self._traces.path(trace_id).exists():
             raise not_found("trace", trace_id)
         # Reading a trace takes a while: not while others wait for the lock.
@@ -134,6 +138,8 @@ class Corrections:
         """
         for name in changes:
             check_choice("a field to change", name, REVISABLE)
+        check_regions(self._database.settings, changes.get("regions", ()))
+        check_texts(self._database.settings, answer=changes.get("corrected_answer"), comment=comment)
         if "regions" in changes and reward is None:
             reward = self._reward_in(self.get(correction_id), changes["regions"])
         with self._database.write() as session:

@@ -18,10 +18,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sayo_app.core.geometry.grid import ImageGrid
-from sayo_app.core.geometry.raster import Box, covered_areas, lattice
+from sayo_app.core.geometry.raster import Box, covered_areas, covered_by_boxes, lattice, span
 from sayo_app.core.geometry.region import Region, cuts, inside
 
 HALF = 0.5
+# So many lines each way, and the cost of many regions grows with their number only.
+MOST_LINES = 4_096
 # The step of a token that is in none: only regions of the whole answer hold for it.
 NO_STEP = -1
 
@@ -68,17 +70,28 @@ def cells_of(regions: Sequence[Region], grid: ImageGrid) -> Bool[np.ndarray, " i
 def coverage(regions: Sequence[Region], grid: ImageGrid) -> Float[np.ndarray, " image"]:
     """What part of each cell the regions cover together, from 0 to 1. Exact for boxes and brushes.
 
-    Lines cut the plane into small rectangles that are wholly in or out.
+    Lines cut the plane into small rectangles that are wholly in or out. Where regions have more sides than
+    `MOST_LINES` together, some lines are left out.
     """
     if all(_is_empty(region) for region in regions):
         return np.zeros(grid.n_tokens)
-    xs, ys = (lattice(cuts(region, axis) for region in regions) for axis in (0, 1))
+    xs, ys = (_thinned(lattice(cuts(region, axis) for region in regions)) for axis in (0, 1))
     centre_x, centre_y = (xs[:-1] + xs[1:]) / 2, (ys[:-1] + ys[1:]) / 2
-    covering = np.zeros((len(centre_y), len(centre_x)), dtype=bool)
+    boxes = [region.box_xyxy for region in regions if region.kind == "box"]
+    covering = covered_by_boxes(boxes, centre_x, centre_y)
     for region in regions:
-        covering |= inside(region, centre_x, centre_y)
+        if region.kind != "box":
+            rows, columns = span(centre_y, region.box_xyxy[1::2]), span(centre_x, region.box_xyxy[::2])
+            covering[rows, columns] |= inside(region, centre_x[columns], centre_y[rows])
     areas, covered = grid.areas, covered_areas(covering, xs, ys, grid.cells_xyxy)
     return np.clip(np.divide(covered, areas, out=np.zeros_like(covered), where=areas > 0), 0.0, 1.0)
+
+
+def _thinned(lines: Float[np.ndarray, " line"]) -> Float[np.ndarray, " kept"]:
+    """All of them, or so many of them evenly by their order, the first and the last among them."""
+    if len(lines) <= MOST_LINES:
+        return lines
+    return lines[np.linspace(0, len(lines) - 1, MOST_LINES // 4).round().astype(int)]
 
 
 def region_note(region: Region, grid: ImageGrid) -> str | None:

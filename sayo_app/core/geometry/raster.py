@@ -160,6 +160,34 @@ def clip_polygon(points_xy: tuple[Point, ...], image_wh: tuple[int, int]) -> tup
     return tuple(points)
 
 
+def covered_by_boxes(
+    boxes_xyxy: Sequence[Box], xs: Float[np.ndarray, " x"], ys: Float[np.ndarray, " y"]
+) -> Bool[np.ndarray, "y x"]:
+    """Which points of a lattice lie in any of the boxes, left and upper edges included.
+
+    Each box adds one at its first corner and takes it away beyond its sides; summed up, a point has the
+    number of boxes round it. So the cost is that of the lattice, and a little a box.
+
+    Args:
+        xs, ys: ascending.
+    """
+    steps = np.zeros((len(ys) + 1, len(xs) + 1), dtype=np.int32)
+    if not boxes_xyxy:
+        return np.zeros((len(ys), len(xs)), dtype=bool)
+    x0, y0, x1, y1 = np.array(boxes_xyxy, dtype=float).T
+    left, right = np.searchsorted(xs, x0), np.searchsorted(xs, x1)
+    top, bottom = np.searchsorted(ys, y0), np.searchsorted(ys, y1)
+    for rows, columns, sign in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
+        np.add.at(steps, (rows, columns), sign)
+    return steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0
+
+
+def span(values: Float[np.ndarray, " value"], low_high: Sequence[float]) -> slice:
+    """Where ascending values lie from low to high, both included."""
+    low, high = low_high
+    return slice(int(np.searchsorted(values, low)), int(np.searchsorted(values, high, side="right")))
+
+
 def covered_areas(
     inside: Bool[np.ndarray, "y x"],
     xs: Float[np.ndarray, " line"],

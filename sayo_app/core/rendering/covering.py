@@ -50,14 +50,14 @@ def covered(picture: Image.Image, regions: Sequence[Region], way: Way) -> Image.
         RegionError: a brush that was painted on a picture of another size.
     """
     pixels = np.asarray(picture.convert("RGB"))
-    masks = [rasterise(region, picture.size) for region in regions]
-    mask = _union(masks, picture.size)
+    mask = _union(regions, picture.size)
     if not mask.any():
         return Image.fromarray(pixels)
     if way == "mean":
         fill = _mean(pixels)
     elif way == "blur":
-        fill = _blurred(pixels, _BLUR_SIDES * math.sqrt(max(np.count_nonzero(one) for one in masks)))
+        largest = max(int(np.count_nonzero(rasterise(region, picture.size))) for region in regions)
+        fill = _blurred(pixels, _BLUR_SIDES * math.sqrt(largest))
     else:
         fill = _inpainted(pixels, mask)
     return _inside(pixels, mask, fill)
@@ -73,7 +73,7 @@ def recoloured(picture: Image.Image, regions: Sequence[Region]) -> Image.Image:
         RegionError: a brush that was painted on a picture of another size.
     """
     pixels = np.array(picture.convert("RGB"))
-    mask = _union([rasterise(region, picture.size) for region in regions], picture.size)
+    mask = _union(regions, picture.size)
     values = pixels[mask].astype(np.float32)
     most, least = values.max(axis=1, keepdims=True), values.min(axis=1, keepdims=True)
     greyness = np.clip(1 - (most - least) / _GREY_CHROMA, 0, 1)
@@ -113,10 +113,7 @@ def moved(
     # Halves go up: a region whose place begins at nought then loses no pixel.
     by_x, by_y = math.floor(left - x0 + 0.5), math.floor(top - y0 + 0.5)
     there = tuple(_shifted(region, by_x, by_y) for region in regions)
-    old, new = (
-        _union([rasterise(region, picture.size) for region in where], picture.size)
-        for where in (regions, there)
-    )
+    old, new = (_union(where, picture.size) for where in (regions, there))
     pixels = np.asarray(picture.convert("RGB"))
     result = _inpainted(pixels, old)
     result[new] = np.roll(pixels, (by_y, by_x), axis=(0, 1))[new]
@@ -132,9 +129,13 @@ def _shifted(region: Region, by_x: int, by_y: int) -> Region:
     return replace(region, box_xyxy=(x0 + by_x, y0 + by_y, x1 + by_x, y1 + by_y), points_xy=points)
 
 
-def _union(masks: Sequence[Mask], image_wh: tuple[int, int]) -> Mask:
+def _union(regions: Sequence[Region], image_wh: tuple[int, int]) -> Mask:
+    """The pixels of all of them; one after another, as a mask is as large as the picture."""
     width, height = image_wh
-    return np.logical_or.reduce([np.zeros((height, width), bool), *masks])
+    mask = np.zeros((height, width), bool)
+    for region in regions:
+        mask |= rasterise(region, image_wh)
+    return mask
 
 
 def _inside(pixels: Pixels, mask: Mask, fill: UInt8[np.ndarray, ...]) -> Image.Image:

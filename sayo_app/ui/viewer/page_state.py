@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
 from sayo_app.core.geometry.region import Region
-from sayo_app.errors import CorrectionError
+from sayo_app.errors import CorrectionError, RegionError
+from sayo_app.settings import DEFAULTS
 from sayo_app.ui.shared.answers import Answered
 
 # For a handler's js: what the viewer shows now, not as of its last event, as the first input.
 READ_STATE = "(state, ...rest) => [sayo.regionsOf('{viewer}'), ...rest]"
+
+
+# More than hands draw, and as much as is answered at once; a file may bring more.
+MOST_REGIONS, MOST_CORNERS = DEFAULTS.max_regions, DEFAULTS.max_points
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class PageState:
                 and all(isinstance(region, dict) for region in regions)
             ):
                 return state
-        except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError, RecursionError):
             pass
         raise CorrectionError(
             expected="boxes from the page", got=repr(text)[:80], remedy="Reload the page and draw them again."
@@ -88,10 +92,25 @@ class PageState:
         return [fitted(own, picture) for own, picture in zip(sorted_out, answered.pictures, strict=True)]
 
 
-def fitted(regions: Iterable[dict[str, Any]], picture: Image.Image) -> list[Region]:
+def fitted(regions: Any, picture: Image.Image) -> list[Region]:
     """Regions as they came from the browser, checked against the server's own picture.
 
     Raises:
-        RegionError: not a region, outside the picture or without area.
+        RegionError: not a region, outside the picture or without area, or more than a page draws.
     """
+    if not isinstance(regions, list | tuple):
+        raise RegionError(expected="a list of regions", got=type(regions).__name__, remedy="Reload the page.")
+    corners = sum(_corners(region) for region in regions)
+    for what, count, most in (("regions", len(regions), MOST_REGIONS), ("corners", corners, MOST_CORNERS)):
+        if count > most:
+            raise RegionError(
+                expected=f"at most {most:,} {what} on a page",
+                got=f"{count:,}",
+                remedy="Delete some; more can be imported.",
+            )
     return [Region.from_dict(region).fitted(picture.size) for region in regions]
+
+
+def _corners(region: Any) -> int:
+    points = region.get("points_xy") if isinstance(region, dict) else None
+    return len(points) if isinstance(points, list) else 0

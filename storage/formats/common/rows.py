@@ -15,12 +15,9 @@ from sayo_app.errors import ImportFileError, ImportRowError, PictureError, Regio
 from sayo_app.settings import Settings
 from storage.formats.common.grids import GridRule
 
-MAX_REGIONS = 1_000
-# Beyond this a browser cannot draw the outline smoothly, and no hand drew it.
-MAX_POLYGON_POINTS = 5_000
+# Of labels that a format cuts; longer ones than the settings allow are refused.
 MAX_LABEL_CHARS = 200
 MAX_AUTHOR_CHARS = 200
-MAX_TEXT_CHARS = 50_000
 Entry = TypeVar("Entry")
 DEFAULT_QUESTION = "Where is the {label}?"
 # In place of the state of a correction: there is none yet, whatever answer is known.

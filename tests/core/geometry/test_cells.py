@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -19,7 +21,7 @@ from sayo_app.core.geometry.cells import (
     region_note,
 )
 from sayo_app.core.geometry.grid import ImageGrid
-from sayo_app.core.geometry.region import POLYGON_LINES, Region
+from sayo_app.core.geometry.region import POLYGON_LINES, Region, rasterise
 
 # 100 x 50 px in 2 rows and 4 columns: cells of 25 x 25 px.
 GRID = ImageGrid.regular((100, 50), (2, 4))
@@ -40,6 +42,33 @@ def test_coverage_adds_up_to_the_area_on_the_picture(box: Corners) -> None:
     x0, y0, x1, y1 = region.box_xyxy
     area = max(0, min(x1, 100) - max(x0, 0)) * max(0, min(y1, 50) - max(y0, 0))
     assert (coverage([region], GRID) * GRID.areas).sum() == pytest.approx(area, abs=1e-6)
+
+
+def test_a_thousand_boxes_cover_what_their_squares_do() -> None:
+    """Against counting: boxes between whole pixels, hundreds on each other, on both sides of the edge."""
+    dice = np.random.default_rng(7)
+    boxes = [Region.box(*corners) for corners in dice.integers(-20, 130, (1_000, 4)).tolist()]
+    pixels = np.zeros((50, 100), dtype=bool)
+    some = boxes[:5]
+    for region in some:
+        pixels |= rasterise(region, (100, 50))
+    counted = pixels.reshape(2, 25, 4, 25).mean(axis=(1, 3)).ravel()
+    assert coverage(some, GRID) == pytest.approx(counted)
+    assert coverage(boxes, GRID) == pytest.approx(np.ones(8), abs=0.05)
+
+
+def test_very_many_sides_cost_no_more_than_many() -> None:
+    """40 polygons of 257 lines each would be a plane of 100 million rectangles: some lines go."""
+    lefts = np.arange(0, 100, 2.5).tolist()
+    triangles = [Region.polygon([(x, 0), (x + 2, 0), (x, 50)]) for x in lefts]
+    tracemalloc.start()
+    covered = coverage([Region.box(0, 0, 50, 50), *triangles], GRID)
+    assert tracemalloc.get_traced_memory()[1] < 200_000_000
+    tracemalloc.stop()
+    assert covered[[0, 1, 4, 5]] == pytest.approx(1, abs=0.01)
+    # Each has 2 x 50 / 2 of the 2.5 x 50 px from it to the next: three quarters of that above, one below.
+    assert covered[[2, 3]] == pytest.approx(0.6, abs=0.02)
+    assert covered[[6, 7]] == pytest.approx(0.2, abs=0.02)
 
 
 def test_a_polygon_covers_half_of_what_its_box_does() -> None:
