@@ -19,9 +19,9 @@ from sayo_app.errors import SettingsError
 from sayo_app.settings import BUNDLED, Settings
 from training.study.arms import MISTAKES, REPAIR
 from training.study.mistakes import run_mistakes
-from training.study.repair import run_repair
+from training.study.repair import repair_key, run_repair
 from training.study.repair_table import repair_rows, repair_text
-from training.study.results import FORMER_ARMS, arm_of
+from training.study.results import FORMER_ARMS, arm_of, read_results, record_key
 from training.study.running import Plan
 from training.study.table import rows, text
 
@@ -51,6 +51,9 @@ def add_arguments(study: argparse.ArgumentParser) -> None:
     study.add_argument("--curve", nargs="*", metavar="ARM", help="these over several numbers of corrections")
     study.add_argument("--device", default="cpu", help="cpu, cuda, mps or auto")
     study.add_argument("--results", type=Path, help="JSONL that it goes on from")
+    study.add_argument(
+        "--as-it-is", action="store_true", help="a table of what there is, and no more"
+    )
     study.add_argument("--out", type=Path, help="also write the JSON to this file")
     study.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -121,6 +124,21 @@ def _run(
 ) -> list[dict[str, Any]]:
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     results = options.results or RESULTS[options.protocol]
+    if options.as_it_is:
+        kept = {one["key"]: one for one in read_results(results)}
+        return [kept[key] for key in _keys(options, plan, arms, seeds) if key in kept]
     if options.protocol == "mistakes":
         return run_mistakes(settings, plan, arms, seeds, results)
     return run_repair(settings, plan, arms, seeds, results, options.confounders)
+
+
+def _keys(options: argparse.Namespace, plan: Plan, arms: Sequence[str], seeds: Sequence[int]) -> list[str]:
+    """Of all results that the command line names."""
+    if options.protocol == "mistakes":
+        return [record_key(name, seed, plan.corrections, plan.spent) for name in arms for seed in seeds]
+    return [
+        repair_key(confounder, name, seed, plan)
+        for name in arms
+        for confounder in options.confounders
+        for seed in seeds
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from training.study.repair_table import repair_rows, repair_text
 from training.study.results import append_result, arm_of
 from training.study.running import Plan
 from training.study.shortcut import SHORTCUT, ShortcutPlan, make_shortcut, taught
-from training.study.study import arms_of
+from training.study.study import add_arguments, arms_of, study_report
 
 PLAN = Plan(
     seconds=None,
@@ -184,3 +185,16 @@ def test_an_arm_that_there_is_not_is_named_with_those_that_there_are():
     assert arms_of("repair", None) == list(REPAIR)
     with pytest.raises(SettingsError, match="an arm of repair: none, told"):
         arms_of("repair", ["nonesuch"])
+
+
+def test_a_table_of_what_there_is_measures_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "results.jsonl"
+    for arm, seed in (("none", 0), ("recipe", 0), ("none", 1)):
+        append_result(path, result(arm, seed, [0.0, 1.0]) | {"machine": {"cores": 2}})
+    monkeypatch.setattr("training.study.study.run_repair", lambda *given: pytest.fail("measured"))
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words = f"--protocol repair --as-it-is --corrections 2 --steps 1 --confounders stamp --results {path}"
+    report = study_report(parser.parse_args(words.split()))
+    assert [(row["arm"], row["runs"]) for row in report["table"]] == [("none", 2), ("recipe", 1)]
+    assert report["machines"] == [{"cores": 2}] and list(report["arms"]) == ["none", "recipe"]
