@@ -40,9 +40,12 @@ class Settings(Options):
     trust_remote_code: bool = _flag(
         False, "Trust remote code", "run code that comes with a model; only the operator turns it on"
     )
-    sign_in: Literal["none", "local"] = _flag(
-        "none", "Sign-in", "none, or local accounts (python -m storage users)"
+    sign_in: Literal["none", "local", "oidc"] = _flag(
+        "none", "Sign-in", "none, local accounts (python -m storage users), or an OpenID Connect provider"
     )
+    oidc_issuer: str | None = option(None, "Provider", "address of an OpenID Connect provider, its issuer")
+    oidc_client_id: str | None = option(None, "Client", "what this server is called at the provider")
+    oidc_client_secret: str | None = option(None, "Client secret", "what it shows to the provider")
     guest_role: Literal["auto", "none", "visitor", "annotator", "reviewer", "trainer", "owner"] = _flag(
         "auto",
         "Guests",
@@ -54,7 +57,7 @@ class Settings(Options):
     owners: str = option(
         "",
         "Owners",
-        "who become owners as they sign in, separated by commas",
+        "who become owners as they sign in, separated by commas: names, or verified e-mail addresses",
     )
     session_hours: int = option(168, "Signed in for", unit="hours", ge=1, le=8760)
     session_secret: str | None = option(

@@ -98,6 +98,7 @@ ONLY_IN = {
     "accelerate": {"training"},
     "gradio": {"ui", "app"},
     "starlette": {"ui"},
+    "authlib": {"ui"},
     "plotly": {"ui"},
     "pyarrow": {"storage"},
     "sqlalchemy": {"storage"},

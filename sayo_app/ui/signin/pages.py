@@ -44,6 +44,14 @@ def password_page(token: str, *, said: str = "", name: str = "", status: int = 2
     )
 
 
+def elsewhere_page(start: str, place: str, *, said: str = "", status: int = 200) -> HTMLResponse:
+    """A link to where people sign in."""
+    return _page(
+        f'{_alert(said)}<a class="button" href="{html.escape(start)}">Sign in with {html.escape(place)}</a>',
+        status,
+    )
+
+
 def _alert(said: str) -> str:
     return f'<p role="alert">{html.escape(said)}</p>' if said else ""
 

@@ -37,6 +37,19 @@ class People:
         session.clear()
         session.update({_ACCOUNT: account.id, _STAMP: account.stamp})
 
+    def arrived(self, source: str, subject: str, name: str, logins: set[str]) -> AccountRecord:
+        """The account of somebody whom another place vouches for.
+
+        Args:
+            logins: what that place calls them and gives to nobody else, for the list of owners.
+
+        Raises:
+            AccountError, StorageError
+        """
+        role = role_named(self.settings.first_role)
+        account = self._store.accounts.arrived(source, subject, name, role)
+        return self.made_owner(account, logins)
+
     def made_owner(self, account: AccountRecord, logins: set[str]) -> AccountRecord:
         """The account, an owner's now if the settings list one of these names."""
         listed = {it.strip().casefold() for it in self.settings.owners.split(",") if it.strip()}
@@ -45,7 +58,7 @@ class People:
         return self._store.accounts.set_role(account.name, Role.OWNER)
 
     def _account(self, connection: HTTPConnection) -> AccountRecord | None:
-        if self.settings.sign_in == "local":
+        if self.settings.sign_in in ("local", "oidc"):
             return self._by_cookie(connection.session)
         return None
 

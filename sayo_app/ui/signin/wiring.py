@@ -17,6 +17,7 @@ from sayo_app.core.files import file_error, whole_file
 from sayo_app.settings import Settings
 from sayo_app.ui.signin.gate import SIGN_OUT, Gate
 from sayo_app.ui.signin.local import LocalSignIn, leave
+from sayo_app.ui.signin.oidc import OidcSignIn
 from sayo_app.ui.signin.people import People
 from storage.store import Store
 
@@ -55,6 +56,8 @@ class SignIn:
         return [_cookies(settings), Middleware(Gate, people=self.people, own=own)]
 
     def _routes(self) -> list[Route]:
+        if self._settings.sign_in == "oidc":
+            return OidcSignIn(self._settings, self.people).routes()
         return LocalSignIn(self.people, self._store).routes()
 
 
