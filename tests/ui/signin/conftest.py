@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -36,17 +35,22 @@ class Served:
 Serve = Callable[..., Served]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def serve(
-    data_dir: Path, new_store: Callable[[Settings], Store], monkeypatch: pytest.MonkeyPatch
+    tmp_path_factory: pytest.TempPathFactory, new_store: Callable[[Settings], Store]
 ) -> Iterator[Serve]:
-    """Serves the page with these settings, without a model."""
-    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(data_dir / "uploads"))
+    """Serves the page with these settings, without a model; each in a folder of its own.
+
+    To lay it out takes seconds: one does for a module, and tests tell their people apart by name.
+    """
     with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
 
         def served(**options: Any) -> Served:
-            settings = Settings(data_dir=data_dir, port=0, **options)
+            folder = tmp_path_factory.mktemp("served") / "data"
+            settings = Settings(data_dir=folder, port=0, **options)
             store = stack.enter_context(new_store(settings))
             return stack.enter_context(_serving(Studio(settings, store)))
 
