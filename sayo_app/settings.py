@@ -40,8 +40,17 @@ class Settings(Options):
     trust_remote_code: bool = _flag(
         False, "Trust remote code", "run code that comes with a model; only the operator turns it on"
     )
-    sign_in: Literal["none", "local", "oidc"] = _flag(
-        "none", "Sign-in", "none, local accounts (python -m storage users), or an OpenID Connect provider"
+    sign_in: Literal["none", "local", "oidc", "header"] = _flag(
+        "none",
+        "Sign-in",
+        "none, local accounts (python -m storage users), an OpenID Connect provider (oidc), or a trusted "
+        "proxy's header",
+    )
+    sign_in_header: str = option(
+        "X-Forwarded-User", "Header", "in which a trusted proxy says who somebody is"
+    )
+    trusted_proxies: str = option(
+        "", "Trusted proxies", "addresses or networks whose header is believed, separated by commas"
     )
     oidc_issuer: str | None = option(None, "Provider", "address of an OpenID Connect provider, its issuer")
     oidc_client_id: str | None = option(None, "Client", "what this server is called at the provider")

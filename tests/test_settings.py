@@ -78,6 +78,8 @@ def test_settings_travel_in_the_environment_to_the_process_of_a_run(
         guest_role="visitor",
         first_role="annotator",
         owners="Ada",
+        sign_in_header="X-User",
+        trusted_proxies="10.0.0.1",
         oidc_issuer="https://provider.example.org",
         oidc_client_id="sayo",
         oidc_client_secret="secret",

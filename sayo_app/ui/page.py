@@ -49,7 +49,7 @@ def lay_out(studio: Studio) -> gr.Blocks:
         timer = gr.Timer(_TICK_SECONDS)
         gr.HTML(_MASTHEAD, apply_default_css=False)
         if studio.settings.sign_in != "none":
-            _lay_out_account(page)
+            _lay_out_account(studio, page)
         status = gr.HTML(_status(studio), elem_id="status", apply_default_css=False)
         # It is shown what Ask is shown, so it must exist before Ask is wired; its tab renders it.
         correct_viewer = correct.make_viewer()
@@ -77,7 +77,7 @@ def lay_out(studio: Studio) -> gr.Blocks:
     return page
 
 
-def _lay_out_account(page: gr.Blocks) -> None:
+def _lay_out_account(studio: Studio, page: gr.Blocks) -> None:
     """Who is signed in, and the way out."""
     account = gr.HTML("", elem_id="account", apply_default_css=False)
 
@@ -87,6 +87,8 @@ def _lay_out_account(page: gr.Blocks) -> None:
         if not person.signed_in:
             return '<p class="hint"><a href="sign-in">Sign in</a></p>'
         role = "" if person.role is None else person.role.word
+        if studio.settings.sign_in == "header":  # the way out is the proxy's
+            return f'<p class="hint"><b>{html.escape(person.name)}</b>, {role}</p>'
         return (
             f'<form class="hint" method="post" action="sign-out"><b>{html.escape(person.name)}</b>, {role} '
             '<button class="link">Sign out</button></form>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from sayo_app.ui.shared.words import TITLE
@@ -49,6 +50,13 @@ def elsewhere_page(start: str, place: str, *, said: str = "", status: int = 200)
     return _page(
         f'{_alert(said)}<a class="button" href="{html.escape(start)}">Sign in with {html.escape(place)}</a>',
         status,
+    )
+
+
+async def by_proxy_only(request: Request) -> HTMLResponse:
+    """For somebody who came past the proxy, or whom it does not name."""
+    return _page(
+        _alert("This page is reached through its sign-in. Open the address that you were given."), 403
     )
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import MutableMapping
 from typing import Any
 
 from starlette.requests import HTTPConnection
 
 from sayo_app.access.roles import Person, Role, role_named
+from sayo_app.errors import AccountError
 from sayo_app.settings import Settings
+from sayo_app.ui.signin.vouched import by_header, trusted_networks
 from storage.people.accounts import AccountRecord
 from storage.store import Store
 
+log = logging.getLogger(__name__)
 _ACCOUNT, _STAMP = "account", "stamp"
 
 
@@ -25,6 +29,7 @@ class People:
         self.settings = settings
         self._store = store
         self.guest = Person(_guest_role(settings))
+        self._trusted = trusted_networks(settings) if settings.sign_in == "header" else ()
 
     def person(self, connection: HTTPConnection | None) -> Person:
         """The guest where nobody has signed in."""
@@ -58,9 +63,19 @@ class People:
         return self._store.accounts.set_role(account.name, Role.OWNER)
 
     def _account(self, connection: HTTPConnection) -> AccountRecord | None:
-        if self.settings.sign_in in ("local", "oidc"):
+        source = self.settings.sign_in
+        if source in ("local", "oidc"):
             return self._by_cookie(connection.session)
-        return None
+        name = None
+        if source == "header":
+            name = by_header(connection, self.settings.sign_in_header, self._trusted)
+        if name is None:
+            return None
+        try:
+            return self.arrived(source, name, name, {name})
+        except AccountError as error:
+            log.warning("Somebody cannot have an account: %s", error)
+            return None
 
     def _by_cookie(self, session: MutableMapping[str, Any]) -> AccountRecord | None:
         account = None if _ACCOUNT not in session else self._store.accounts.get(int(session[_ACCOUNT]))

@@ -15,9 +15,10 @@ from starlette.routing import Route, Router
 from sayo_app.access.roles import Person
 from sayo_app.core.files import file_error, whole_file
 from sayo_app.settings import Settings
-from sayo_app.ui.signin.gate import SIGN_OUT, Gate
+from sayo_app.ui.signin.gate import SIGN_IN, SIGN_OUT, Gate
 from sayo_app.ui.signin.local import LocalSignIn, leave
 from sayo_app.ui.signin.oidc import OidcSignIn
+from sayo_app.ui.signin.pages import by_proxy_only
 from sayo_app.ui.signin.people import People
 from storage.store import Store
 
@@ -52,6 +53,11 @@ class SignIn:
         if settings.sign_in == "none":
             warn_if_open(settings)
             return []
+        if settings.sign_in == "header":
+            # Or the address that a request comes from would be one that it tells itself.
+            os.environ["FORWARDED_ALLOW_IPS"] = ""
+            own = Router([Route(SIGN_IN, by_proxy_only, methods=["GET"])])
+            return [Middleware(Gate, people=self.people, own=own)]
         own = Router([Route(SIGN_OUT, leave, methods=["POST"]), *self._routes()])
         return [_cookies(settings), Middleware(Gate, people=self.people, own=own)]
 
@@ -90,7 +96,7 @@ def warn_if_open(settings: Settings) -> None:
     """Say it where strangers may be owners."""
     if settings.guest_role not in ("auto", "owner") or _on_this_machine(settings.host):
         return
-    space = " On a Space, set SAYO_SIGN_IN=huggingface." if "SPACE_ID" in os.environ else ""
+    space = " A Space is open to all." if "SPACE_ID" in os.environ else ""
     log.warning(
         "Nobody has to sign in, and the page listens on %s: whoever reaches it is an owner, who may delete "
         "corrections, switch the model and start runs. Set SAYO_SIGN_IN, or what guests may do "

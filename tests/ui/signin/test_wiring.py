@@ -7,9 +7,10 @@ import logging
 import pytest
 
 from sayo_app.access.roles import Role
+from sayo_app.errors import SettingsError
 from sayo_app.settings import Settings
 from sayo_app.ui.signin.people import People
-from sayo_app.ui.signin.wiring import warn_if_open
+from sayo_app.ui.signin.wiring import SignIn, warn_if_open
 from storage.store import Store
 
 
@@ -46,3 +47,17 @@ def test_strangers_who_may_be_owners_are_warned_of(
     with caplog.at_level(logging.WARNING):
         warn_if_open(Settings(**options))
     assert ("is an owner" in caplog.text) is warned
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"sign_in": "header"}, "SAYO_TRUSTED_PROXIES"),
+        ({"sign_in": "header", "trusted_proxies": "10.0.0.300"}, "SAYO_TRUSTED_PROXIES"),
+    ],
+)
+def test_what_cannot_be_believed_is_refused_at_the_start(
+    work_store: Store, options: dict[str, str], said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        SignIn(Settings(**options), work_store).middleware()
