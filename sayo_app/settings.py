@@ -77,6 +77,18 @@ class Settings(Options):
         "Public address",
         "of the page, where a proxy stands before it, such as https://sayo.example.org/",
     )
+    allowed_hosts: str = option(
+        "",
+        "Hosts",
+        "names that the server answers to, separated by commas; without them its own, that of the public "
+        "address and this machine's, or any where it listens on all addresses",
+    )
+    trusted_proxies: str = option(
+        "",
+        "Trusted proxies",
+        "addresses or networks whose X-Forwarded headers are believed, separated by commas",
+    )
+    metrics: bool = option(False, "Figures for Prometheus", "at /metrics, for whoever reaches the server")
     database_url: str | None = option(
         None, "Database", "SQLAlchemy URL; without it, SQLite in the data folder"
     )
@@ -104,6 +116,7 @@ class Settings(Options):
     max_text_chars: int = option(
         50_000, "Longest text", "an answer, a comment, what else a row says", unit="characters", ge=1
     )
+    max_sessions: int = option(300, "Open pages", "whose state is kept; the oldest are let go of", ge=1)
     max_runs: int = option(50, "Runs in the queue", "that wait or go on, of all people", ge=1)
     max_runs_each: int = option(10, "Runs of a person", "that wait or go on, of one account", ge=1)
     max_import_bytes: int = option(

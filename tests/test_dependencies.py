@@ -63,7 +63,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "compare": {"shared", "viewer"},
         "tour": {"shared", "viewer", "retrain"},
         "signin": {"shared"},
-        ".": {"shared", "signin", "ask", "correct", "worklist", "retrain", "compare", "tour"},
+        "web": {"shared"},
+        ".": {"shared", "signin", "web", "ask", "correct", "worklist", "retrain", "compare", "tour"},
     },
     "storage": {
         "base": set(),

@@ -19,6 +19,10 @@ from sayo_app.ui.shared.pulse import Beats, Pulse, mark_of
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.signin.wiring import SignIn
 from sayo_app.ui.theme import head, theme
+from sayo_app.ui.web.fences import put_up
+from sayo_app.ui.web.health import Figures, Health
+from sayo_app.ui.web.places import Places
+from sayo_app.ui.web.shield import Shield
 
 _MAX_WAITING = 32
 
@@ -32,10 +36,17 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
     os.environ["GRADIO_TEMP_DIR"] = str(_uploads_dir(settings))
     keep_queue(studio.store, settings)
     studio.load_in_background()
+    put_up()
+    places, figures = Places.of(settings), Figures(studio, lambda: len(page._queue))
     sign_in = SignIn(settings, studio.store)
     page = build_page(studio, sign_in.who)
+    before = [
+        Middleware(Health, figures=figures, metrics=settings.metrics),
+        Middleware(Shield, places=places, told=figures.count),
+        *before_the_page(studio, sign_in),
+    ]
     page.queue(max_size=_MAX_WAITING, default_concurrency_limit=4)
-    _, url, _ = page.launch(**launch_options(settings, before_the_page(studio, sign_in)))
+    _, url, _ = page.launch(**launch_options(settings, before))
     return page, url
 
 
@@ -50,6 +61,7 @@ def launch_options(settings: Settings, middleware: Sequence[Middleware] = ()) ->
         "app_kwargs": {"middleware": [*middleware]},
         "server_name": settings.host,
         "server_port": _port(settings.port),
+        "state_session_capacity": settings.max_sessions,
         # Of any upload; what is smaller for a kind of file is checked where that kind is opened.
         "max_file_size": max(
             settings.max_file_bytes,
