@@ -49,9 +49,6 @@ class Settings(Options):
     sign_in_header: str = option(
         "X-Forwarded-User", "Header", "in which a trusted proxy says who somebody is"
     )
-    trusted_proxies: str = option(
-        "", "Trusted proxies", "addresses or networks whose header is believed, separated by commas"
-    )
     oidc_issuer: str | None = option(None, "Provider", "address of an OpenID Connect provider, its issuer")
     oidc_client_id: str | None = option(None, "Client", "what this server is called at the provider")
     oidc_client_secret: str | None = option(None, "Client secret", "what it shows to the provider")
@@ -86,7 +83,7 @@ class Settings(Options):
     trusted_proxies: str = option(
         "",
         "Trusted proxies",
-        "addresses or networks whose X-Forwarded headers are believed, separated by commas",
+        "addresses or networks whose headers are believed (X-Forwarded, who signed in), with commas between",
     )
     metrics: bool = option(False, "Figures for Prometheus", "at /metrics, for whoever reaches the server")
     database_url: str | None = option(

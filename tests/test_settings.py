@@ -84,6 +84,8 @@ def test_settings_travel_in_the_environment_to_the_process_of_a_run(
         oidc_client_id="sayo",
         oidc_client_secret="secret",
         session_secret="secret",
+        allowed_hosts="sayo.example.org",
+        metrics=True,
         public_url="https://sayo.example.org",
         **{name: 7 for name, it in Settings.options().items() if type(it.default) is int},
     )

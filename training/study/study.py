@@ -51,9 +51,7 @@ def add_arguments(study: argparse.ArgumentParser) -> None:
     study.add_argument("--curve", nargs="*", metavar="ARM", help="these over several numbers of corrections")
     study.add_argument("--device", default="cpu", help="cpu, cuda, mps or auto")
     study.add_argument("--results", type=Path, help="JSONL that it goes on from")
-    study.add_argument(
-        "--as-it-is", action="store_true", help="a table of what there is, and no more"
-    )
+    study.add_argument("--as-it-is", action="store_true", help="a table of what there is, and no more")
     study.add_argument("--out", type=Path, help="also write the JSON to this file")
     study.add_argument("--json", action="store_true", help="print JSON instead of a table")
 

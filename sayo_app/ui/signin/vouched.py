@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from sayo_app.errors import SettingsError
 from sayo_app.settings import Settings
+from sayo_app.ui.shared.peers import peer_of
 
 Network = IPv4Network | IPv6Network
 
@@ -30,9 +31,8 @@ def trusted_networks(settings: Settings) -> tuple[Network, ...]:
 
 def by_header(connection: HTTPConnection, name: str, trusted: tuple[Network, ...]) -> str | None:
     """Whom the proxy names; None where it names nobody, or two, or somebody else than it speaks."""
-    peer = "" if connection.client is None else connection.client.host
     values = [it.strip() for it in connection.headers.getlist(name)]
-    if len(values) != 1 or not values[0] or not _within(peer, trusted):
+    if len(values) != 1 or not values[0] or not _within(peer_of(connection), trusted):
         return None
     # Headers are read as Latin-1; names are UTF-8.
     return values[0].encode("latin-1").decode("utf-8", "replace")

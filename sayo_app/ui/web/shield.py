@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sayo_app.ui.shared.peers import with_peer
 from sayo_app.ui.web.places import Places
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -52,7 +53,7 @@ class Shield:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        scope = self._as_configured(scope)
+        scope = self._as_configured(with_peer(scope))
         refusal = self._refusal(scope)
         if scope["type"] == "websocket":
             if refusal is None:

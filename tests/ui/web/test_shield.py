@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from sayo_app.errors import SettingsError
 from sayo_app.settings import Settings
+from sayo_app.ui.signin.vouched import by_header, trusted_networks
 from sayo_app.ui.web.places import Places
 from sayo_app.ui.web.shield import Shield
 
@@ -79,6 +80,23 @@ def test_what_a_proxy_says_is_believed_of_those_that_are_named() -> None:
     assert proxy["headers"]["x-forwarded-host"] == "evil.example" and proxy["client"] == "198.51.100.1"
     with pytest.raises(SettingsError, match="'nginx'"):
         Places.of(Settings(trusted_proxies="nginx"))
+
+
+@pytest.mark.parametrize(("peer", "named"), [("10.1.2.3", "ada"), ("192.0.2.7", None)])
+def test_who_signed_in_is_believed_of_the_proxy_itself(peer: str, named: str | None) -> None:
+    """Whom it speaks for is another client by then, even one that calls itself a proxy."""
+    settings = Settings(sign_in="header", trusted_proxies="10.0.0.0/8")
+    found: list[str | None] = []
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        found.append(by_header(HTTPConnection(scope), "x-forwarded-user", trusted_networks(settings)))
+        await JSONResponse({})(scope, receive, send)
+
+    shield = Shield(page, Places.of(settings))
+    for speaks_for in ("203.0.113.9", "10.9.9.9"):
+        said = {"x-forwarded-user": "ada", "x-forwarded-for": speaks_for, "host": "127.0.0.1"}
+        TestClient(shield, client=(peer, 1)).get("/", headers=said)
+    assert found == [named, named]
 
 
 def test_the_public_address_is_what_the_page_is_told() -> None:
