@@ -1,43 +1,6 @@
-/* sources a88d269a8815712d5a42da556518fc43e7e3e745fdb5d497fc9797e614146278, text 27a7d6eb269e99e021fb0dc9c6a725832f0426d0e4905df0f2d9ce49605edcf9: from main.js by `npm run build`. Do not change it here. */
+/* sources 1c5b5459ed707a6ae62156203e47ef67ef2595fdf4ec36e00a2d917ca1c05e85, text d0f583057edeb2e7619dbd767df9d47fd800e1c0f1c6bd6b602f77df298986a3: from main.js by `npm run build`. Do not change it here. */
 "use strict";
 (() => {
-  // shared/pulse.js
-  var PAUSE_MS = 5e3;
-  var PAGE = {
-    fetchMark: async (path, signal) => {
-      const answer = await fetch(path, { cache: "no-store", signal });
-      if (!answer.ok) throw new Error(String(answer.status));
-      return (await answer.json()).mark;
-    },
-    hidden: () => document.hidden,
-    onVisibility: (act) => document.addEventListener("visibilitychange", act),
-    rest: (ms) => new Promise((done) => setTimeout(done, ms))
-  };
-  var mountPulse = ({ trigger }, event, world = PAGE) => {
-    let seen2 = "";
-    let asking = false;
-    let request = new AbortController();
-    const listen = async () => {
-      if (asking) return;
-      asking = true;
-      while (!world.hidden()) {
-        request = new AbortController();
-        try {
-          const mark2 = await world.fetchMark(`pulse?seen=${seen2}`, request.signal);
-          if (mark2 !== seen2) {
-            seen2 = mark2;
-            trigger(event);
-          }
-        } catch {
-          if (!world.hidden()) await world.rest(PAUSE_MS);
-        }
-      }
-      asking = false;
-    };
-    world.onVisibility(() => world.hidden() ? request.abort() : void listen());
-    void listen();
-  };
-
   // shared/viewers.js
   var viewers = {};
   var groups = {};
@@ -154,7 +117,7 @@
   var browser = numberOfBrowser();
 
   // drafts/autosave.js
-  var PAUSE_MS2 = 300;
+  var PAUSE_MS = 300;
   var AGAIN_MS = 4e3;
   var LOST = "The server does not reply. This browser keeps what you draw.";
   var LOST_FOR_GOOD = "The server does not reply, and this browser has no room to keep what you draw.";
@@ -207,7 +170,7 @@
       state.timer = null;
       if (viewer.value.id === id) send(viewer);
       else ask(viewer, "save", { id, version: state.version, content: last2 });
-    }, PAUSE_MS2);
+    }, PAUSE_MS);
     viewer.fillDraft();
   };
   var contentOf = (viewer) => {
@@ -3364,7 +3327,5 @@ ${formula}
   };
 
   // main.js
-  Object.assign(window, {
-    sayo: { mountViewer, mountCards, mountKeys, mountPulse, regionsOf, showOpened, viewers }
-  });
+  Object.assign(window, { sayo: { mountViewer, mountCards, mountKeys, regionsOf, showOpened, viewers } });
 })();

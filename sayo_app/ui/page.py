@@ -15,7 +15,6 @@ from sayo_app.ui.correct import tab as correct
 from sayo_app.ui.retrain import tab as retrain
 from sayo_app.ui.shared.doors import Who, close_doors
 from sayo_app.ui.shared.handlers import PRIVATE, does, quiet
-from sayo_app.ui.shared.pulse import on_beat
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import BASE_LABEL, TITLE, model_label
@@ -27,8 +26,7 @@ _MASTHEAD = (
     f'<header class="masthead"><h1>{TITLE}</h1><p>Ask a multimodal model about a picture, see where it '
     "looked for every word, show it where it should have looked, and retrain it on that.</p></header>"
 )
-# `sayo.mountPulse` triggers it; the name must stand in the script in quotes for Gradio to know it.
-_PULSE = 'sayo.mountPulse({ trigger }, "beat");'
+_TICK_SECONDS = 1.0
 
 
 def build_page(studio: Studio, who: Who | None = None) -> gr.Blocks:
@@ -48,17 +46,16 @@ def lay_out(studio: Studio) -> gr.Blocks:
         title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400), fill_width=False
     ) as page:
         session, changed, seen = gr.State(Session()), gr.State(0), gr.State("")
+        timer = gr.Timer(_TICK_SECONDS)
         gr.HTML(_MASTHEAD, apply_default_css=False)
         if studio.settings.sign_in != "none":
             _lay_out_account(studio, page)
         status = gr.HTML(_status(studio), elem_id="status", apply_default_css=False)
-        pulse = gr.HTML("", elem_id="pulse", js_on_load=_PULSE, apply_default_css=False)
-        beat = on_beat(pulse)
         # It is shown what Ask is shown, so it must exist before Ask is wired; its tab renders it.
         correct_viewer = correct.make_viewer()
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Ask", elem_id="tab-ask"):
-                tour.build(studio, session, changed, beat)
+                tour.build(studio, session, changed, timer)
                 with gr.Column(elem_id="ask-room"):
                     asked = ask.build(studio, session, correct_viewer)
             with gr.Tab("Correct", elem_id="tab-correct"):
@@ -66,17 +63,17 @@ def lay_out(studio: Studio) -> gr.Blocks:
             with gr.Tab("Corrections", elem_id="tab-corrections") as corrections_tab:
                 worklist.build(studio, session, changed, corrections_tab)
             with gr.Tab("Retrain", elem_id="tab-retrain") as retrain_tab:
-                retrain.build(studio, changed, retrain_tab, beat)
+                retrain.build(studio, changed, retrain_tab, timer)
             with gr.Tab("Compare", elem_id="tab-compare") as compare_tab:
                 compare.build(studio, session, changed, compare_tab, asked.question)
 
         @does("look")
         @quiet
-        def on_change(seen: str) -> Any:
+        def on_tick(seen: str) -> Any:
             text = _status(studio)
             return gr.skip() if text == seen else (text, text)
 
-        beat(on_change, seen, [status, seen])
+        timer.tick(on_tick, seen, [status, seen], queue=False, **PRIVATE)
     return page
 
 

@@ -15,7 +15,6 @@ from starlette.middleware import Middleware
 from sayo_app.jobs.keeper import keep_queue
 from sayo_app.settings import DEFAULTS, Settings
 from sayo_app.ui.page import build_page
-from sayo_app.ui.shared.pulse import Beats, Pulse, mark_of
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.signin.wiring import SignIn
 from sayo_app.ui.theme import head, theme
@@ -43,16 +42,11 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
     before = [
         Middleware(Health, figures=figures, metrics=settings.metrics),
         Middleware(Shield, places=places, told=figures.count),
-        *before_the_page(studio, sign_in),
+        *sign_in.middleware(),
     ]
     page.queue(max_size=_MAX_WAITING, default_concurrency_limit=4)
     _, url, _ = page.launch(**launch_options(settings, before))
     return page, url
-
-
-def before_the_page(studio: Studio, sign_in: SignIn) -> list[Middleware]:
-    """Whatever answers or refuses a request before the page does, outermost first."""
-    return [*sign_in.middleware(), Middleware(Beats, pulse=Pulse(lambda: mark_of(studio)))]
 
 
 def launch_options(settings: Settings, middleware: Sequence[Middleware] = ()) -> dict[str, Any]:

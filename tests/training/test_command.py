@@ -16,7 +16,7 @@ from training.__main__ import main
         ("", "--run, a YAML file with --config, or options with --set"),
         ("--run 1 --set steps=3", "a stored run has its options, got --set"),
         ("--run 1 --data a --format b --model c", "got --data --format --model"),
-        ("--set steps=0", "at least 1, got 0"),
+        ("--set steps=0", "at least 1 and at most 100000, got 0"),
     ],
 )
 def test_a_run_is_named_in_one_way(

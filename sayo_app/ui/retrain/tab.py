@@ -18,7 +18,6 @@ from sayo_app.run_config import RunConfig
 from sayo_app.ui.retrain import config_form
 from sayo_app.ui.retrain.run_view import LATEST, enough_text, run_choices, run_view, shown_run
 from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, quiet, say, typed
-from sayo_app.ui.shared.pulse import OnBeat
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import BASE_ID, BASE_LABEL
 from storage.base.records import RunRecord
@@ -53,8 +52,8 @@ class _Few(NamedTuple):
     generate: gr.Button
 
 
-def build(studio: Studio, changed: gr.State, tab: gr.Tab, beat: OnBeat) -> None:
-    """Lay out the tab; it looks at the run when `beat` says so."""
+def build(studio: Studio, changed: gr.State, tab: gr.Tab, timer: gr.Timer) -> None:
+    """Lay out the tab; it looks at the run once a tick of `timer`."""
     gr.Markdown(
         "Training runs in a process of its own on your corrections: you can close this page or restart the "
         "app and come back. A part of the pictures is held out to measure what the training brought.",
@@ -70,7 +69,7 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, beat: OnBeat) -> None:
         with gr.Column(scale=2, min_width=320):
             watched = _lay_out_run()
     _wire_few(studio, few, fields["base_adapter_id"], changed, tab)
-    _wire_run(studio, watched, changed, beat)
+    _wire_run(studio, watched, changed, timer)
 
     @does("runs.start")
     @guarded
@@ -144,10 +143,10 @@ def cancelled_text(before: RunRecord, after: RunRecord) -> str:
     return f"Run {after.id} is {after.state} already: there is nothing to cancel."
 
 
-def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, beat: OnBeat) -> None:
+def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Timer) -> None:
     @does("look")
     @quiet
-    def on_beat(seen: dict[str, str], chosen: int) -> Any:
+    def on_tick(seen: dict[str, str], chosen: int) -> Any:
         view = run_view(studio, seen, chosen)
         return gr.skip() if view is None else view
 
@@ -188,8 +187,7 @@ def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, beat: OnBeat
         studio.store.runs.note(_required(studio, chosen).id, typed(notes))
 
     everything = list(watched)
-    beat(on_beat, [watched.seen, watched.chosen], everything)
-    watched.chosen.input(on_beat, [watched.seen, watched.chosen], everything, queue=False, **PRIVATE)
+    timer.tick(on_tick, [watched.seen, watched.chosen], everything, queue=False, **PRIVATE)
     for button, handler in (
         (watched.cancel, on_cancel),
         (watched.resume, on_resume),

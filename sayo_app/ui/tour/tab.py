@@ -17,7 +17,6 @@ from sayo_app.errors import CorrectionError, JobError
 from sayo_app.jobs.control import cancel_run
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, quiet, say, say_if_loading
-from sayo_app.ui.shared.pulse import OnBeat
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.tour import kept
@@ -50,8 +49,8 @@ class Visit:
     editor: Answered | None = None
 
 
-def build(studio: Studio, session: gr.State, changed: gr.State, beat: OnBeat) -> None:
-    """Lay out button and panel, and wire them; the panel looks at the store when `beat` says so.
+def build(studio: Studio, session: gr.State, changed: gr.State, timer: gr.Timer) -> None:
+    """Lay out button and panel, and wire them; the panel looks at the store once a tick of `timer`.
 
     Args:
         changed: counts changes of the store, for the other tabs.
@@ -59,13 +58,13 @@ def build(studio: Studio, session: gr.State, changed: gr.State, beat: OnBeat) ->
     plan = kept.PLAN
     parts = lay_out(plan)
     parts.viewer.wire(studio, session)
-    _wire_way(studio, session, changed, beat, parts, plan)
+    _wire_way(studio, session, changed, timer, parts, plan)
     _wire_teaching(studio, session, changed, parts, plan)
     _wire_training(studio, session, changed, parts, plan)
 
 
 def _wire_way(
-    studio: Studio, session: gr.State, changed: gr.State, beat: OnBeat, parts: Parts, plan: Plan
+    studio: Studio, session: gr.State, changed: gr.State, timer: gr.Timer, parts: Parts, plan: Plan
 ) -> None:
     """Into the tour, out of it, and what the clock brings."""
 
@@ -74,7 +73,7 @@ def _wire_way(
 
     @does("look")
     @quiet
-    def on_beat(session: Session, seen: dict[str, str]) -> Any:
+    def on_tick(session: Session, seen: dict[str, str]) -> Any:
         return view(session, seen)
 
     @does("tour.begin")
@@ -106,7 +105,7 @@ def _wire_way(
 
     clocked = [*parts.seen_by_clock]
     asked = [parts.met, parts.task, parts.viewer.component, parts.hints, parts.sides]
-    beat(on_beat, [session, parts.seen], clocked)
+    timer.tick(on_tick, [session, parts.seen], clocked, queue=False, **PRIVATE)
     parts.open.click(on_open, [session, changed], [*clocked, changed, *asked], **ON_MODEL)
     parts.leave.click(on_leave, session, clocked, **PRIVATE)
     parts.remove.click(on_remove, [session, changed], [*clocked, parts.removing, changed], **ON_MODEL)
