@@ -114,7 +114,7 @@ def test_what_is_set_is_read_by_the_kind_of_its_option(pair: str, name: str, val
         ("steps", "name=value after --set, got 'steps'"),
         ("reward_parts=[", "name=value after --set"),
         ("stepz=3", "got 'stepz'. Did you mean steps?"),
-        ("steps=many", "a whole number of at least 1 and at most 100000, got 'many'. Change steps in the form"),
+        ("steps=many", "at least 1 and at most 100000, got 'many'. Change steps in the form"),
         ("steps=", "a whole number of at least 1 and at most 100000, got None"),
         ("learning_rate=1e", "a number above 0 and at most 1, got '1e'"),
         ("reward=sayoo", "Did you mean sayo?"),
