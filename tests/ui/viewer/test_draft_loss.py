@@ -27,6 +27,7 @@ from sayo_app.ui.viewer.autosave import draft_reply
 from sayo_app.ui.viewer.component import EVENTS, DraftFields, ViewerOptions
 from sayo_app.ui.worklist.opened import correction_value
 from storage.store import Store
+from storage.work.drafts import nameless
 from tests.ui.driving import PATIENCE_MS, drag
 
 ADDRESS = "http://sayo.test/"
@@ -54,15 +55,17 @@ _PAGE = """<!doctype html><style>%(style)s</style>
 
 @dataclass
 class Server:
-    """What the page asks; `lost` answers nothing."""
+    """What the page asks; `lost` answers nothing. `browser` is what the asking one calls itself."""
 
     studio: Studio
     correction_id: int
     lost: bool = False
+    browser: str = ""
     session: Session = field(default_factory=Session)
 
     def ask(self, sent: str) -> str | None:
         event = SimpleNamespace(**json.loads(sent))
+        self.browser = event.browser
         return None if self.lost else json.dumps(draft_reply(self.studio, self.session, event))
 
     def value(self) -> dict[str, Any]:
@@ -71,7 +74,7 @@ class Server:
     def kept(self) -> list[list[float]]:
         """The boxes of the draft that the store has."""
         item_id = self.studio.store.corrections.get(self.correction_id).item_id
-        draft = self.studio.store.drafts.get(item_id, "Ada", revises=self.correction_id)
+        draft = self.studio.store.drafts.get(item_id, nameless(self.browser), revises=self.correction_id)
         assert draft.content is not None
         return [region["box_xyxy"] for region in draft.content["regions"]]
 
@@ -231,7 +234,7 @@ def test_the_last_edit_before_something_else_is_shown_is_kept_for_what_it_was_ma
     page.evaluate("(value) => setProp('value', value)", following)
     page.wait_for_function(f"{COPIES}.length === 0")
     assert server.kept() == [BOX, [80, 20, 120, 70]]
-    assert store.drafts.get(other.item_id, "Ada", revises=other.id).content is None
+    assert store.drafts.get(other.item_id, nameless(server.browser), revises=other.id).content is None
 
 
 def test_what_is_drawn_is_sent_when_the_server_is_back(server: Server, tab: Callable[[], Page]) -> None:

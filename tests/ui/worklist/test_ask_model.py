@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from sayo_app.core.scenes.questions import make_question
 from sayo_app.settings import Settings
 from storage.store import Store
+from storage.work.drafts import nameless
 from tests.ui.driving import drag
 from tests.ui.worklist.working import CARDS, LAYER, TITLE, boxes, field, work_list
 
@@ -48,4 +49,7 @@ def test_the_model_answers_an_item_and_the_answer_is_corrected(
         assert store.traces.load(record.trace_id).text == record.answer_shown
         assert (record.model, record.corrected_answer, record.annotator) == ("bundled", "kite", "Ada")
         assert [region.box_xyxy for region in record.regions] == [(20, 30, 120, 130)]
-        assert store.drafts.get(record.item_id, "Ada").content is None
+        browser = page.evaluate("localStorage.getItem('sayo.browser')")
+        kept = store.drafts.get(record.item_id, nameless(browser))
+        # One was kept, and is gone with the correction.
+        assert kept.content is None and kept.version > 0
