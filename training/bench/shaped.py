@@ -45,34 +45,11 @@ def shaped_model(shape: Shape, image_tokens: int, device: str) -> LoadedModel:
 def shaped_config(config: PreTrainedConfig, shape: Shape) -> PreTrainedConfig:
     """The configuration with the sizes of the shape; tokens and patches stay as they are."""
     shaped = copy.deepcopy(config)
-    half = shape.head_dim // 2
-    side = half * 5 // 16
-    shaped.text_config.update(
-        {
-            "vocab_size": shape.vocabulary,
-            "hidden_size": shape.hidden,
-            "intermediate_size": shape.intermediate,
-            "num_hidden_layers": shape.layers,
-            "num_attention_heads": shape.heads,
-            "num_key_value_heads": shape.kv_heads,
-            "head_dim": shape.head_dim,
-            "layer_types": ["full_attention"] * shape.layers,
-            "max_position_embeddings": 32_768,
-        }
-    )
-    shaped.text_config.rope_parameters = config.text_config.rope_parameters | {
-        "mrope_section": [half - 2 * side, side, side]
-    }
-    shaped.vision_config.update(
-        {
-            "depth": shape.vision_layers,
-            "hidden_size": shape.vision_hidden,
-            "intermediate_size": 4 * shape.vision_hidden,
-            "num_heads": max(1, shape.vision_hidden // 64),
-            "out_hidden_size": shape.hidden,
-        }
-    )
+    text = shaped.text_config
+    text.update(shape.text_sizes | {"layer_types": ["full_attention"] * shape.layers})
+    text.rope_parameters = config.text_config.rope_parameters | {"mrope_section": shape.mrope_section}
+    shaped.vision_config.update(shape.vision_sizes)
     # Tied, a random model repeats its last token for ever.
     shaped.tie_word_embeddings = False
-    shaped.text_config.tie_word_embeddings = False
+    text.tie_word_embeddings = False
     return shaped

@@ -50,6 +50,38 @@ class Shape:
     vision_layers: int = 2
     vision_hidden: int = 256
 
+    @property
+    def text_sizes(self) -> dict[str, int]:
+        """In the words of a text configuration."""
+        return {
+            "vocab_size": self.vocabulary,
+            "hidden_size": self.hidden,
+            "intermediate_size": self.intermediate,
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads,
+            "num_key_value_heads": self.kv_heads,
+            "head_dim": self.head_dim,
+            "max_position_embeddings": 32_768,
+        }
+
+    @property
+    def vision_sizes(self) -> dict[str, int]:
+        """In the words of a vision configuration."""
+        return {
+            "depth": self.vision_layers,
+            "hidden_size": self.vision_hidden,
+            "intermediate_size": 4 * self.vision_hidden,
+            "num_heads": max(1, self.vision_hidden // 64),
+            "out_hidden_size": self.hidden,
+        }
+
+    @property
+    def mrope_section(self) -> list[int]:
+        """Half of a head's numbers: time, height, width."""
+        half = self.head_dim // 2
+        side = half * 5 // 16
+        return [half - 2 * side, side, side]
+
 
 FULL_8B = Shape(36, 4096, 12_288, 32, 8, 128, 151_936, 27, 1152)
 
@@ -72,32 +104,15 @@ class Answered:
 
 def build(shape: Shape, device: torch.device) -> LoadedModel:
     """The same random weights for the same shape; nothing in it ever ends an answer."""
-    half = shape.head_dim // 2
-    side = half * 5 // 16
-    text = {
-        "vocab_size": shape.vocabulary,
-        "hidden_size": shape.hidden,
-        "intermediate_size": shape.intermediate,
-        "num_hidden_layers": shape.layers,
-        "num_attention_heads": shape.heads,
-        "num_key_value_heads": shape.kv_heads,
-        "head_dim": shape.head_dim,
-        "max_position_embeddings": 32_768,
+    text = shape.text_sizes | {
         "rope_parameters": {
             "rope_type": "default",
             "rope_theta": 5_000_000.0,
-            "mrope_section": [half - 2 * side, side, side],
+            "mrope_section": shape.mrope_section,
             "mrope_interleaved": True,
         },
     }
-    vision = {
-        "depth": shape.vision_layers,
-        "hidden_size": shape.vision_hidden,
-        "intermediate_size": 4 * shape.vision_hidden,
-        "num_heads": max(1, shape.vision_hidden // 64),
-        "out_hidden_size": shape.hidden,
-        "deepstack_visual_indexes": [0],
-    }
+    vision = shape.vision_sizes | {"deepstack_visual_indexes": [0]}
     config = Qwen3VLConfig(
         text_config=text,
         vision_config=vision,

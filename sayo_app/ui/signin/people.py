@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from sayo_app.access.roles import Person, Role, role_named
 from sayo_app.errors import AccountError
 from sayo_app.settings import Settings
-from sayo_app.ui.signin.vouched import by_header, trusted_networks
+from sayo_app.ui.signin.vouched import by_header, vouching_networks
 from storage.people.accounts import AccountRecord
 from storage.store import Store
 
@@ -29,7 +29,7 @@ class People:
         self.settings = settings
         self._store = store
         self.guest = Person(_guest_role(settings))
-        self._trusted = trusted_networks(settings) if settings.sign_in == "header" else ()
+        self._trusted = vouching_networks(settings) if settings.sign_in == "header" else ()
 
     def person(self, connection: HTTPConnection | None) -> Person:
         """The guest where nobody has signed in."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from sayo_app.errors import SettingsError
 from sayo_app.settings import Settings
+from sayo_app.ui.shared.peers import Network, trusted_networks, within
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ALL = ("0.0.0.0", "::")
@@ -29,7 +28,7 @@ class Places:
 
     hosts: frozenset[str] | None
     public: tuple[str, str] | None
-    proxies: tuple[IPv4Network | IPv6Network, ...] | None
+    proxies: tuple[Network, ...] | None
     ancestors: tuple[str, ...]
 
     @classmethod
@@ -43,7 +42,7 @@ class Places:
         return cls(
             hosts=frozenset(named) if named and not on_a_space else None,
             public=(public.scheme, public.netloc) if public else None,
-            proxies=None if on_a_space else tuple(map(_network, _listed(settings.trusted_proxies))),
+            proxies=None if on_a_space else trusted_networks(settings),
             ancestors=_HUB if on_a_space else (),
         )
 
@@ -59,29 +58,9 @@ class Places:
         )
 
     def is_proxy(self, address: str | None) -> bool:
-        if self.proxies is None:
-            return True
-        try:
-            return address is not None and any(ip_address(address) in network for network in self.proxies)
-        except ValueError:
-            return False
+        return self.proxies is None or within(address, self.proxies)
 
 
 def hostname(host: str) -> str:
     """`[::1]:7860` -> `::1`."""
     return (urlsplit(f"//{host}").hostname or "").lower()
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _network(text: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(text, strict=False)
-    except ValueError as error:
-        raise SettingsError(
-            expected="trusted_proxies (SAYO_TRUSTED_PROXIES) to be addresses, with commas between",
-            got=repr(text),
-            remedy="Name the proxy as 10.0.0.1 or 10.0.0.0/8, or leave it out.",
-        ) from error

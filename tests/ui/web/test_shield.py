@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from sayo_app.errors import SettingsError
 from sayo_app.settings import Settings
-from sayo_app.ui.signin.vouched import by_header, trusted_networks
+from sayo_app.ui.signin.vouched import by_header, vouching_networks
 from sayo_app.ui.web.places import Places
 from sayo_app.ui.web.shield import Shield
 
@@ -82,14 +82,16 @@ def test_what_a_proxy_says_is_believed_of_those_that_are_named() -> None:
         Places.of(Settings(trusted_proxies="nginx"))
 
 
-@pytest.mark.parametrize(("peer", "named"), [("10.1.2.3", "ada"), ("192.0.2.7", None)])
+@pytest.mark.parametrize(
+    ("peer", "named"), [("10.1.2.3", "ada"), ("::ffff:10.1.2.3", "ada"), ("192.0.2.7", None)]
+)
 def test_who_signed_in_is_believed_of_the_proxy_itself(peer: str, named: str | None) -> None:
     """Whom it speaks for is another client by then, even one that calls itself a proxy."""
     settings = Settings(sign_in="header", trusted_proxies="10.0.0.0/8")
     found: list[str | None] = []
 
     async def page(scope: Scope, receive: Receive, send: Send) -> None:
-        found.append(by_header(HTTPConnection(scope), "x-forwarded-user", trusted_networks(settings)))
+        found.append(by_header(HTTPConnection(scope), "x-forwarded-user", vouching_networks(settings)))
         await JSONResponse({})(scope, receive, send)
 
     shield = Shield(page, Places.of(settings))
