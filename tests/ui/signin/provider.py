@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import secrets
 import socket
 import threading
@@ -15,7 +16,7 @@ from urllib.parse import urlencode
 
 import uvicorn
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import OctKey, RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -31,13 +32,14 @@ class Provider:
         url: its address and issuer.
         claims: over those that it would say of the person.
         key: that it signs with; `published` is the one that it shows.
-        algorithm: of the signature.
+        algorithm: of the signature; HS256 takes what is published of the key for a secret of both.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.claims: dict[str, Any] = {}
-        self.key = self.published = RSAKey.generate_key(2048, {"kid": "one"})
+        self.key: RSAKey | OctKey = RSAKey.generate_key(2048, {"kid": "one"})
+        self.published = self.key
         self.algorithm = "RS256"
         self._asked: dict[str, dict[str, str]] = {}
         self.app = Starlette(
@@ -75,7 +77,7 @@ class Provider:
         asked = self._asked.pop(str(form["code"]), None)
         shown = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
         digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
-        challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        challenge = _base64(digest)
         if (
             asked is None
             or request.headers.get("authorization") != f"Basic {shown}"
@@ -90,14 +92,22 @@ class Provider:
         return JSONResponse({"access_token": "x", "token_type": "Bearer", "id_token": self._signed(claims)})
 
     def _signed(self, claims: dict[str, Any]) -> str:
-        if self.algorithm == "none":
-            parts = (b'{"alg":"none"}', _json(claims))
-            return ".".join(base64.urlsafe_b64encode(it).rstrip(b"=").decode() for it in parts) + "."
         header = {"alg": self.algorithm, "kid": "one"}
+        if self.algorithm in ("none", "HS256"):
+            signed = ".".join(map(_base64, (_json(header), _json(claims))))
+            key = self.published
+            secret = key.as_pem(private=False) if isinstance(key, RSAKey) else key.raw_value
+            tag = hmac.new(secret, signed.encode(), hashlib.sha256).digest()
+            return f"{signed}.{_base64(tag) if self.algorithm == 'HS256' else ''}"
         return str(jwt.encode(header, claims, self.key, algorithms=[self.algorithm]))
 
     async def jwks(self, request: Request) -> Response:
-        return JSONResponse({"keys": [self.published.as_dict(private=False)]})
+        key = self.published
+        return JSONResponse({"keys": [key.as_dict(private=isinstance(key, OctKey))]})
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _json(claims: dict[str, Any]) -> bytes:
