@@ -56,11 +56,11 @@ def text(scenarios: Iterable[Scenario], outcomes: dict[str, Any], before: str) -
         former = outcomes.get("before", {}).get(scenario.name, {})
         if now is None:
             continue
-        lead = f"**{scenario.name}**: {scenario.tried}"
+        lead, why = f"**{scenario.name}**: {scenario.tried}", f": {now['failed']}".replace("|", "/")
         for figure in scenario.figures:
-            cells = [lead, figure.what, figure.wanted(), _before(figure, former), _now(figure, now)]
+            cells = [lead, figure.what, figure.wanted(), _before(figure, former), _now(figure, now, why)]
             lines.append("| " + " | ".join(cells) + " |")
-            lead = ""
+            lead = why = ""
     machines = sorted({_machine(it["machine"]) for it in outcomes.get("now", {}).values()})
     failed = [name for name, it in outcomes.get("now", {}).items() if it["failed"]]
     lines += [
@@ -78,10 +78,10 @@ def shown(value: Value | None) -> str:
     return "" if value is None else f"{value:,.0f}" if isinstance(value, int | float) else str(value)
 
 
-def _now(figure: Figure, now: dict[str, Any]) -> str:
+def _now(figure: Figure, now: dict[str, Any], why: str) -> str:
     value = now["figures"].get(figure.name)
     if value is None:
-        return f"**failed**: {now['failed']}".replace("|", "/")
+        return f"**failed**{why}"
     return shown(value) if figure.holds(value) else f"**{shown(value)}**"
 
 

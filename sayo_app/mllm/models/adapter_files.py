@@ -31,6 +31,8 @@ FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)
 # Of configuration and card; of the weights it is the operator's to say.
 MAX_TEXT_BYTES = 1_000_000
 _MAX_MEMBERS = 20
+# A fresh adapter packs to half, as one of its factors is all noughts. What packs to less than this is a bomb.
+_MAX_PACKING = 100
 _NAME = re.compile(r"[\w.]{1,200}")
 _PLAIN = {
     "peft_type": (str,),
@@ -133,6 +135,10 @@ def _zipped(paths: Sequence[Path], most: Mapping[str, int]) -> Iterator[_Members
     try:
         with _readable(paths[0]) as file:
             archive = open_archive(file, max_members=_MAX_MEMBERS, max_bytes=sum(most.values()))
+            packed = file.seek(0, io.SEEK_END)
+            total = sum(member.file_size for member in archive.infolist())
+            if total > _MAX_PACKING * packed + MAX_TEXT_BYTES:
+                raise _bad("a whole zip file of weights that differ", f"{total:,} bytes packed to {packed:,}")
             names = [name for name in archive.namelist() if not name.endswith("/")]
             odd = [name for name in names if not _is_plain(name)]
             if odd:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -139,9 +140,23 @@ def test_a_zip_that_says_it_is_smaller_than_it_is_lays_down_no_more_than_it_says
     assert not list(tmp_path.glob("adapters/*"))
 
 
+def test_a_zip_that_packs_too_well_is_not_unpacked(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """300 MB of noughts in 300 KB. Half of a fresh adapter is noughts too, and goes out and in above."""
+    path = tmp_path / "sent.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(saved / "adapter_config.json", "adapter_config.json")
+        archive.writestr("adapter_model.safetensors", bytes(300_000_000))
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("it was unpacked"))
+    with pytest.raises(AdapterError, match="weights that differ, got 300,001"):
+        unpack_adapter([path], tmp_path / "adapters" / "in", "tiny")
+    assert not list(tmp_path.glob("adapters/*"))
+
+
 def test_weights_are_not_held_in_memory(saved: Path, tmp_path: Path) -> None:
     """64 MB out and in, by a zip and by files."""
-    (saved / "adapter_model.safetensors").write_bytes(bytes(64_000_000))
+    (saved / "adapter_model.safetensors").write_bytes(b"\0" * 60_000_000 + os.urandom(4_000_000))
     tracemalloc.start()
     pack_adapter(saved, tmp_path / "packed.zip")
     unpack_adapter([tmp_path / "packed.zip"], tmp_path / "zip", "tiny")
