@@ -12,7 +12,8 @@ both of all regions, or of those that hold for a reasoning step: its own and tho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -39,6 +40,22 @@ def region_mask(
     return cells_of(looked_at(regions, step), grid)
 
 
+def region_masks(
+    regions: Sequence[Region], grid: ImageGrid, steps: Iterable[int | None]
+) -> list[Bool[np.ndarray, " image"]]:
+    """`region_mask` for each of the steps, what each region covers alone worked out once for all of them."""
+    alone = {id(region): _alone(region, grid) for region in looked_at(regions)}
+    masks: dict[tuple[int, ...], Bool[np.ndarray, " image"]] = {}
+    found = []
+    for step in steps:
+        chosen = looked_at(regions, step)
+        which = tuple(map(id, chosen))
+        if which not in masks:
+            masks[which] = _together(chosen, grid, [alone[one] for one in which])
+        found.append(masks[which])
+    return found
+
+
 def away_mask(
     regions: Sequence[Region], grid: ImageGrid, step: int | None = None
 ) -> Bool[np.ndarray, " image"]:
@@ -58,12 +75,29 @@ def holding(regions: Sequence[Region], step: int | None) -> list[Region]:
 
 def cells_of(regions: Sequence[Region], grid: ImageGrid) -> Bool[np.ndarray, " image"]:
     """True for the image tokens that the regions mean together, whatever they say of looking."""
+    return _together(regions, grid, [_alone(region, grid) for region in regions])
+
+
+class _Alone(NamedTuple):
+    """The cells that one region touches, and the one that it covers most."""
+
+    touched: Bool[np.ndarray, " image"]
+    under: int
+
+
+def _alone(region: Region, grid: ImageGrid) -> _Alone:
+    covered = coverage([region], grid)
+    return _Alone(covered > 0, _cell_under(region, covered, grid))
+
+
+def _together(
+    regions: Sequence[Region], grid: ImageGrid, alone: Sequence[_Alone]
+) -> Bool[np.ndarray, " image"]:
     mask = coverage(regions, grid) >= HALF
     kept = mask.copy()
-    for region in regions:
-        covered = coverage([region], grid)
-        if not (kept & (covered > 0)).any():
-            mask[_cell_under(region, covered, grid)] = True
+    for one in alone:
+        if not (kept & one.touched).any():
+            mask[one.under] = True
     return mask
 
 

@@ -24,6 +24,10 @@ from sayo_app.errors import RegionError
 Kind = Literal["box", "polygon", "brush"]
 # A polygon is sampled at this many lines a side of its bounding box; boxes and brushes are exact.
 POLYGON_LINES = 256
+# No answer has more; a number that a file brings has to fit a database.
+MOST_STEPS = 1_000_000
+# Beyond this nothing is told apart from what is next to it.
+_MOST = 1e15
 
 
 @dataclass(frozen=True)
@@ -116,8 +120,9 @@ class Region:
             raise _error(f"a kind out of {', '.join(get_args(Kind))}", repr(kind))
         if not isinstance(label, str) or not isinstance(look, bool):
             raise _error("label as text and look as true or false", f"{label!r} and {look!r}")
-        if step is not None and (not isinstance(step, int) or isinstance(step, bool) or step < 0):
-            raise _error("step as a whole number from 0 or nothing", repr(step))
+        whole = isinstance(step, int) and not isinstance(step, bool)
+        if step is not None and not (whole and 0 <= step < MOST_STEPS):
+            raise _error(f"step as a whole number from 0 to {MOST_STEPS:,} or nothing", repr(step)[:200])
         rle = None if data.get("rle") is None else read_rle(data["rle"])
         box = (0.0, 0.0, 0.0, 0.0) if points or rle else _numbers(data.get("box_xyxy"), 4)
         return cls(kind, (box[0], box[1], box[2], box[3]), points, label, step, look, rle)
@@ -225,6 +230,9 @@ def _numbers(value: Any, count: int) -> tuple[float, ...]:
     right = isinstance(value, list | tuple) and len(value) == count
     if not right or not all(isinstance(n, int | float) and not isinstance(n, bool) for n in value):
         raise _error(f"{count} pixel coordinates", repr(value)[:200])
+    # A whole number may be larger than any float: that is no place on a picture.
+    if not all(abs(number) < _MOST for number in value):
+        raise _error("finite pixel coordinates", repr(value)[:200])
     return tuple(float(number) for number in value)
 
 

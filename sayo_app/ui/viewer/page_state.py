@@ -19,6 +19,8 @@ READ_STATE = "(state, ...rest) => [sayo.regionsOf('{viewer}'), ...rest]"
 
 # More than hands draw, and as much as is answered at once; a file may bring more.
 MOST_REGIONS, MOST_CORNERS = DEFAULTS.max_regions, DEFAULTS.max_points
+# Four times what so many corners take; read as JSON it is ten times as large.
+_MOST_CHARS = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,14 @@ class PageState:
         """From what the page sent.
 
         Raises:
-            CorrectionError: the page sent something else.
+            CorrectionError: the page sent something else, or more than anybody draws.
         """
+        if isinstance(text, str) and len(text) > _MOST_CHARS:
+            raise CorrectionError(
+                expected=f"at most {_MOST_CHARS / 1e6:g} MB of regions",
+                got=f"{len(text) / 1e6:.1f} MB",
+                remedy="Delete some, or shorten their labels.",
+            )
         try:
             sent = json.loads(text)
             regions = sent.get("all", sent["regions"])

@@ -18,7 +18,7 @@ from sayo_app.core.attention.metrics import (
     sayo_reward,
 )
 from sayo_app.core.attention.trace import AttentionTrace
-from sayo_app.core.geometry.cells import NO_STEP, region_mask, region_note
+from sayo_app.core.geometry.cells import NO_STEP, region_mask, region_masks, region_note
 from sayo_app.core.geometry.region import Region
 
 Maps = Float[np.ndarray, "row image"]
@@ -70,9 +70,9 @@ def region_numbers(
         {"token", "step", "answer"}: each {metric: [...]}, None where no box holds; "notes": plain
         sentences about the boxes.
     """
-    whole = region_mask(regions, trace.grid)
-    step_masks = [region_mask(regions, trace.grid, step.index) for step in trace.steps]
-    token_masks = [region_mask(regions, trace.grid, NO_STEP)] * len(trace.attention)
+    held = (None, NO_STEP, *(step.index for step in trace.steps))
+    whole, of_none, *step_masks = region_masks(regions, trace.grid, held)
+    token_masks = [of_none] * len(trace.attention)
     for step, mask in zip(trace.steps, step_masks, strict=True):
         for token in range(step.start, min(step.stop, len(token_masks))):
             token_masks[token] = mask

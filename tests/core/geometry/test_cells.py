@@ -18,6 +18,7 @@ from sayo_app.core.geometry.cells import (
     mask_to_ranges,
     ranges_to_boxes,
     region_mask,
+    region_masks,
     region_note,
 )
 from sayo_app.core.geometry.grid import ImageGrid
@@ -145,6 +146,29 @@ def test_regions_belong_to_steps_and_may_say_where_not_to_look() -> None:
     assert masks == {None: [0, 1, 2], 0: [0], 1: [0, 1], 2: [0, 2]}
     assert not region_mask(regions[3:], GRID).any()
     assert not region_mask([], GRID).any()
+
+
+@given(st.lists(st.tuples(corners, st.none() | st.integers(0, 2), st.booleans()), max_size=5))
+def test_masks_of_several_steps_are_those_of_each(drawn: list[tuple[Corners, int | None, bool]]) -> None:
+    regions = [Region.box(*box, step=step, look=look) for box, step, look in drawn]
+    steps = (None, NO_STEP, 0, 1, 2, 0)
+    found = region_masks(regions, GRID, steps)
+    for mask, step in zip(found, steps, strict=True):
+        np.testing.assert_array_equal(mask, region_mask(regions, GRID, step))
+
+
+def test_what_a_region_covers_is_worked_out_once_for_all_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = []
+
+    def count(regions: list[Region], grid: ImageGrid) -> np.ndarray:
+        counted.append(len(regions))
+        return coverage(regions, grid)
+
+    monkeypatch.setattr("sayo_app.core.geometry.cells.coverage", count)
+    boxes = [Region.box(0, 0, 30, 20), Region.box(50, 0, 90, 40), Region.box(10, 10, 20, 50, step=1)]
+    region_masks(boxes, GRID, range(20))
+    # Each alone, and together those of step 1 and those of all other steps.
+    assert sorted(counted) == [1, 1, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,14 @@ def test_what_no_page_of_ours_says(sent: str) -> None:
         PageState.read(sent)
 
 
+def test_more_than_anybody_draws_is_not_even_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = json.dumps({"id": "a", "regions": [BOX]})
+    assert PageState.read(f"{sent:<8000000}").regions == (BOX,)
+    monkeypatch.setattr(json, "loads", lambda _: pytest.fail("it was read"))
+    with pytest.raises(CorrectionError, match="at most 8 MB of regions"):
+        PageState.read(f"{sent:<8000001}")
+
+
 def test_boxes_are_sorted_by_picture_and_checked() -> None:
     pictures = (Image.new("RGB", (320, 240)), Image.new("RGB", (50, 50)))
     answered = Answered("a", pictures, "What?", make_trace())
