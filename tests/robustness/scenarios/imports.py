@@ -113,18 +113,19 @@ def lying(folder: Path) -> Path:
     return path
 
 
-def parquet(columns: dict[str, Any], rows: int, **options: Any) -> Callable[[Path], Path]:
-    """A Parquet file of the same value in each row, which it keeps once."""
+def parquet(image: bytes, rows: int) -> Callable[[Path], Path]:
+    """A Parquet file in SAYO's format, of the same picture in each row, which it keeps once."""
 
     def make(folder: Path) -> Path:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        arrays = {}
-        for name, value in columns.items():
-            one = pa.array([value])
-            arrays[name] = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), one)
-        pq.write_table(pa.table(arrays), folder / "given.parquet", compression="zstd", **options)
+        def same(value: Any) -> Any:
+            return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))
+
+        columns = {"image": same(image), "question": same("Which?"), "answer": same("yes")}
+        columns["focus_area"] = pa.array([[[1, 2]]] * rows)
+        pq.write_table(pa.table(columns), folder / "given.parquet", compression="zstd")
         return folder / "given.parquet"
 
     return make
@@ -178,17 +179,12 @@ def hostile() -> dict[str, Hostile]:
         "a ZIP with a link": ("viscot", zipped({"x.jsonl": b"/etc/passwd"}, link=True)),
         "a ZIP of 600 MB of noughts": ("viscot", zipped({"x.jsonl": bytes(600_000_000)})),
         "a ZIP that lies of its size": ("viscot", lying),
-        "a ZIP of 250,000 files": ("pictures", zipped({".png": b""}, repeat=250_000)),
-        "a ZIP of 50,000 empty pictures": ("pictures", zipped({".png": b""}, repeat=50_000)),
+        "a ZIP of 201,000 files": ("pictures", zipped({".png": b""}, repeat=201_000)),
+        "a ZIP of 20,000 empty pictures": ("pictures", zipped({".png": b""}, repeat=20_000)),
         "a ZIP in a ZIP": ("viscot", zipped({"x.zip": zip_bytes({"x.jsonl": line})})),
-        "a Parquet file of 100,000 rows of 1 MB": (
-            "sayo",
-            parquet({"image": bytes(1_000_000), "question": "Which?"}, 100_000),
-        ),
-        "a Parquet file of 2,000,000 rows": (
-            "sayo",
-            parquet({"image": b"", "question": "Which?"}, 2_000_000),
-        ),
+        "a Parquet file of 20,000 pictures of 1 MB": ("sayo", parquet(bytes(1_000_000), 20_000)),
+        "a Parquet file of one picture of 400 MB": ("sayo", parquet(bytes(400_000_000), 1)),
+        "a Parquet file of 300,000 rows": ("sayo", parquet(b"", 300_000)),
         "a script called JSON": ("labelstudio", plain("x.json", b"#!/bin/sh\ntouch ran\n")),
         "a pickle called JSON lines": ("jsonl", plain("x.jsonl", b"cos\nsystem\n(S'touch ran'\ntR.")),
     }
