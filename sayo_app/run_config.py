@@ -166,7 +166,7 @@ class RunConfig(Options):
     )
     prompts_per_step: int = _more(4, "Prompts a step", "Groups in a step.", ge=1, le=128, usual=(1, 16))
     learning_rate: float = _advanced(
-        3e-4, "Learning rate", "How far a step goes. The first thing to lower if a run collapses.", gt=0, le=1
+        2e-4, "Learning rate", "How far a step goes. The first thing to lower if a run collapses.", gt=0, le=1
     )
     beta: float = _advanced(
         0.2, "KL weight (beta)", "How strongly it is held to the model that it started from.", ge=0, le=1_000

@@ -44,6 +44,8 @@ GENTLE = {"learning_rate": 1e-4, "beta": 0.05}
 RECIPE = (
     rewarded("attention", "answer", objective="exact") | DECIDED_LOOKS | {"learning_rate": 3e-4, "beta": 0.2}
 )
+# What the button does: mistakes that have no common reason lose less by it.
+RETRAIN = RECIPE | {"learning_rate": 2e-4}
 DIRECT = DECIDED_LOOKS | {
     "objective": "direct",
     "reward_parts": ("attention",),
@@ -117,6 +119,7 @@ MISTAKES: dict[str, Arm] = {
     ),
     "confirmed, gentle": Arm("trained", "the two together", EXACT | GENTLE, confirmed=True),
     "recipe": Arm("trained", "the recipe that repairs", RECIPE),
+    "retrain": Arm("trained", "the same, two thirds of the rate: what Retrain does", RETRAIN),
     "recipe, confirmed": Arm("trained", "the same, right answers confirmed too", RECIPE, confirmed=True),
     "direct": Arm("trained", "no rollouts: the looks of its own answers", DIRECT),
     "direct and answers": Arm("trained", "the same, and fine-tuned on the answers", DIRECT_ANSWERS),
@@ -136,6 +139,10 @@ REPAIR: dict[str, Arm] = {
     "ease": Arm("trained", "answers, and right ones' attention to a smoothed region (EASE's idea)", EASE),
     "exact, last layer": Arm("trained", "attention, exact gradient, and answers", EXACT),
     "recipe": Arm("trained", "the recipe: what an answer is committed by, look and away", RECIPE),
+    "retrain": Arm("trained", "the same, two thirds of the rate: what Retrain does", RETRAIN),
+    "retrain, random regions": Arm(
+        "trained", "the same, as large and touching neither", RETRAIN, regions="random"
+    ),
     "recipe, look only": Arm("trained", "the same, regions to look at", RECIPE, regions="look"),
     "recipe, away only": Arm("trained", "the same, regions not to look at", RECIPE, regions="away"),
     "recipe, random regions": Arm(

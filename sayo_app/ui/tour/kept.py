@@ -64,7 +64,7 @@ class Plan:
     lying: int = 24
     agreeing: int = 8
     options: dict[str, Any] = field(
-        default_factory=lambda: {"steps": 50, "eval_every": 10, "covered_pictures": 8}
+        default_factory=lambda: {"steps": 50, "eval_every": 10, "covered_pictures": 8, "learning_rate": 3e-4}
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from training.study import mistakes
-from training.study.arms import MISTAKES, REPAIR
+from training.study.arms import MISTAKES, REPAIR, Arm
 from training.study.data import TRAINED, UNTOUCHED, stepped, study_data, study_sample
 from training.study.mistakes import run_mistakes
 from training.study.results import FORMER_ARMS, append_result, arm_of
@@ -132,3 +132,11 @@ def test_intervals_are_over_pictures_and_gains_against_base_on_the_same_ones():
 def test_every_arm_is_a_run_that_can_be_configured():
     for arm in (MISTAKES | REPAIR).values():
         assert json.dumps(RunConfig().replace(**arm.changes).to_dict())
+
+
+@pytest.mark.parametrize("arms", [MISTAKES, REPAIR])
+def test_the_retrain_arm_is_what_the_button_does(arms: dict[str, Arm]):
+    found = Plan().config.replace(**arms["retrain"].changes).to_dict()
+    # What a study measures by itself.
+    own = {"eval_every", "max_kl"}
+    assert {name for name, value in RunConfig().to_dict().items() if found[name] != value} == own
