@@ -57,7 +57,8 @@ def cost(
     try:
         if here.poll(limit_s):
             return here.recv()
-        return Cost(cap_mb, limit_s, None, "", f"took longer than {limit_s:g} s")
+        grown = (memory("VmHWM", process.pid) - memory("VmRSS")) / 1e6
+        return Cost(round(grown, 1), limit_s, None, "", f"took longer than {limit_s:g} s")
     except EOFError:
         process.join()
         return Cost(cap_mb, 0.0, None, "", f"ended with {process.exitcode}")
