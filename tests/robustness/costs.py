@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import resource
 import time
 from collections.abc import Callable
@@ -20,7 +21,8 @@ class Cost(NamedTuple):
     """What became of a call.
 
     Attributes:
-        peak_mb: the most memory in use beyond what was there; that of the cap where it was killed.
+        peak_mb: the most memory in use beyond what was there, or asked for where it was more than the cap;
+            the cap where it was killed.
         cpu_s: seconds of CPU time.
         value: what it returned; None where it raised or was killed.
         refused: the message of an error of ours, "" where there was none.
@@ -88,7 +90,9 @@ def _serve(
     except BaseException as error:
         broke = f"{type(error).__name__}: {error}"[:300]
     seconds = time.process_time() - began
-    peak = (memory("VmHWM") - before) / 1e6
+    # What the cap refused would have been taken.
+    asked = max((int(it) for it in re.findall(r"tried to allocate (\d+) bytes", refused + broke)), default=0)
+    peak = max(memory("VmHWM") - before, asked) / 1e6
     pipe.send(Cost(round(peak, 1), round(seconds, 2), value, refused, broke))
 
 

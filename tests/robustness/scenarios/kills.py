@@ -209,7 +209,7 @@ SCENARIOS = (
         tried="SIGKILL at random moments to processes that save, revise and import",
         figures=(
             Figure("kills", "kills", least=24),
-            Figure("told", "saves and imports that were acknowledged", least=100),
+            Figure("told", "saves and imports that were acknowledged", least=24),
             none("lost", "of these lost", before="0"),
             none("halves", "imports that are there by half"),
             none("unopened", "stores that did not open afterwards"),

@@ -60,7 +60,9 @@ def enters(web: Any, method: str, path: str, **more: Any) -> bool:
         answer = web.request(method, path, **more)
     except httpx.TransportError:  # hung up on: nothing was told
         return False
-    return not (answer.status_code in (401, 403, 421) or answer.headers.get("location", "").endswith("sign-in"))
+    return not (
+        answer.status_code in (401, 403, 421) or answer.headers.get("location", "").endswith("sign-in")
+    )
 
 
 def addresses(page: Any) -> list[tuple[str, str]]:
