@@ -113,7 +113,24 @@ class Settings(Options):
     max_text_chars: int = option(
         50_000, "Longest text", "an answer, a comment, what else a row says", unit="characters", ge=1
     )
+    max_held_bytes: int = option(
+        500_000_000,
+        "Kept for open pages",
+        "of all of them: pictures as files, answers with their maps; the oldest are let go of",
+        unit="bytes",
+        ge=0,
+    )
     max_sessions: int = option(300, "Open pages", "whose state is kept; the oldest are let go of", ge=1)
+    closed_page_minutes: int = option(
+        30,
+        "Closed pages",
+        "how long what they were shown is kept, should they come back",
+        unit="minutes",
+        ge=0,
+    )
+    idle_page_hours: int = option(
+        24, "Idle pages", "the same of an open page that asks nothing", unit="hours", ge=1
+    )
     max_runs: int = option(50, "Runs in the queue", "that wait or go on, of all people", ge=1)
     max_runs_each: int = option(10, "Runs of a person", "that wait or go on, of one account", ge=1)
     max_import_bytes: int = option(

@@ -30,7 +30,7 @@ from sayo_app.ui.viewer.component import ViewerOptions
 from sayo_app.ui.viewer.payload import region_numbers
 from sayo_app.ui.viewer.values import answer_value, picture_value
 from tests.measure_start import FLAGS
-from tests.ui.driving import make_trace
+from tests.ui.driving import held, make_trace
 
 TOKENS, IMAGE_WH, GRID_HW, STEPS = 1000, (1024, 1024), (32, 32), 300
 STEP = """(steps) => {
@@ -49,7 +49,7 @@ STEP = """(steps) => {
 def page_of(trace: AttentionTrace) -> str:
     """The viewer with all that it can show: boxes, their figures, coloured tokens."""
     picture = Image.new("RGB", trace.grid.image_wh, "grey")
-    answered = Answered("a", (picture,), "Where?", trace, recorded="Only its recording is here.")
+    answered = Answered("a", held(picture), "Where?", trace, recorded="Only its recording is here.")
     value = answer_value(picture_value(picture, "p"), answered)
     box = Region.box(100, 100, 400, 300)
     value["regions"] = [box.to_dict()]

@@ -41,13 +41,7 @@ def open_picture(
     Raises:
         PictureError: no picture, a damaged or cut one, or one over a limit.
     """
-    size = _byte_count(source)
-    if size > max_bytes:
-        raise PictureError(
-            expected=f"a picture file of at most {max_bytes / 1e6:.1f} MB",
-            got=f"{size / 1e6:.1f} MB",
-            remedy="Save it smaller, for instance as JPEG, and upload it again.",
-        )
+    _check_bytes(_byte_count(source), max_bytes)
     with _read_header(source, max_pixels) as image:
         _check_size(image.width, image.height, max_pixels)
         try:
@@ -60,6 +54,25 @@ def open_picture(
                 got=f"a {image.format} file that is damaged or cut short",
                 remedy="Save or download it again and upload the new file.",
             ) from error
+
+
+def picture_file(path: Path, max_bytes: int) -> bytes:
+    """What is in a file that may be a picture.
+
+    Raises:
+        PictureError: there is no such file, or it is too large.
+    """
+    _check_bytes(_byte_count(path), max_bytes)
+    return path.read_bytes()
+
+
+def _check_bytes(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise PictureError(
+            expected=f"a picture file of at most {max_bytes / 1e6:.1f} MB",
+            got=f"{size / 1e6:.1f} MB",
+            remedy="Save it smaller, for instance as JPEG, and upload it again.",
+        )
 
 
 def _byte_count(source: Path | bytes) -> int:

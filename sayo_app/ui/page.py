@@ -45,7 +45,7 @@ def lay_out(studio: Studio) -> gr.Blocks:
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400), fill_width=False
     ) as page:
-        session, changed, seen = gr.State(Session()), gr.State(0), gr.State("")
+        session, changed, seen = gr.State(Session(studio.shelf)), gr.State(0), gr.State("")
         timer = gr.Timer(_TICK_SECONDS)
         gr.HTML(_MASTHEAD, apply_default_css=False)
         if studio.settings.sign_in != "none":

@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from sayo_app.core.memory import give_back_large_blocks
 from sayo_app.jobs.keeper import keep_queue
 from sayo_app.settings import DEFAULTS, Settings
 from sayo_app.ui.page import build_page
@@ -21,6 +22,7 @@ from sayo_app.ui.theme import head, theme
 from sayo_app.ui.web.fences import put_up
 from sayo_app.ui.web.health import Figures, Health
 from sayo_app.ui.web.places import Places
+from sayo_app.ui.web.sessions import keep_little
 from sayo_app.ui.web.shield import Shield
 
 _MAX_WAITING = 32
@@ -35,7 +37,9 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
     os.environ["GRADIO_TEMP_DIR"] = str(_uploads_dir(settings))
     keep_queue(studio.store, settings)
     studio.load_in_background()
+    give_back_large_blocks()
     put_up()
+    keep_little(settings)
     places, figures = Places.of(settings), Figures(studio, lambda: len(page._queue))
     sign_in = SignIn(settings, studio.store)
     page = build_page(studio, sign_in.who)

@@ -16,6 +16,7 @@ from sayo_app.ui.viewer.component import ViewerOptions
 from sayo_app.ui.viewer.payload import view_data
 from sayo_app.ui.viewer.values import answer_value, pictures_value
 from sayo_app.ui.viewer.viewer import Viewer
+from tests.ui.driving import held
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -53,13 +54,13 @@ class Demo:
 
     def add(self, trace: AttentionTrace) -> str:
         """What an address ends with to show that answer."""
-        pictures = tuple(noise(grid.image_wh, i) for i, grid in enumerate(trace.grids))
+        pictures = held(*(noise(grid.image_wh, i) for i, grid in enumerate(trace.grids)))
         self.answers.append(Answered("answer-1", pictures, "What?", trace, recorded="Only a recording."))
         return f"?answer={len(self.answers) - 1}"
 
     def _value(self, number: int) -> dict[str, Any]:
         answered = self.answers[number]
-        named = [(it, f"p{i}") for i, it in enumerate(answered.pictures)]
+        named = [(it.image(), f"p{i}") for i, it in enumerate(answered.pictures)]
         return answer_value(pictures_value(named, [("cat", (1, 2, 30, 40))]), answered)
 
     def _on_regions(self, number: int, event: gr.EventData) -> Any:

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from sayo_app.core.attention.steps import split_steps
 from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.core.geometry.grid import ImageGrid
+from sayo_app.core.held import Held
 from sayo_app.settings import REPOSITORY_DIR
 
 if TYPE_CHECKING:
@@ -146,3 +148,8 @@ def screen_point(page: Page, layer: str, point: tuple[float, float]) -> tuple[fl
         layer,
     )
     return x + point[0] * scale_x, y + point[1] * scale_y
+
+
+def held(*pictures: Image.Image) -> tuple[Held, ...]:
+    """Pictures as a session keeps them."""
+    return tuple(Held(picture.size, picture.copy) for picture in pictures)

@@ -89,12 +89,14 @@ def open_saved(studio: Studio, session: Session, path: Path) -> tuple[Any, ...]:
         TraceFileError: it is not such a file, or damaged, or too large. What is shown stays.
     """
     limits = studio.settings
-    bundle = read_bundle(path, max_bytes=limits.max_trace_bytes, max_pixels=limits.max_picture_pixels)
-    shown = pictures_value([(picture, view_ids.new_picture()) for picture in bundle.pictures])
-    session.look_at(bundle.pictures, shown)
+    with studio.decoding:
+        bundle = read_bundle(path, max_bytes=limits.max_trace_bytes, max_pixels=limits.max_picture_pixels)
+        shown = pictures_value([(picture, view_ids.new_picture()) for picture in bundle.pictures])
+        pictures = tuple(studio.hold(picture) for picture in bundle.pictures)
+    session.look_at(pictures, shown)
     answered = Answered(
         view_ids.new_answer("opened"),
-        bundle.pictures,
+        pictures,
         bundle.question,
         bundle.trace,
         model=bundle.model,

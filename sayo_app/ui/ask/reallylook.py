@@ -15,6 +15,7 @@ from PIL import Image
 
 from sayo_app.core.attention.said import first_said
 from sayo_app.core.attention.steps import answer_text
+from sayo_app.core.held import images
 from sayo_app.core.rendering.erasing import Cells, Curves, erased
 from sayo_app.ui.ask.state import Checking
 from sayo_app.ui.ask.trials import (
@@ -138,13 +139,14 @@ def _check(studio: Studio, session: Session, state: PageState) -> Iterator[Any]:
     report.note = "Asking the model how sure it was …"
     yield _said(report), _cards(report), gr.Plot(visible=False)
     score = rerun.likelihood(studio, answered)
-    report.before = Said(answer_text(trace.text) or trace.text, score(answered.pictures))
+    pictures = images(answered.pictures)
+    report.before = Said(answer_text(trace.text) or trace.text, score(pictures))
     for _ in _trials(studio, answered, found, score, report, stopped):
         yield _said(report), _cards(report), gr.skip()
         if stopped():
             break
     last = 0.0
-    for share, curves in erased(answered.pictures, Cells.of_map(values, trace.grids), score):
+    for share, curves in erased(pictures, Cells.of_map(values, trace.grids), score):
         if stopped():
             break
         if share == 1 or time.monotonic() - last >= _SECONDS:
@@ -166,6 +168,7 @@ def _trials(
 ) -> Iterator[None]:
     """Fill the report: the places covered, as much somewhere else, what follows, then the other ways."""
     rng = np.random.default_rng(_SEED)
+    own = images(answered.pictures)
     kinds = list(dict.fromkeys(place.kind for place in found))
     total = len(found) * len(WAYS) + len(kinds)
     begun = 0
@@ -175,7 +178,7 @@ def _trials(
         begun += 1
         report.note = f"{place.name}, {WAYS[way]} … {begun} of {total}"
         yield None
-        pictures = changed(answered.pictures, place, way, rng)
+        pictures = changed(own, place, way, rng)
         if pictures is None or stopped():
             return
         answer = rerun.answer_on(studio, answered, pictures, stopped)
@@ -196,7 +199,7 @@ def _trials(
         if not covered:
             return
         place, after = deciding(report.before, covered)
-        there = control(answered.pictures, place, found, rng)
+        there = control(own, place, found, rng)
         elsewhere_said = None
         for said in tried(there, "cover") if there is not None else ():
             yield

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
-from PIL import Image
 
-from sayo_app.core.picture import open_picture
+from sayo_app.core.held import Held
 from sayo_app.core.scenes.questions import HELD_OUT_SEED, SceneQuestion, make_question
 from sayo_app.core.scenes.scene import Scene
 from sayo_app.errors import PictureError
-from sayo_app.settings import Settings
 from sayo_app.ui.ask.state import Asking, Shown
 from sayo_app.ui.shared.handlers import PRIVATE, does, guarded, typed
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import view_ids
 from sayo_app.ui.viewer.cards import cards, cards_value, thumbnail
-from sayo_app.ui.viewer.values import picture_value, pictures_value
+from sayo_app.ui.viewer.values import entries_value, picture_entry, picture_value
 
 MOST_PICTURES = 4
 # One example of each question family, none of them seen in pretraining.
@@ -69,11 +68,15 @@ def wire(
     def filled(value: dict[str, Any], question: Any) -> tuple[Any, ...]:
         return value, nothing_asked, question, gr.Plot(visible=False)
 
-    def uploaded(session: Session, before: tuple[Image.Image, ...], paths: list[str] | None) -> Any:
+    def uploaded(session: Session, before: tuple[Held, ...], paths: list[str] | None) -> Any:
         if not paths:
             return gr.skip()
-        pictures = (*before, *_opened(studio.settings, paths, len(before)))
-        value = pictures_value([(picture, view_ids.new_picture()) for picture in pictures])
+        entries = session.shown.get("pictures", []) if before else []
+        pictures = list(before)
+        for held, entry in _opened(studio, paths, len(before)):
+            pictures.append(held)
+            entries = [*entries, entry]
+        value = entries_value(entries)
         session.look_at(pictures, value)
         return filled(value, gr.skip())
 
@@ -81,7 +84,7 @@ def wire(
         scene, asked = made
         truth = [(f"{it.colour} {it.letter} {it.kind}", it.box_xyxy) for it in scene.objects]
         value = picture_value(scene.picture, view_ids.scene_picture(seed), truth)
-        session.look_at([scene.picture], value)
+        session.look_at([studio.hold(scene.picture)], value)
         # A question that the person typed stays; an earlier suggestion gives way.
         suggestions = session.room(Asking).suggestions
         own = bool(typed(text)) and text not in suggestions
@@ -116,15 +119,21 @@ def wire(
     sources.examples.pick(on_pick, [session, shown.question], [*shown], **PRIVATE)
 
 
-def _opened(limits: Settings, paths: list[str], before: int) -> list[Image.Image]:
-    """Raises PictureError: not pictures, too large ones, or too many with those that are there before."""
+def _opened(studio: Studio, paths: list[str], before: int) -> Iterator[tuple[Held, dict[str, Any]]]:
+    """(a picture, what the viewer is told of it), one after the other.
+
+    Raises:
+        PictureError: not pictures, too large ones, or too many with those that are there before.
+    """
     if before + len(paths) > MOST_PICTURES:
         raise PictureError(
             expected=f"at most {MOST_PICTURES} pictures in a question",
             got=str(before + len(paths)),
             remedy="Upload fewer.",
         )
-    return [
-        open_picture(Path(path), max_bytes=limits.max_file_bytes, max_pixels=limits.max_picture_pixels)
-        for path in paths
-    ]
+    for path in paths:
+        with studio.decoding:
+            held, image = studio.hold_upload(Path(path))
+            entry = picture_entry(image, view_ids.new_picture())
+            del image
+        yield held, entry

@@ -14,6 +14,7 @@ from sayo_app.core.attention.heatmap import METHODS, TRACE_METHODS
 from sayo_app.core.bundles.bundle import Bundle, trace_json, write_bundle
 from sayo_app.core.files import write_text
 from sayo_app.core.geometry.region import Region
+from sayo_app.core.held import images
 from sayo_app.core.rendering.animate import frames, view, write_gif, write_mp4, write_png
 from sayo_app.core.rendering.offline_page import offline_page
 from sayo_app.errors import InputError
@@ -51,7 +52,7 @@ def _picture(it: Taken, path: Path) -> None:
     values = shown_map(it.answered, it.state)
     pictures = [
         _outlined(picture, regions)
-        for picture, regions in zip(it.answered.pictures, it.state.fitted(it.answered), strict=True)
+        for picture, regions in zip(images(it.answered.pictures), it.state.fitted(it.answered), strict=True)
     ]
     write_png(path, view(pictures, it.answered.trace.grids, values, it.state.strength))
 
@@ -65,7 +66,7 @@ def _film(write: Callable[..., None]) -> Writer:
             )
         if scope_of(it.state.view) == "answer":
             maps = np.repeat(maps, len(trace.attention), axis=0)
-        write(path, frames(it.answered.pictures, trace.grids, maps, trace.tokens, it.state.strength))
+        write(path, frames(images(it.answered.pictures), trace.grids, maps, trace.tokens, it.state.strength))
 
     return film
 
@@ -82,7 +83,7 @@ def _bundle(it: Taken) -> Bundle:
     answered = it.answered
     record = None if answered.adapter_id is None else it.studio.adapter(answered.adapter_id)
     return Bundle(
-        pictures=tuple(picture.convert("RGB") for picture in answered.pictures),
+        pictures=images(answered.pictures),
         question=answered.question,
         model=_model(it),
         adapter=None if record is None else record.name,

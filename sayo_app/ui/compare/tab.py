@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import gradio as gr
-from PIL import Image
 
 from sayo_app.core.geometry.region import Region
+from sayo_app.core.held import Held
 from sayo_app.errors import CorrectionError
 from sayo_app.ui.compare import adapter_manager, held_out, switch
 from sayo_app.ui.shared.answers import Answered
@@ -162,8 +162,8 @@ def _compared(
     if source:
         record = studio.store.corrections.get(source)
         regions = record.regions
-        pictures: tuple[Image.Image, ...] = (studio.store.pictures.load(record.picture_id),)
-        shown = picture_value(pictures[0], record.picture_id)
+        pictures: tuple[Held, ...] = (studio.hold_stored(record.picture_id),)
+        shown = picture_value(pictures[0].image(), record.picture_id)
     elif session.pictures:
         pictures, shown = session.pictures, session.shown
     else:

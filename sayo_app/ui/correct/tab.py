@@ -148,7 +148,7 @@ def save_correction(
         kept.discard(store, record)
         return record.id, False
     record = store.corrections.add(
-        picture_id=store.pictures.add(picture).id,
+        picture_id=store.pictures.add(picture.image()).id,
         question=answered.question,
         model=answered.model or studio.settings.model,
         adapter_id=answered.adapter_id,

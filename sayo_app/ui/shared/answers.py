@@ -10,15 +10,19 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
 
 from sayo_app.core.attention.heatmap import METHODS, layer_maps, token_maps, unavailable
 from sayo_app.core.attention.trace import AttentionTrace
+from sayo_app.core.held import Held
+from sayo_app.core.shelf import Place, Shelf
 from sayo_app.errors import CorrectionError, InputError
+from sayo_app.settings import DEFAULTS
+from sayo_app.ui.shared.peers import visitor
 from storage.base.pictures import pixel_hash
 
-# Maps of the whole answer and of each of its tokens weigh a few MB at most; older answers are forgotten.
 _MOST_ANSWERS = 8
+# A large model has a thousand heads, each a view of some megabytes.
+_MOST_MAPS = 16
 
 
 @dataclass(eq=False)
@@ -38,7 +42,7 @@ class Answered:
     """
 
     id: str
-    pictures: tuple[Image.Image, ...]
+    pictures: tuple[Held, ...]
     question: str
     trace: AttentionTrace
     model: str = ""
@@ -51,7 +55,15 @@ class Answered:
     @cached_property
     def picture_id(self) -> str:
         """Of the first picture, as the store calls it."""
-        return pixel_hash(self.pictures[0].convert("RGB"))
+        first = self.pictures[0]
+        first.picture_id = first.picture_id or pixel_hash(first.image())
+        return first.picture_id
+
+    @property
+    def weight(self) -> int:
+        """Bytes that it takes, its pictures left out: they are weighed themselves."""
+        arrays = (self.trace.attention, self.trace.entropies, *self.maps.values())
+        return sum(array.nbytes for array in arrays) + len(self.trace.text) + len(self.question)
 
     @property
     def draft(self) -> dict[str, Any] | None:
@@ -81,9 +93,9 @@ class Answered:
         if view not in self.maps:
             kind, _, number = view.partition(":")
             if kind == "layer" and number.isdecimal():
-                self.maps[view] = layer_maps(self.trace, int(number))
+                self.keep_maps(view, layer_maps(self.trace, int(number)))
             elif view in METHODS and METHODS[view].needs == "trace":
-                self.maps[view] = token_maps(self.trace, view)
+                self.keep_maps(view, token_maps(self.trace, view))
             else:
                 raise InputError(
                     expected=f"a map out of {', '.join(METHODS)}, layer:NUMBER",
@@ -91,6 +103,12 @@ class Answered:
                     remedy="Choose a map above the picture.",
                 )
         return self.maps[view]
+
+    def keep_maps(self, view: str, maps: Float[np.ndarray, "row image"]) -> None:
+        """The view that was made first is forgotten where there are too many."""
+        self.maps[view] = maps
+        if len(self.maps) > _MOST_MAPS:
+            del self.maps[next(iter(self.maps))]
 
 
 def draft_name(picture_id: str, question: str, revises: int | None = None) -> dict[str, Any]:
@@ -121,20 +139,25 @@ def head_of(view: str) -> tuple[int, int]:
 
 
 class Answers:
-    """The last answers of a tab by id; the oldest are forgotten."""
+    """The last answers of a tab by id; the oldest are forgotten, and others where the shelf has no room."""
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, Answered] = OrderedDict()
+    def __init__(self, shelf: Shelf | None = None) -> None:
+        self._shelf = shelf or Shelf(DEFAULTS.max_held_bytes)
+        self._known: OrderedDict[str, Place[Answered]] = OrderedDict()
 
     def remember(self, answered: Answered) -> Answered:
-        self._known[answered.id] = answered
+        self._known[answered.id] = self._shelf.put(answered, answered.weight, visitor())
         self._known.move_to_end(answered.id)
         while len(self._known) > _MOST_ANSWERS:
             self._known.popitem(last=False)
         return answered
 
     def get(self, answer_id: Any) -> Answered | None:
-        return self._known.get(answer_id) if isinstance(answer_id, str) else None
+        place = self._known.get(answer_id) if isinstance(answer_id, str) else None
+        answered = None if place is None else place.get()
+        if place is not None and answered is not None:
+            self._shelf.weigh(place, answered.weight)  # maps may have been made since
+        return answered
 
     def find(self, answer_id: Any) -> Answered:
         """The answer of that id.

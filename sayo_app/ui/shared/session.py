@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from PIL import Image
-
+from sayo_app.core.held import Held, let_go
+from sayo_app.core.shelf import Place, Shelf
 from sayo_app.errors import CorrectionError
+from sayo_app.settings import DEFAULTS
 from sayo_app.ui.shared.answers import Answered, Answers
+from sayo_app.ui.shared.peers import visitor
 
 Kept = TypeVar("Kept")
 
@@ -19,21 +21,40 @@ class Session:
     """One a browser tab; lives on the server, and all its handlers get the same object.
 
     Attributes:
+        shelf: has room for what all tabs keep.
         pictures: of the next question, in order.
-        shown: the viewer's value of these pictures.
         answers: those that the tab can still be asked about.
         current: id of the answer that Ask shows.
     """
 
-    pictures: tuple[Image.Image, ...] = ()
-    shown: dict[str, Any] = field(default_factory=dict)
-    answers: Answers = field(default_factory=Answers)
+    shelf: Shelf = field(default_factory=lambda: Shelf(DEFAULTS.max_held_bytes))
+    pictures: tuple[Held, ...] = ()
+    answers: Answers = field(init=False)
     current: str = ""
+    _shown: Place[dict[str, Any]] | None = field(default=None, init=False, repr=False)
     _rooms: dict[type, Any] = field(default_factory=dict, init=False, repr=False)
 
-    def look_at(self, pictures: Sequence[Image.Image], shown: dict[str, Any]) -> None:
+    def __post_init__(self) -> None:
+        self.answers = Answers(self.shelf)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The viewer's value of the pictures; empty where there are none.
+
+        Raises:
+            PictureError: it was let go of to make room for others.
+        """
+        if self._shown is None:
+            return {}
+        shown = self._shown.get()
+        if shown is None:
+            raise let_go()
+        return shown
+
+    def look_at(self, pictures: Sequence[Held], shown: dict[str, Any]) -> None:
         """New pictures: the answer to those before them is over."""
-        self.pictures, self.shown = tuple(pictures), shown
+        weight = sum(len(it["src"]) for it in shown.get("pictures", ()))
+        self.pictures, self._shown = tuple(pictures), self.shelf.put(shown, weight, visitor())
         self.current = ""
 
     def show(self, answered: Answered) -> Answered:

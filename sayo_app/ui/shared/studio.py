@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from sayo_app.core.held import Held, hold_file, hold_image
+from sayo_app.core.picture import picture_file
 from sayo_app.core.question import check_question
+from sayo_app.core.shelf import Shelf
 from sayo_app.errors import AdapterError, PictureError, SayoError
 from sayo_app.settings import Settings
+from sayo_app.ui.shared.peers import visitor
 from sayo_app.ui.shared.words import without_paths
 from storage.base.records import AdapterRecord
 from storage.store import Store
@@ -33,6 +37,9 @@ class Studio:
     def __init__(self, settings: Settings, store: Store) -> None:
         self.settings = settings
         self.store = store
+        self.shelf = Shelf(settings.max_held_bytes)
+        # Pixels of a large picture take 160 MB: those that people send are decoded one after the other.
+        self.decoding = threading.Lock()
         self._model: Future[LoadedModel] = Future()
         self._lock = threading.Lock()
 
@@ -74,6 +81,29 @@ class Studio:
         """
         return check_question(question, self.settings.max_question_chars)
 
+    def hold(self, image: Image.Image) -> Held:
+        """A picture that came in no file, for a session to keep."""
+        return hold_image(self.shelf, image, visitor())
+
+    def hold_upload(self, path: Path) -> tuple[Held, Image.Image]:
+        """(a file that somebody sent, for a session to keep, its pixels for whoever needs them at once).
+
+        Raises:
+            PictureError: not a picture, or one over a limit.
+        """
+        most = {"max_bytes": self.settings.max_file_bytes, "max_pixels": self.settings.max_picture_pixels}
+        file = picture_file(path, most["max_bytes"])
+        return hold_file(self.shelf, file, owner=visitor(), **most)
+
+    def hold_stored(self, picture_id: str) -> Held:
+        """A picture of the store, which keeps it.
+
+        Raises:
+            NotFoundError: no such picture.
+        """
+        record = self.store.pictures.get(picture_id)
+        return Held((record.width, record.height), lambda: self.store.pictures.load(picture_id), picture_id)
+
     def adapters(self) -> list[AdapterRecord]:
         """Adapters made for the model in use, oldest first."""
         return [it for it in self.store.adapters.all() if it.base_model == self.settings.model]
@@ -97,7 +127,7 @@ class Studio:
 
     def answer(
         self,
-        pictures: Sequence[Image.Image],
+        pictures: Sequence[Held | Image.Image],
         question: str,
         adapter_id: int | None,
         on_stop: Callable[[], bool] | None = None,
@@ -120,13 +150,12 @@ class Studio:
             )
         text = self.check_question(question)
         loaded = self.loaded()
+        own = [it.image() if isinstance(it, Held) else it for it in pictures]
         name = self.loaded_adapter(loaded, self.adapter(adapter_id))
         from sayo_app.mllm.answering.chat import answer
 
         limit = self.settings.max_new_tokens
-        yield from answer(
-            loaded, pictures, text, max_new_tokens=limit, on_stop=on_stop, adapter=name, **steering
-        )
+        yield from answer(loaded, own, text, max_new_tokens=limit, on_stop=on_stop, adapter=name, **steering)
 
     def switch(self, adapter_id: int | None) -> None:
         """Make Ask use that adapter from now on; the choice outlives the app.

@@ -132,18 +132,18 @@ def _met(studio: Studio, session: Session, plan: Plan) -> Iterator[tuple[Any, ..
     wrong = misled(studio, there.adapter.id)
     hints = hints_html(said.scene for said in right[1 : plan.drawn])
     task = task_html(right[0].scene, right[0].text) if right else ""
-    editor = _editor(session, there, right[0]) if right else gr.skip()
+    editor = _editor(studio, session, there, right[0]) if right else gr.skip()
     yield met_html(right, asked, wrong, ""), task, editor, hints, gr.skip()
     if there.trained and there.repaired is not None:
         yield *[gr.skip()] * 4, sides_html(*mended(studio, there.adapter.id, there.repaired.id))
 
 
-def _editor(session: Session, there: Kept, said: Said, draw: bool = False) -> dict[str, Any]:
+def _editor(studio: Studio, session: Session, there: Kept, said: Said, draw: bool = False) -> dict[str, Any]:
     """The value of the viewer in which the boxes are drawn. Args: draw: they are there already."""
     visit = session.room(Visit)
     answered = Answered(
         view_ids.new_answer("tour"),
-        (said.scene.picture,),
+        (studio.hold(said.scene.picture),),
         said.scene.question.question,
         said.trace,
         model="bundled",
@@ -170,7 +170,7 @@ def _wire_teaching(studio: Studio, session: gr.State, changed: gr.State, parts: 
     @does("look")
     @guarded
     def on_draw(session: Session) -> Any:
-        return _editor(session, _begun(studio), session.room(Visit).right[0], draw=True)
+        return _editor(studio, session, _begun(studio), session.room(Visit).right[0], draw=True)
 
     @does("corrections.save")
     @guarded

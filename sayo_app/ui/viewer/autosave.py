@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from PIL import Image
-
 from sayo_app.access.current import current
-from sayo_app.errors import ConflictError, CorrectionError, SayoError
+from sayo_app.core.held import Held
+from sayo_app.errors import ConflictError, CorrectionError, NotFoundError, SayoError
 from sayo_app.ui.shared.answers import Answers
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
@@ -35,7 +35,7 @@ class Canvas:
         revises: the correction that is changed; None for a new one.
     """
 
-    picture: Image.Image
+    picture: Held
     picture_id: str
     question: str
     item_id: int | None = None
@@ -70,7 +70,7 @@ def draft_reply(studio: Studio, session: Session, event: Any) -> dict[str, Any]:
     # Numbered, since a reply that equals the one before would not be noticed.
     reply = {"id": event.id, "op": event.op, "revision": event.revision}
     try:
-        canvas, author = canvas_of(studio.store, session.answers, event.id), owner(event)
+        canvas, author = canvas_of(studio, session.answers, event.id), owner(event)
         if event.op == "load":
             found = find_draft(studio.store, canvas, author)
             return reply if found is None else reply | _told(found)
@@ -85,10 +85,10 @@ def draft_reply(studio: Studio, session: Session, event: Any) -> dict[str, Any]:
 
 
 def _kept(store: Store, session: Session, canvas: Canvas, author: str, event: Any) -> dict[str, Any]:
-    content = checked(event.content, canvas.picture)
+    content = checked(event.content, canvas.picture.size)
     item_id, revises = canvas.item_id, canvas.revises
     if item_id is None:
-        picture_id = store.pictures.add(canvas.picture).id
+        picture_id = _stored(store, canvas)
         item_id = store.items.add(picture_id=picture_id, question=canvas.question, wanted=0).id
     there = store.drafts.get(item_id, author, revises)
     # A draft that was saved as a correction or thrown away can be begun again: nothing is written over.
@@ -102,21 +102,30 @@ def _kept(store: Store, session: Session, canvas: Canvas, author: str, event: An
     return {"version": kept.version}
 
 
-def canvas_of(store: Store, answers: Answers, shown_id: Any) -> Canvas:
+def _stored(store: Store, canvas: Canvas) -> str:
+    """The id of its picture, which is in the store from now on."""
+    with contextlib.suppress(NotFoundError):
+        record = store.pictures.get(canvas.picture_id)
+        if record.path.exists():
+            return record.id
+    return store.pictures.add(canvas.picture.image()).id
+
+
+def canvas_of(studio: Studio, answers: Answers, shown_id: Any) -> Canvas:
     """What a viewer that shows this draws on.
 
     Raises:
         CorrectionError: an answer that the server has let go of.
         NotFoundError, StorageError: a correction or an item that is gone, or whose picture is.
     """
-    view = read_view(shown_id)
+    view, store = read_view(shown_id), studio.store
     if isinstance(view, CorrectionView):
         record = store.corrections.get(view.correction_id)
-        picture = store.pictures.load(record.picture_id)
+        picture = studio.hold_stored(record.picture_id)
         return Canvas(picture, record.picture_id, record.question, record.item_id, record.id)
     if isinstance(view, ItemView):
         item = store.items.get(view.item_id)
-        return Canvas(store.pictures.load(item.picture_id), item.picture_id, item.question, item.id)
+        return Canvas(studio.hold_stored(item.picture_id), item.picture_id, item.question, item.id)
     answered = answers.find(shown_id)
     return Canvas(answered.pictures[0], answered.picture_id, answered.question)
 
@@ -141,7 +150,7 @@ def owner(event: Any) -> str:
     return nameless(browser)
 
 
-def checked(content: Any, picture: Image.Image) -> dict[str, Any]:
+def checked(content: Any, size: tuple[int, int]) -> dict[str, Any]:
     """A draft as the page sent it, with its regions checked against the server's picture.
 
     Raises:
@@ -150,7 +159,7 @@ def checked(content: Any, picture: Image.Image) -> dict[str, Any]:
     try:
         regions, earlier, answer = content["regions"], content["earlier"], content["answer"]
         if isinstance(answer, str):
-            kept = [[region.to_dict() for region in fitted(part, picture)] for part in (regions, earlier)]
+            kept = [[region.to_dict() for region in fitted(part, size)] for part in (regions, earlier)]
             return {"regions": kept[0], "earlier": kept[1], "answer": answer}
     except (KeyError, TypeError):
         pass

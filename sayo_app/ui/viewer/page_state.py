@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
-
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import CorrectionError, RegionError
 from sayo_app.settings import DEFAULTS
@@ -97,11 +95,14 @@ class PageState:
                     remedy="Reload the page and draw them again.",
                 )
             sorted_out[number].append({key: value for key, value in region.items() if key != "picture"})
-        return [fitted(own, picture) for own, picture in zip(sorted_out, answered.pictures, strict=True)]
+        return [fitted(own, picture.size) for own, picture in zip(sorted_out, answered.pictures, strict=True)]
 
 
-def fitted(regions: Any, picture: Image.Image) -> list[Region]:
+def fitted(regions: Any, size: tuple[int, int]) -> list[Region]:
     """Regions as they came from the browser, checked against the server's own picture.
+
+    Args:
+        size: of that picture, (width, height).
 
     Raises:
         RegionError: not a region, outside the picture or without area, or more than a page draws.
@@ -116,7 +117,7 @@ def fitted(regions: Any, picture: Image.Image) -> list[Region]:
                 got=f"{count:,}",
                 remedy="Delete some; more can be imported.",
             )
-    return [Region.from_dict(region).fitted(picture.size) for region in regions]
+    return [Region.from_dict(region).fitted(size) for region in regions]
 
 
 def _corners(region: Any) -> int:

@@ -47,7 +47,7 @@ def drawn(answered: Answered, event: Any) -> Drawn:
             got=repr(picture)[:80],
             remedy="Reload the page.",
         )
-    return Drawn(picture, fitted(event.regions, answered.pictures[picture]))
+    return Drawn(picture, fitted(event.regions, answered.pictures[picture].size))
 
 
 def own_columns(trace: AttentionTrace, picture: int) -> slice:
@@ -116,7 +116,7 @@ def model_maps(studio: Studio, answers: Answers, event: Any) -> dict[str, Any]:
 
     def compute(answered: Answered) -> Any:
         if event.view not in answered.maps:
-            answered.maps[event.view] = rerun.view_maps(studio, answered, event.view)
+            answered.keep_maps(event.view, rerun.view_maps(studio, answered, event.view))
         return answered.maps[event.view]
 
     return _maps(answers, event, compute)

@@ -14,6 +14,7 @@ from PIL import Image
 from sayo_app.core.attention.heatmap import middle_layers, relative_map
 from sayo_app.core.attention.said import first_said
 from sayo_app.core.attention.steps import answer_text
+from sayo_app.core.held import images
 from sayo_app.errors import InputError
 from sayo_app.ui.shared.answers import Answered, head_of
 from sayo_app.ui.shared.studio import Studio
@@ -163,4 +164,4 @@ def _finished(studio: Studio, answered: Answered) -> tuple[LoadedModel, Finished
 
     loaded = studio.loaded()
     adapter = studio.loaded_adapter(loaded, studio.adapter(answered.adapter_id))
-    return loaded, Finished(answered.pictures, answered.question, answered.trace.token_ids, adapter)
+    return loaded, Finished(images(answered.pictures), answered.question, answered.trace.token_ids, adapter)

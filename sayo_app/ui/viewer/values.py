@@ -59,18 +59,25 @@ def picture_value(picture: Image.Image, picture_id: str, truth: Truth = ()) -> d
 
 def pictures_value(pictures: Sequence[tuple[Image.Image, str]], truth: Truth = ()) -> dict[str, Any]:
     """Pictures (each with its id) without an answer; `truth` is of the first."""
+    return entries_value([picture_entry(*it) for it in pictures], truth)
+
+
+def picture_entry(picture: Image.Image, picture_id: str) -> dict[str, Any]:
+    """What is said of one picture, under `pictures`."""
     return {
-        "id": view_ids.without_answer([picture_id for _, picture_id in pictures]),
+        "id": picture_id,
+        "src": data_url(picture, _SHOWN_SIDE),
+        "width": picture.width,
+        "height": picture.height,
+    }
+
+
+def entries_value(entries: Sequence[dict[str, Any]], truth: Truth = ()) -> dict[str, Any]:
+    """The same of pictures that were made ready one by one."""
+    return {
+        "id": view_ids.without_answer([entry["id"] for entry in entries]),
         "status": "picture",
-        "pictures": [
-            {
-                "id": picture_id,
-                "src": data_url(picture, _SHOWN_SIDE),
-                "width": picture.width,
-                "height": picture.height,
-            }
-            for picture, picture_id in pictures
-        ],
+        "pictures": list(entries),
         "truth": [{"label": label, "box_xyxy": list(box)} for label, box in truth],
     }
 

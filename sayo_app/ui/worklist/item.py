@@ -40,8 +40,8 @@ def ask(studio: Studio, session: Session, opened: Opened, page: PageState) -> It
     else:
         record = store.corrections.get(opened.correction_id)
         picture_id, question = record.picture_id, record.question
-    picture = store.pictures.load(picture_id)
-    regions = fitted(page.regions, picture)
+    picture = studio.hold_stored(picture_id)
+    regions = fitted(page.regions, picture.size)
     shown = work_picture(studio, picture_id, opened.view)
     adapter_id = studio.active_id()
     answer_id = view_ids.new_answer_to(opened.view)
@@ -97,10 +97,9 @@ def submit(
         return saved
     _check_page(opened, page)
     item = store.items.get(opened.item_id)
-    picture = store.pictures.load(item.picture_id)
     # The model was asked, or it was not: both are corrections.
     answered = None if page.id == str(opened.view) else session.answers.find(page.id)
-    regions = tuple(fitted(page.regions, picture))
+    regions = tuple(fitted(page.regions, studio.hold_stored(item.picture_id).size))
     saved = store.corrections.add(
         picture_id=item.picture_id,
         question=item.question,
@@ -147,8 +146,7 @@ def save_changes(
     view = read_view(page.id)
     if not isinstance(view, CorrectionView) or view.correction_id != record.id:
         raise _other(f"correction {record.id}")
-    picture = studio.store.pictures.load(record.picture_id)
-    regions = tuple(fitted(page.regions, picture))
+    regions = tuple(fitted(page.regions, studio.hold_stored(record.picture_id).size))
     return studio.store.corrections.revise(
         record.id,
         author=author_name(author),

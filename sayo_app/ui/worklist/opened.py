@@ -93,7 +93,7 @@ def correction_value(studio: Studio, answers: Answers, record: CorrectionRecord)
         else:
             answered = Answered(
                 str(view),
-                (studio.store.pictures.load(record.picture_id),),
+                (studio.hold_stored(record.picture_id),),
                 record.question,
                 trace,
                 adapter_id=record.adapter_id,

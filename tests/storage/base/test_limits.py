@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import CorrectionError, RegionError
@@ -76,17 +75,17 @@ def test_a_correction_holds_what_it_may(
 
 
 def test_a_page_draws_what_it_may() -> None:
-    picture = Image.new("RGB", (100, 50))
+    size = (100, 50)
     box: dict[str, Any] = {"kind": "box", "box_xyxy": [1, 1, 9, 9]}
     line: dict[str, Any] = {"kind": "polygon", "points_xy": [[0, 0]] * 5_000}
-    assert len(fitted([box] * 1_000, picture)) == 1_000
+    assert len(fitted([box] * 1_000, size)) == 1_000
     with pytest.raises(RegionError, match="at most 1,000 regions on a page, got 100,000"):
-        fitted([box] * 100_000, picture)
+        fitted([box] * 100_000, size)
     with pytest.raises(RegionError, match="at most 50,000 corners on a page, got 55,000"):
-        fitted([line] * 11, picture)
+        fitted([line] * 11, size)
     for hostile in (None, "box", {"kind": "box"}, 7):
         with pytest.raises(RegionError, match="a list of regions"):
-            fitted(hostile, picture)
+            fitted(hostile, size)
 
 
 def test_the_defaults_agree_with_each_other() -> None:

@@ -16,6 +16,7 @@ from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.page_state import PageState
 from tests.ui.demo import noise
+from tests.ui.driving import held
 
 PICTURES = (noise((96, 64), 0), noise((48, 112), 1))
 ON_SECOND = Region.box(0, 0, 32, 32).to_dict() | {"picture": 1}
@@ -26,7 +27,7 @@ def session(tiny_studio: Studio) -> Session:
     *_, chunk = tiny_studio.answer(PICTURES, "Which is larger?", None)
     assert chunk.trace is not None
     session = Session()
-    session.show(Answered("a", PICTURES, "Which is <b>larger</b>?", chunk.trace))
+    session.show(Answered("a", held(*PICTURES), "Which is <b>larger</b>?", chunk.trace))
     return session
 
 
@@ -46,7 +47,7 @@ def test_it_goes_through_all_of_it_on_the_picture_that_the_region_is_on(
     states = [*check(tiny_studio, session, ON_SECOND)]
     notes = [note for said, *_ in states for note in re.findall(r'reallylook-note">(.*?)</p>', said)]
     said, cards, _ = states[-1]
-    assert len(given) == 5 and all(first is PICTURES[0] for first, _ in given)
+    assert len(given) == 5 and all(first == PICTURES[0] for first, _ in given)
     assert len({second.tobytes() for _, second in given} | {PICTURES[1].tobytes()}) == 6
     assert notes[1].startswith("The drawn region, covered … 1 of 5")
     assert notes[2].startswith("The drawn region, covered") and "cell by cell … 100 %" in notes[-1]
@@ -65,7 +66,7 @@ def test_stop_and_another_answer_end_it(tiny_studio: Studio, session: Session) -
     steps = check(tiny_studio, session, ON_SECOND)  # what was stopped is begun again
     while 'data-testid="trial"' not in next(steps)[1]:
         pass
-    session.look_at(PICTURES[:1], {})
+    session.look_at(held(*PICTURES[:1]), {})
     assert "Stopped." in [*steps][-1][0]
 
 

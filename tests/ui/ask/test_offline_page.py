@@ -15,7 +15,7 @@ from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.page_files import script, viewer_styles
 from sayo_app.ui.viewer.component import ViewerOptions
 from sayo_app.ui.viewer.values import answer_value, picture_value
-from tests.ui.driving import make_trace
+from tests.ui.driving import held, make_trace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -34,7 +34,7 @@ def opened(browser: Browser, folder: Path) -> Page:
         tokens=("The", HOSTILE, " is", " here", ".", " <answer>", "cat", "</answer>", "<|im_end|>")
     )
     picture = Image.new("RGB", (320, 240), "grey")
-    answered = Answered("a", (picture,), "Where?", trace, recorded="Only its recording is here.")
+    answered = Answered("a", held(picture), "Where?", trace, recorded="Only its recording is here.")
     views = [name for name in TRACE_METHODS if answered.why_not(name) is None]
     value = answer_value(picture_value(picture, "p"), answered, views=views)
     options = ViewerOptions("offline", editable=False).to_dict()

@@ -23,7 +23,7 @@ from sayo_app.ui.ask.trials import (
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.viewer.page_state import PageState
 from tests.ui.demo import noise
-from tests.ui.driving import make_trace
+from tests.ui.driving import held, make_trace
 
 BOX = Region.box(40, 40, 120, 90)
 RED = Said("red", 0.9)
@@ -35,7 +35,7 @@ def answered(count: int = 1) -> Answered:
     if count > 1:
         attention = np.concatenate([trace.attention] * count, axis=2)
         trace = type(trace)(**{**vars(trace), "attention": attention, "grids": trace.grids * count})
-    return Answered("answer-1", tuple(noise((320, 240), i) for i in range(count)), "What?", trace)
+    return Answered("answer-1", held(*(noise((320, 240), i) for i in range(count))), "What?", trace)
 
 
 def state(*regions: dict, selection: object = None) -> PageState:

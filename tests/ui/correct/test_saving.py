@@ -14,7 +14,7 @@ from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.page_state import PageState
 from storage.work.shown_reward import shown_reward
-from tests.ui.driving import make_trace
+from tests.ui.driving import held, make_trace
 
 BOX = Region.box(10, 20, 110, 120).to_dict()
 
@@ -24,7 +24,7 @@ def session() -> Session:
     """As it is after an answer."""
     pixels = np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)
     session = Session()
-    session.look_at([Image.fromarray(pixels)], {})
+    session.look_at(held(Image.fromarray(pixels)), {})
     session.show(Answered("answer-1", session.pictures, "What is here?", make_trace()))
     return session
 
@@ -45,7 +45,7 @@ def test_correction_is_saved_with_picture_and_trace_and_then_revised(
     answered = session.answered("answer-1")
     assert record.answer_shown == answered.trace.text
     assert np.array_equal(
-        np.asarray(studio.store.pictures.load(record.picture_id)), np.asarray(session.pictures[0])
+        np.asarray(studio.store.pictures.load(record.picture_id)), np.asarray(session.pictures[0].image())
     )
     assert studio.store.traces.load(record.trace_id).tokens == answered.trace.tokens
     again, fresh = save_correction(studio, session, boxes(BOX, BOX), "", "Ada")

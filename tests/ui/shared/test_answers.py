@@ -7,11 +7,11 @@ from PIL import Image
 
 from sayo_app.errors import CorrectionError, InputError
 from sayo_app.ui.shared.answers import Answered, Answers, head_of
-from tests.ui.driving import make_trace
+from tests.ui.driving import held, make_trace
 
 
 def answered() -> Answered:
-    return Answered("a", (Image.new("RGB", (320, 240)),), "What?", make_trace())
+    return Answered("a", held(Image.new("RGB", (320, 240))), "What?", make_trace())
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from sayo_app.errors import CorrectionError
+from sayo_app.core.shelf import Shelf
+from sayo_app.errors import CorrectionError, PictureError
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.session import Session
-from tests.ui.driving import make_trace
+from tests.ui.driving import held, make_trace
 
 
 @dataclass
@@ -25,7 +27,7 @@ class Cellar:
 
 
 def answer(answer_id: str) -> Answered:
-    return Answered(answer_id, (Image.new("RGB", (320, 240)),), "What?", make_trace())
+    return Answered(answer_id, held(Image.new("RGB", (320, 240))), "What?", make_trace())
 
 
 def test_a_room_finds_what_it_kept_and_nobody_elses() -> None:
@@ -52,6 +54,37 @@ def test_an_answer_is_shown_until_there_is_another_one_or_another_picture() -> N
     with pytest.raises(CorrectionError, match="replaced by a newer one"):
         session.answered("a")
     assert session.answers.find("a").id == "a", "Compare may still ask for its maps"
-    session.look_at([Image.new("RGB", (10, 10))], {})
+    session.look_at(held(Image.new("RGB", (10, 10))), {})
     with pytest.raises(CorrectionError, match="got none"):
         session.answered("b")
+
+
+def test_tabs_share_one_budget_and_are_told_what_gave_way() -> None:
+    """Six sessions of four pictures of 5 KB kept 4.7 GB; an answer of a large model has 80 MB."""
+    shelf = Shelf(3 * answer("a").weight)
+    tabs = [copy.deepcopy(Session(shelf)) for _ in range(5)]
+    for number, tab in enumerate(tabs):
+        tab.show(answer(str(number)))
+    assert shelf.weight <= shelf.most_bytes
+    assert [tab.answers.get(str(number)) is None for number, tab in enumerate(tabs)] == [True] * 2 + [
+        False
+    ] * 3
+    with pytest.raises(CorrectionError, match="let go of"):
+        tabs[0].answers.find("0")
+    with pytest.raises(CorrectionError, match="Ask the question again"):
+        tabs[0].answered("0")
+    tabs[0].look_at((), {"pictures": [{"src": "x" * shelf.most_bytes}]})
+    assert tabs[4].answers.get("4") is None and tabs[0].shown
+    tabs[1].look_at((), {"pictures": [{"src": "x" * shelf.most_bytes}]})
+    with pytest.raises(PictureError, match="let go of"):
+        _ = tabs[0].shown
+
+
+def test_maps_of_an_answer_count_and_are_not_without_number() -> None:
+    session = Session(Shelf(10**9))
+    answered = session.show(answer("a"))
+    before = session.shelf.weight
+    for head in range(100):
+        answered.keep_maps(f"head:0:{head}", np.zeros((8, 48), dtype=np.float32))
+    assert session.answers.get("a") is answered
+    assert session.shelf.weight == before + 16 * 8 * 48 * 4

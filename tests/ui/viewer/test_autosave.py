@@ -21,7 +21,7 @@ from sayo_app.ui.viewer.page_state import PageState
 from sayo_app.ui.worklist.item import submit
 from sayo_app.ui.worklist.opened import item_value, opened_item
 from storage.base.records import CorrectionRecord
-from tests.ui.driving import make_trace
+from tests.ui.driving import held, make_trace
 
 BROWSER, OTHER = "a" * 32, "b" * 32
 BOX = Region.box(10, 20, 110, 120).to_dict()
@@ -35,7 +35,7 @@ def session() -> Session:
 def answered(session: Session, answer_id: str, shade: int = 200, question: str = "What is here?") -> Session:
     """An answer on a picture of that shade, as a tab has it."""
     pixels = np.full((240, 320, 3), shade, dtype=np.uint8)
-    session.show(Answered(answer_id, (Image.fromarray(pixels),), question, make_trace()))
+    session.show(Answered(answer_id, held(Image.fromarray(pixels)), question, make_trace()))
     return session
 
 

@@ -11,7 +11,7 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.errors import CorrectionError, RegionError
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.viewer.page_state import PageState
-from tests.ui.driving import make_trace
+from tests.ui.driving import held, make_trace
 
 BOX = Region.box(10, 20, 110, 120).to_dict()
 
@@ -47,7 +47,7 @@ def test_more_than_anybody_draws_is_not_even_read(monkeypatch: pytest.MonkeyPatc
 
 
 def test_boxes_are_sorted_by_picture_and_checked() -> None:
-    pictures = (Image.new("RGB", (320, 240)), Image.new("RGB", (50, 50)))
+    pictures = held(Image.new("RGB", (320, 240)), Image.new("RGB", (50, 50)))
     answered = Answered("a", pictures, "What?", make_trace())
 
     def fitted(*regions: dict) -> list[list[Region]]:

@@ -16,7 +16,7 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.errors import InputError, RegionError
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.viewer import queries
-from tests.ui.driving import make_trace
+from tests.ui.driving import held, make_trace
 
 BOX = Region.box(0, 0, 10, 10).to_dict()
 
@@ -26,7 +26,7 @@ def two() -> Answered:
     """48 image tokens: 1 of the first picture, 47 in a row of the second; token i looks at image token i."""
     grids = (ImageGrid.regular((40, 40), (1, 1)), ImageGrid.regular((470, 10), (1, 47)))
     trace = AttentionTrace(**{**vars(make_trace()), "grids": grids})
-    return Answered("a", (Image.new("RGB", (40, 40)), Image.new("RGB", (470, 10))), "What?", trace)
+    return Answered("a", held(Image.new("RGB", (40, 40)), Image.new("RGB", (470, 10))), "What?", trace)
 
 
 def event(**fields: Any) -> Any:

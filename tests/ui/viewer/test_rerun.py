@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sayo_app.core.held import images
 from sayo_app.errors import InputError
 from sayo_app.mllm.analysis.likelihood import probability
 from sayo_app.mllm.analysis.maps import Finished
@@ -15,6 +16,7 @@ from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import rerun
 from sayo_app.ui.viewer.streaming import streamed
 from sayo_app.ui.viewer.values import pictures_value
+from tests.ui.driving import held
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def answered(studio: Studio) -> Answered:
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype=np.uint8))
     *_, chunk = studio.answer((picture,), "Which is larger?", None)
     assert chunk.trace is not None
-    return Answered("a", (picture,), "Which is larger?", chunk.trace)
+    return Answered("a", held(picture), "Which is larger?", chunk.trace)
 
 
 def mask_of(answered: Answered) -> np.ndarray:
@@ -79,7 +81,7 @@ def test_heads_of_an_answer_average_to_its_recording(studio: Studio, answered: A
 def test_an_answer_is_given_again_and_weighed_on_other_pictures(studio: Studio, answered: Answered) -> None:
     other = Image.fromarray(np.random.default_rng(9).integers(0, 255, (64, 96, 3), dtype=np.uint8))
     never = lambda: False  # noqa: E731
-    assert rerun.answer_on(studio, answered, answered.pictures, never) == answered.trace.text
+    assert rerun.answer_on(studio, answered, images(answered.pictures), never) == answered.trace.text
     *_, last = studio.answer((other,), answered.question, None)
     assert rerun.answer_on(studio, answered, (other,), never) == last.text != answered.trace.text
     score = rerun.likelihood(studio, answered)
@@ -87,7 +89,7 @@ def test_an_answer_is_given_again_and_weighed_on_other_pictures(studio: Studio, 
     assert score((other,)) == pytest.approx(
         probability(studio.loaded(), finished)
     )  # no answer block: all of it
-    assert score(answered.pictures) > score((other,))
+    assert score(images(answered.pictures)) > score((other,))
     answered.recorded = "Opened from a file."
     with pytest.raises(InputError, match="Opened from a file"):
         rerun.likelihood(studio, answered)
@@ -97,7 +99,7 @@ def test_an_answer_on_its_way_shows_where_the_newest_word_looked(
     studio: Studio, answered: Answered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sayo_app.ui.viewer.streaming._SECONDS", 0.0)
-    shown = pictures_value([(answered.pictures[0], "p")])
+    shown = pictures_value([(answered.pictures[0].image(), "p")])
     states = list(streamed(studio.answer(answered.pictures, answered.question, None), shown, "a"))
     assert [trace is not None for _, trace in states] == [False] * 6 + [True]
     lives = [value["live"] for value, _ in states[:-1]]

@@ -23,12 +23,12 @@ from sayo_app.ui.viewer.values import (
     pictures_value,
     streaming_value,
 )
-from tests.ui.driving import make_trace
+from tests.ui.driving import held, make_trace
 
 
 def answered(**changes: Any) -> Answered:
     fields: dict[str, Any] = {"trace": make_trace()} | changes
-    return Answered("a", (Image.new("RGB", (320, 240)),), "What?", **fields)
+    return Answered("a", held(Image.new("RGB", (320, 240))), "What?", **fields)
 
 
 def shown(*sizes_wh: tuple[int, int]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sayo_app.core.geometry.region import Region
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
-from tests.ui.driving import make_trace
+from tests.ui.driving import held, make_trace
 from tests.ui.laying_out import laid_out
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def reply(answers: dict[str, Any], name: str, session: Session, **sent: Any) -> 
 
 def test_each_event_gets_the_reply_that_the_page_waits_for(studio: Studio) -> None:
     session = Session()
-    session.show(Answered("answer-1", (Image.new("RGB", (320, 240)),), "What?", make_trace()))
+    session.show(Answered("answer-1", held(Image.new("RGB", (320, 240))), "What?", make_trace()))
     box = Region.box(10, 20, 110, 120).to_dict()
     asked: dict[str, Any] = {
         "id": "answer-1",
