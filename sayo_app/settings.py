@@ -113,6 +113,16 @@ class Settings(Options):
     max_text_chars: int = option(
         50_000, "Longest text", "an answer, a comment, what else a row says", unit="characters", ge=1
     )
+    low_disk_bytes: int = option(
+        2_000_000_000, "Low disk", "with less free it is said to owners and in the log", unit="bytes", ge=0
+    )
+    reserved_disk_bytes: int = option(
+        300_000_000,
+        "Reserved for corrections",
+        "with less free, uploads, imports, exports, runs and their checkpoints are refused",
+        unit="bytes",
+        ge=0,
+    )
     max_held_bytes: int = option(
         500_000_000,
         "Kept for open pages",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from sayo_app.core.disk import require_room
 from sayo_app.errors import JobError, RunActiveError, SettingsError, TooFewCorrectionsError
 from sayo_app.jobs import processes
 from sayo_app.jobs.progress import log_tail
@@ -64,7 +65,7 @@ def start_run(
         TooFewCorrectionsError: not enough corrected pictures.
         RunActiveError: the very same run is queued or running; another one of it would tell nothing new.
         JobError: the process cannot be started; the run is then stored as failed.
-        ReadOnlyStoreError, StorageError: the run cannot be stored.
+        ReadOnlyStoreError, StorageError: the run cannot be stored, or there is no room for it.
     """
     have, needed = check_enough(store)
     if have < needed:
@@ -73,6 +74,7 @@ def start_run(
             got=f"{have}",
             remedy=f"Correct {needed - have} more, or add generated ones.",
         )
+    require_room(settings, "a run")
     reconcile(store)
     twin = next((run for run in store.runs.active() if _same_options(run, config)), None)
     if twin is not None:
@@ -102,6 +104,7 @@ def resume_run(
     Raises:
         NotFoundError: no such run.
         JobError: it is going on, waits, or is finished; or its process cannot be started.
+        StorageError: there is no room for it.
     """
     run = _settle(store, store.runs.get(run_id))
     if not run.resumable:
@@ -110,6 +113,7 @@ def resume_run(
             got=f"run {run_id}, which is {run.state}",
             remedy="Start a new run instead." if run.state == "finished" else "Wait, or cancel it first.",
         )
+    require_room(settings, "a run")
     store.runs.requeue(run_id, asked=True)
     start_next(store, settings, command=command)
     return store.runs.get(run_id)

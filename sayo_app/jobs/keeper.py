@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from sayo_app.core.disk import disk, low_words
 from sayo_app.errors import SayoError
 from sayo_app.jobs.control import Command, start_next, training_command
 from sayo_app.settings import Settings
@@ -24,8 +25,12 @@ def keep_queue(
     stop = threading.Event()
 
     def look_after() -> None:
-        said = ""
+        said = disk_said = ""
         while not stop.is_set():
+            room = low_words(disk(settings))
+            if room and not disk_said:
+                logger.warning("%s", room)
+            disk_said = room
             try:
                 start_next(store, settings, command=command)
                 said = ""

@@ -8,6 +8,8 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.access.current import current
+from sayo_app.access.roles import Role
+from sayo_app.core.disk import disk, low_words
 from sayo_app.errors import SayoError
 from sayo_app.ui.ask import tab as ask
 from sayo_app.ui.compare import tab as compare
@@ -50,7 +52,7 @@ def lay_out(studio: Studio) -> gr.Blocks:
         gr.HTML(_MASTHEAD, apply_default_css=False)
         if studio.settings.sign_in != "none":
             _lay_out_account(studio, page)
-        status = gr.HTML(_status(studio), elem_id="status", apply_default_css=False)
+        status = gr.HTML(_status(studio, told=False), elem_id="status", apply_default_css=False)
         # It is shown what Ask is shown, so it must exist before Ask is wired; its tab renders it.
         correct_viewer = correct.make_viewer()
         with gr.Tabs(elem_id="tabs"):
@@ -97,8 +99,12 @@ def _lay_out_account(studio: Studio, page: gr.Blocks) -> None:
     page.load(on_load, None, account, **PRIVATE)
 
 
-def _status(studio: Studio) -> str:
-    """One line under the headline: which model, which adapter, and whether it is there."""
+def _status(studio: Studio, told: bool = True) -> str:
+    """One line under the headline: which model, which adapter, and whether it is there.
+
+    Args:
+        told: with what is for owners alone, if whoever asks is one; False as the page is laid out for all.
+    """
     state, sentence = studio.model_state
     try:
         record = studio.adapter(studio.active_id())
@@ -109,6 +115,8 @@ def _status(studio: Studio) -> str:
     details = [] if state == "ready" else [sentence]
     if studio.store.read_only:
         details.append("The store can only be read: nothing can be saved.")
+    if told and current().role == Role.OWNER and (room := low_words(disk(studio.settings))):
+        details.append(room)
     detail = f'<span class="status-detail">{html.escape(" ".join(details))}</span>' if details else ""
     return (
         f'<p class="model-status is-{state}" data-testid="model-status" data-state="{state}">'

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sayo_app.core.disk import require_room
 from sayo_app.core.files import file_error
 from sayo_app.errors import ImportFileError, ImportRowError, PictureError, RegionError, StorageError
 from storage.base.files import UNDER_WAY
@@ -93,6 +94,7 @@ def import_file(
         ReadOnlyStoreError, StorageError: the store cannot be written. Nothing is stored.
     """
     store.database.require_writable()
+    require_room(store.settings, "an import", path.stat().st_size if path.is_file() else 0)
     chosen = find_format(format_name)
     if path.is_dir() and chosen.file is not None:
         path = path / chosen.file

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from sayo_app.core.disk import require_room
 from sayo_app.errors import ImportFileError
 from sayo_app.settings import Settings
 from storage.formats.catalogue import Format, find_format
@@ -36,6 +37,7 @@ def import_upload(
         ImportFileError: as for `import_file`; a damaged ZIP, one over a limit, or one with a path that leads
             out of it; two files of one name. Nothing is stored.
     """
+    require_room(store.settings, "an import", sum(path.stat().st_size for path in paths))
     chosen = find_format(format_name)
     path = paths[0]
     packed = len(paths) == 1 and path.suffix.lower() == ".zip"

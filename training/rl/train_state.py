@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+from sayo_app.core.disk import free_bytes, megabytes
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
+from sayo_app.settings import Settings
 from training.data.prompts import Prompts
 from training.looks.scoring import Scorer, make_reading
 from training.rl import steered_teacher
@@ -22,6 +25,8 @@ from training.rl.reporting import Spent
 from training.state.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from training.state.memory import PromptsAtOnce
 from training.state.policy import Policy, make_policy
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +106,14 @@ def resume(state: TrainState, folder: Path) -> Progressed | None:
 
 
 def keep(state: TrainState, folder: Path, done: Progressed) -> None:
-    """Write the folder's checkpoint, by the first process alone."""
-    if state.accelerator.is_main_process:
+    """Write the folder's checkpoint, by the first process alone; an earlier one stays where less is free."""
+    if state.accelerator.is_main_process and _has_room(folder):
         save_checkpoint(folder, state.policy, state.optimiser, state.config.to_dict(), done)
+
+
+def _has_room(folder: Path) -> bool:
+    free, reserve = free_bytes(folder), Settings.from_environment().reserved_disk_bytes
+    if free is None or free >= reserve:
+        return True
+    log.warning("No checkpoint: %s are free, and %s are for corrections", megabytes(free), megabytes(reserve))
+    return False

@@ -77,7 +77,7 @@ def export(studio: Studio, session: Session, state: PageState, kind: str) -> Pat
         )
     answered = session.answered(state.id)
     _, ending, write = KINDS[kind]
-    path = export_folder() / f"{file_stem(answered.question, 'answer')}{ending}"
+    path = export_folder(studio.settings) / f"{file_stem(answered.question, 'answer')}{ending}"
     write(Taken(studio, answered, state, session.shown), path)
     return path
 

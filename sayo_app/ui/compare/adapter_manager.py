@@ -100,7 +100,7 @@ def _packed(studio: Studio, adapter_id: int) -> Path:
     from sayo_app.mllm.models.adapter_files import pack_adapter
 
     record = studio.store.adapters.get(adapter_id)
-    path = export_folder() / f"{file_stem(record.name, 'adapter')}.zip"
+    path = export_folder(studio.settings) / f"{file_stem(record.name, 'adapter')}.zip"
     pack_adapter(record.path, path)
     studio.store.audit.note("adapters.export", f"adapter {record.id}")
     return path

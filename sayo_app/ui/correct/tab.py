@@ -153,7 +153,7 @@ def save_correction(
         model=answered.model or studio.settings.model,
         adapter_id=answered.adapter_id,
         answer_shown=trace.text,
-        trace_id=store.traces.save(trace),
+        trace_id=studio.keep_trace(trace),
         regions=tuple(regions),
         corrected_answer=right,
         author=author_name(author),

@@ -12,7 +12,9 @@ from typing import Any
 
 import gradio as gr
 
+from sayo_app.core.disk import require_room
 from sayo_app.errors import StorageError
+from sayo_app.settings import Settings
 
 _KEPT_SECONDS = 3600
 _STEM_CHARS = 40
@@ -30,14 +32,15 @@ class Download:
         made.success(None, None, None, js=self._press)
 
 
-def export_folder() -> Path:
+def export_folder(settings: Settings) -> Path:
     """A fresh folder for one file; those of an hour ago are gone then.
 
     Gradio hands out files of the temporary folder only, which app.py has put into the data folder.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: it cannot be written, or what room there is is for corrections.
     """
+    require_room(settings, "an export")
     root = Path(tempfile.gettempdir()) / "sayo-exports"
     try:
         root.mkdir(parents=True, exist_ok=True)

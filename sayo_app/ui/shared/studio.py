@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from sayo_app.core.disk import has_room, require_room
 from sayo_app.core.held import Held, hold_file, hold_image
 from sayo_app.core.picture import picture_file
 from sayo_app.core.question import check_question
@@ -25,6 +26,7 @@ from storage.base.records import AdapterRecord
 from storage.store import Store
 
 if TYPE_CHECKING:
+    from sayo_app.core.attention.trace import AttentionTrace
     from sayo_app.mllm.answering.chat import Chunk
     from sayo_app.mllm.models.loading import LoadedModel
 
@@ -104,6 +106,10 @@ class Studio:
         record = self.store.pictures.get(picture_id)
         return Held((record.width, record.height), lambda: self.store.pictures.load(picture_id), picture_id)
 
+    def keep_trace(self, trace: AttentionTrace) -> str | None:
+        """The store's name for it; None where there is no room but for the correction itself."""
+        return self.store.traces.save(trace) if has_room(self.settings, "a trace") else None
+
     def adapters(self) -> list[AdapterRecord]:
         """Adapters made for the model in use, oldest first."""
         return [it for it in self.store.adapters.all() if it.base_model == self.settings.model]
@@ -175,9 +181,11 @@ class Studio:
 
         Raises:
             AdapterError: not one, or one that does not fit. Nothing has changed then.
+        StorageError: there is no room for it.
         """
         from sayo_app.mllm.models.adapter_files import unpack_adapter
 
+        require_room(self.settings, "an adapter", sum(path.stat().st_size for path in paths))
         loaded = self.loaded()
         folder = self.settings.adapters_dir / f"import-{uuid.uuid4().hex}"
         unpack_adapter(paths, folder, self.settings.model, self.settings)

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sayo_app.core.disk import disk, free_bytes
 from sayo_app.errors import SayoError
 from sayo_app.ui.shared.studio import Studio
 from storage.base.records import ACTIVE_RUN_STATES
@@ -43,13 +44,15 @@ class Figures:
         except SayoError:
             store = "failed"
         well = model != "failed" and store == "ready"
-        return well, {"status": "ok" if well else "failed", "model": model, "store": store}
+        room = disk(self._studio.settings).state
+        return well, {"status": "ok" if well else "failed", "model": model, "store": store, "disk": room}
 
     def text(self) -> str:
         """In Prometheus's format."""
         runs = Counter(run.state for run in self._studio.store.runs.active())
         memory = psutil.Process().memory_info().rss
-        free = psutil.disk_usage(str(self._studio.settings.data_dir)).free
+        free = free_bytes(self._studio.settings.data_dir) or 0
+        held = self._studio.shelf.weight
         up, waiting = round(time.monotonic() - self._began), self._waiting()
         answers = {f'{{status="{status}"}}': count for status, count in sorted(self.answers.items())}
         return "".join(
@@ -63,6 +66,7 @@ class Figures:
                     {f'{{state="{state}"}}': runs[state] for state in ACTIVE_RUN_STATES},
                 ),
                 _figure("sayo_memory_bytes", "gauge", "Resident memory of the app.", {"": memory}),
+                _figure("sayo_held_bytes", "gauge", "Kept for open pages, of their budget.", {"": held}),
                 _figure("sayo_disk_free_bytes", "gauge", "Room on the data folder's disk.", {"": free}),
                 _figure(
                     "sayo_up_seconds",

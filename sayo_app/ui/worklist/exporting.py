@@ -73,7 +73,7 @@ def export_zip(
     """
     chosen = find_format(format_name)
     name = f"sayo-{format_name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    folder = export_folder()
+    folder = export_folder(studio.settings)
     # A format that has no folder is the one that is a single file.
     made = folder / (name if chosen.file else f"{name}{chosen.suffix or ''}")
     report = export_file(studio.store, format_name, made, options, states)

@@ -106,7 +106,7 @@ def submit(
         model="" if answered is None else answered.model,
         adapter_id=None if answered is None else answered.adapter_id,
         answer_shown="" if answered is None else answered.trace.text,
-        trace_id=None if answered is None else store.traces.save(answered.trace),
+        trace_id=None if answered is None else studio.keep_trace(answered.trace),
         regions=regions,
         corrected_answer=typed(answer) or None,
         author=author_name(author),

@@ -96,7 +96,7 @@ SCENARIOS = (
             Figure("grown_mb", "memory that the server has gained by then, MB", most=100, before="1,180"),
         ),
         measure=opens,
-        limit_s=900,
+        limit_s=2_400,
     ),
     Scenario(
         name="page-answers",

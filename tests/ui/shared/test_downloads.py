@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sayo_app.errors import StorageError
+from sayo_app.settings import Settings
 from sayo_app.ui.shared.downloads import export_folder, file_stem
 
 
@@ -20,23 +21,23 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_two_files_of_one_name_do_not_meet() -> None:
-    one, other = export_folder(), export_folder()
+    one, other = export_folder(Settings()), export_folder(Settings())
     assert one != other and one.is_dir() and other.is_dir()
 
 
 def test_a_file_of_an_hour_ago_is_gone_and_a_younger_one_is_not() -> None:
-    old, young = export_folder(), export_folder()
+    old, young = export_folder(Settings()), export_folder(Settings())
     (old / "answer.zip").write_text("x")
     for folder, age_s in ((old, 3700), (young, 3500)):
         os.utime(folder, (time.time() - age_s,) * 2)
-    export_folder()
+    export_folder(Settings())
     assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_a_place_that_cannot_be_written_is_said(scratch: Path) -> None:
     (scratch / "sayo-exports").write_text("not a folder")
     with pytest.raises(StorageError, match="has room"):
-        export_folder()
+        export_folder(Settings())
 
 
 @pytest.mark.parametrize(

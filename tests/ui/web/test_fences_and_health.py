@@ -94,7 +94,7 @@ def test_a_word_on_how_it_is(studio: Studio, monkeypatch: pytest.MonkeyPatch) ->
     answer = watched(studio).get("/healthz")
     assert (answer.status_code, answer.json()) == (
         200,
-        {"status": "ok", "model": "loading", "store": "ready"},
+        {"status": "ok", "model": "loading", "store": "ready", "disk": "ready"},
     )
     failed: Future[Any] = Future()
     failed.set_exception(ModelLoadError(expected="a model", got="none", remedy="Name one."))
