@@ -113,6 +113,20 @@ class Settings(Options):
     max_text_chars: int = option(
         50_000, "Longest text", "an answer, a comment, what else a row says", unit="characters", ge=1
     )
+    max_request_bytes: int = option(
+        16_000_000, "Largest request", "that is no upload: regions, texts", unit="bytes", ge=1
+    )
+    max_upload_bytes: int = option(
+        10_000_000_000,
+        "Uploads in all",
+        "that lie there; exports may have as much again; the oldest are removed",
+        unit="bytes",
+        ge=0,
+    )
+    max_upload_bytes_each: int = option(
+        5_000_000_000, "Uploads of a visitor", "in a day: of an account, or an address", unit="bytes", ge=0
+    )
+    upload_hours: int = option(24, "Uploads are kept", unit="hours", ge=1)
     low_disk_bytes: int = option(
         2_000_000_000, "Low disk", "with less free it is said to owners and in the log", unit="bytes", ge=0
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
+import time
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -86,3 +88,29 @@ def low_words(found: Disk) -> str:
 
 def megabytes(number: int) -> str:
     return f"{number / 1e9:.1f} GB" if number >= 10**9 else f"{number / 1e6:.0f} MB"
+
+
+def trim(folder: Path, most_bytes: int, oldest_s: float, needed_s: float) -> int:
+    """Remove files below a folder: those older than that, and the oldest as long as there are too many.
+
+    Args:
+        needed_s: younger ones stay, whatever room they take.
+
+    Returns:
+        Bytes of what is left.
+    """
+    found = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # somebody else removes it
+            if path.is_file():
+                state = path.stat()
+                found.append((state.st_mtime, state.st_size, path))
+    total, now = sum(size for _, size, _ in found), time.time()
+    for written, size, path in sorted(found, key=lambda it: it[0]):
+        age = now - written
+        if age > oldest_s or (total > most_bytes and age > needed_s):
+            with contextlib.suppress(OSError):
+                path.unlink()
+                total -= size
+                path.parent.rmdir()  # where it was the only one
+    return total

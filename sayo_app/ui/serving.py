@@ -19,11 +19,14 @@ from sayo_app.ui.page import build_page
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.signin.wiring import SignIn
 from sayo_app.ui.theme import head, theme
+from sayo_app.ui.web.addresses import Addresses
+from sayo_app.ui.web.bodies import Bodies, look_at_uploads
 from sayo_app.ui.web.fences import put_up
 from sayo_app.ui.web.health import Figures, Health
 from sayo_app.ui.web.places import Places
 from sayo_app.ui.web.sessions import keep_little
 from sayo_app.ui.web.shield import Shield
+from sayo_app.ui.web.uploads import Uploads
 
 _MAX_WAITING = 32
 
@@ -34,12 +37,14 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
     Everything that Gradio writes goes into the data folder.
     """
     settings = studio.settings
-    os.environ["GRADIO_TEMP_DIR"] = str(_uploads_dir(settings))
+    uploads_dir = _uploads_dir(settings)
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads_dir)
     keep_queue(studio.store, settings)
     studio.load_in_background()
     give_back_large_blocks()
     put_up()
     keep_little(settings)
+    look_at_uploads()
     places, figures = Places.of(settings), Figures(studio, lambda: len(page._queue))
     sign_in = SignIn(settings, studio.store)
     page = build_page(studio, sign_in.who)
@@ -47,6 +52,8 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
         Middleware(Health, figures=figures, metrics=settings.metrics),
         Middleware(Shield, places=places, told=figures.count),
         *sign_in.middleware(),
+        Middleware(Bodies, settings=settings, uploads=Uploads(settings, uploads_dir, sign_in.people.person)),
+        Middleware(Addresses, folder=uploads_dir),
     ]
     page.queue(max_size=_MAX_WAITING, default_concurrency_limit=4)
     _, url, _ = page.launch(**launch_options(settings, before))

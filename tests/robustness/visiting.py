@@ -82,7 +82,11 @@ class Visit:
         ]
 
     def call(self, number: int, data: list[Any], **event: Any) -> dict[str, Any]:
-        """What the queue said at last. Args: event: what the component sends beside."""
+        """What the queue said at last, with `said`, the messages to the person.
+
+        Args:
+            event: what the component sends beside.
+        """
         sent = {"data": data, "fn_index": number, "session_hash": self.session, "trigger_id": None}
         if event:
             sent["event_data"] = event
@@ -90,11 +94,13 @@ class Visit:
         if joined.status_code != 200:
             return {"msg": "refused", "status": joined.status_code, "detail": joined.text}
         with self.http.stream("GET", f"{_API}/queue/data", params={"session_hash": self.session}) as told:
+            said = []
             for line in told.iter_lines():
                 if line.startswith("data:"):
                     message = json.loads(line[5:])
+                    said += [message["log"]] if message["msg"] == "log" else []
                     if message["msg"] in ("process_completed", "unexpected_error", "close_stream"):
-                        return message
+                        return message | {"said": said}
         return {"msg": "ended"}
 
     def do(self, elem_id: str, event: str, data: list[Any], **more: Any) -> dict[str, Any]:

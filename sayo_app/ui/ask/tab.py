@@ -12,7 +12,7 @@ from sayo_app.ui.ask.state import Asking, Shown
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, say_if_loading
 from sayo_app.ui.shared.session import Session
-from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.shared.studio import Studio, no_picture
 from sayo_app.ui.viewer import view_ids
 from sayo_app.ui.viewer.chart import token_chart
 from sayo_app.ui.viewer.component import ViewerOptions
@@ -120,6 +120,8 @@ def _answers(studio: Studio, session: Session, question: str) -> Iterator[Any]:
     """States of (viewer, viewer of Correct, chart) while the answer comes."""
     text = studio.check_question(question)
     pictures, shown = session.pictures, session.shown
+    if not pictures:
+        raise no_picture()
     adapter_id = studio.active_id()
     asking = session.room(Asking)
     asking.stopping = False

@@ -12,11 +12,13 @@ from typing import Any
 
 import gradio as gr
 
-from sayo_app.core.disk import require_room
+from sayo_app.core.disk import require_room, trim
 from sayo_app.errors import StorageError
 from sayo_app.settings import Settings
 
 _KEPT_SECONDS = 3600
+# Some time to download it.
+_NEEDED_SECONDS = 300
 _STEM_CHARS = 40
 
 
@@ -47,6 +49,7 @@ def export_folder(settings: Settings) -> Path:
         for old in root.iterdir():
             if old.is_dir() and time.time() - old.stat().st_mtime > _KEPT_SECONDS:
                 shutil.rmtree(old, ignore_errors=True)
+        trim(root, settings.max_upload_bytes, _KEPT_SECONDS, _NEEDED_SECONDS)
         folder = root / uuid.uuid4().hex
         folder.mkdir()
         return folder

@@ -149,11 +149,7 @@ class Studio:
             ModelError: the model or the adapter cannot be loaded, or cannot read the picture.
         """
         if not pictures:
-            raise PictureError(
-                expected="a picture",
-                got="none",
-                remedy="Upload one, pick an example or have a scene drawn.",
-            )
+            raise no_picture()
         text = self.check_question(question)
         loaded = self.loaded()
         own = [it.image() if isinstance(it, Held) else it for it in pictures]
@@ -214,3 +210,10 @@ class Studio:
             if name not in adapters.names(loaded):
                 adapters.load_adapter(loaded, record.path, name)
         return name
+
+
+def no_picture() -> PictureError:
+    """What to say to a question about nothing."""
+    return PictureError(
+        expected="a picture", got="none", remedy="Upload one, pick an example or have a scene drawn."
+    )

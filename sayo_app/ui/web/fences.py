@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import os
 from typing import Any, NoReturn
 
-from gradio import networking, processing_utils
+import gradio as gr
+from gradio import networking, processing_utils, queueing, utils
 from gradio.route_utils import CustomCORSMiddleware
 from starlette.datastructures import Headers
 
-from sayo_app.errors import InputError
+from sayo_app.errors import InputError, SayoError
+from sayo_app.ui.shared.words import without_paths
 
 
 def put_up() -> None:
@@ -20,10 +23,28 @@ def put_up() -> None:
         setattr(processing_utils, name, no_fetch)
     for name in ("async_ssrf_protected_download", "async_ssrf_protected_get"):
         setattr(processing_utils, name, no_fetch_async)
+    # Of an error that nobody expected it tells the page nothing.
+    utils.error_payload = error_in_words
+    setattr(queueing, "error_payload", error_in_words)  # noqa: B010
     # Gradio asks its own address for three seconds and gives up: a busy machine takes longer to answer.
     networking.url_ok = _reachable
     # By name, as the type of a method takes no other.
     setattr(CustomCORSMiddleware, "is_valid_origin", _same_origin)  # noqa: B010
+
+
+def error_in_words(error: BaseException | None, show_error: bool) -> dict[str, Any]:
+    """What a page is told of an error that no handler has put into words: never a path or a trace."""
+    if isinstance(error, gr.Error):
+        words = error.message
+    elif isinstance(error, SayoError):
+        words = str(error)
+    else:
+        words = (
+            "Expected what this page sends, got something else, or a fault of the app's own. Reload the page "
+            "and try again; the server's log says more."
+        )
+    words = html.escape(without_paths(words))
+    return {"error": words, "duration": 15, "visible": True, "title": "Error"}
 
 
 def _reachable(url: str) -> bool:

@@ -6,8 +6,9 @@ import asyncio
 from concurrent.futures import Future
 from typing import Any
 
+import gradio as gr
 import pytest
-from gradio import networking, processing_utils
+from gradio import networking, processing_utils, queueing, utils
 from gradio.route_utils import CustomCORSMiddleware
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -37,12 +38,32 @@ def fenced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CustomCORSMiddleware, "is_valid_origin", CustomCORSMiddleware.is_valid_origin)
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")
     monkeypatch.setattr(networking, "url_ok", networking.url_ok)
+    for module in (utils, queueing):
+        monkeypatch.setattr(module, "error_payload", module.error_payload)
     fences.put_up()
 
 
 def test_a_busy_machine_may_take_its_time_to_answer_its_own_address(fenced: None) -> None:
     """Gradio gives up after three seconds, and the app would not start; nothing listens at this one."""
     assert networking.url_ok("http://127.0.0.1:9/")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KeyError("/srv/sayo/secret"), "Reload the page"),
+        (None, "Reload the page"),
+        (FileNotFoundError(2, "No such file", "/srv/sayo/data/studio.db"), "server&#x27;s log"),
+        (InputError(expected="a file", got="/srv/sayo/data/a.png", remedy="Again."), "…/a.png. Again."),
+        (gr.Error("Value: <b> is not in the list"), "Value: &lt;b&gt; is not"),
+    ],
+)
+def test_an_error_that_nobody_put_into_words_is_told_without_paths(
+    fenced: None, error: BaseException | None, words: str
+) -> None:
+    for module in (utils, queueing):
+        told = module.error_payload(error, False)
+        assert words in told["error"] and "/srv" not in told["error"] and "<b>" not in told["error"]
 
 
 def test_an_address_of_the_web_is_no_file(fenced: None, tmp_path: Any) -> None:
