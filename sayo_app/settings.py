@@ -126,6 +126,13 @@ class Settings(Options):
     max_upload_bytes_each: int = option(
         5_000_000_000, "Uploads of a visitor", "in a day: of an account, or an address", unit="bytes", ge=0
     )
+    max_stored_bytes_each: int = option(
+        2_000_000_000,
+        "Stored for a visitor",
+        "in a day: pictures of drafts, and traces; corrections are saved beyond it, without their traces",
+        unit="bytes",
+        ge=0,
+    )
     upload_hours: int = option(24, "Uploads are kept", unit="hours", ge=1)
     low_disk_bytes: int = option(
         2_000_000_000, "Low disk", "with less free it is said to owners and in the log", unit="bytes", ge=0

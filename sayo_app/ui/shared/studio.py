@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from sayo_app.core.disk import has_room, require_room
+from sayo_app.core.disk import has_room, megabytes, require_room
 from sayo_app.core.held import Held, hold_file, hold_image
+from sayo_app.core.ledger import Ledger
 from sayo_app.core.picture import picture_file
 from sayo_app.core.question import check_question
 from sayo_app.core.shelf import Shelf
-from sayo_app.errors import AdapterError, PictureError, SayoError
+from sayo_app.errors import AdapterError, NotFoundError, PictureError, SayoError, StorageError
 from sayo_app.settings import Settings
 from sayo_app.ui.shared.peers import visitor
 from sayo_app.ui.shared.words import without_paths
@@ -40,6 +42,7 @@ class Studio:
         self.settings = settings
         self.store = store
         self.shelf = Shelf(settings.max_held_bytes)
+        self.stored = Ledger(settings.max_stored_bytes_each)
         # Pixels of a large picture take 160 MB: those that people send are decoded one after the other.
         self.decoding = threading.Lock()
         self._model: Future[LoadedModel] = Future()
@@ -107,8 +110,33 @@ class Studio:
         return Held((record.width, record.height), lambda: self.store.pictures.load(picture_id), picture_id)
 
     def keep_trace(self, trace: AttentionTrace) -> str | None:
-        """The store's name for it; None where there is no room but for the correction itself."""
-        return self.store.traces.save(trace) if has_room(self.settings, "a trace") else None
+        """The store's name for it; None where there is room, or a share of it, for the correction alone."""
+        if not self.stored.left(visitor()) or not has_room(self.settings, "a trace"):
+            return None
+        trace_id = self.store.traces.save(trace)
+        self.stored.charge(visitor(), self.store.traces.path(trace_id).stat().st_size)
+        return trace_id
+
+    def keep_picture(self, held: Held) -> str:
+        """The store's name for it, stored for something that is no correction yet.
+
+        Raises:
+            StorageError: there is no room but for corrections, or this visitor has stored much today.
+        """
+        with contextlib.suppress(NotFoundError):
+            record = self.store.pictures.get(held.picture_id)
+            if record.path.exists():
+                return record.id
+        require_room(self.settings, "the picture of a draft")
+        if not self.stored.left(visitor()):
+            raise StorageError(
+                expected=f"at most {megabytes(self.stored.most)} of new pictures and traces in a day",
+                got="more",
+                remedy="Save what is drawn as a correction, or go on tomorrow.",
+            )
+        record = self.store.pictures.add(held.image())
+        self.stored.charge(visitor(), record.path.stat().st_size)
+        return record.id
 
     def adapters(self) -> list[AdapterRecord]:
         """Adapters made for the model in use, oldest first."""

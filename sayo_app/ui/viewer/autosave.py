@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from sayo_app.access.current import current
 from sayo_app.core.held import Held
-from sayo_app.errors import ConflictError, CorrectionError, NotFoundError, SayoError
+from sayo_app.errors import ConflictError, CorrectionError, SayoError
 from sayo_app.ui.shared.answers import Answers
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
@@ -79,16 +78,16 @@ def draft_reply(studio: Studio, session: Session, event: Any) -> dict[str, Any]:
         if read_view(event.id) in session.room(KeptDrafts).settled:
             # The last keys before a submission arrive after it.
             return reply | {"version": int(event.version)}
-        return reply | _kept(studio.store, session, canvas, author, event)
+        return reply | _kept(studio, session, canvas, author, event)
     except SayoError as error:
         return reply | {"off": without_paths(str(error))}
 
 
-def _kept(store: Store, session: Session, canvas: Canvas, author: str, event: Any) -> dict[str, Any]:
-    content = checked(event.content, canvas.picture.size)
+def _kept(studio: Studio, session: Session, canvas: Canvas, author: str, event: Any) -> dict[str, Any]:
+    content, store = checked(event.content, canvas.picture.size), studio.store
     item_id, revises = canvas.item_id, canvas.revises
     if item_id is None:
-        picture_id = _stored(store, canvas)
+        picture_id = studio.keep_picture(canvas.picture)
         item_id = store.items.add(picture_id=picture_id, question=canvas.question, wanted=0).id
     there = store.drafts.get(item_id, author, revises)
     # A draft that was saved as a correction or thrown away can be begun again: nothing is written over.
@@ -100,15 +99,6 @@ def _kept(store: Store, session: Session, canvas: Canvas, author: str, event: An
     except ConflictError as error:
         return _told(store.drafts.get(item_id, **key)) | {"conflict": str(error)}
     return {"version": kept.version}
-
-
-def _stored(store: Store, canvas: Canvas) -> str:
-    """The id of its picture, which is in the store from now on."""
-    with contextlib.suppress(NotFoundError):
-        record = store.pictures.get(canvas.picture_id)
-        if record.path.exists():
-            return record.id
-    return store.pictures.add(canvas.picture.image()).id
 
 
 def canvas_of(studio: Studio, answers: Answers, shown_id: Any) -> Canvas:

@@ -125,3 +125,25 @@ def test_the_log_says_it_once(
     assert [it.getMessage() for it in caplog.records if "make room" in it.getMessage()] == [
         "The disk of the data folder has 1 MB left: make room. Only corrections are still saved."
     ]
+
+
+def test_a_visitor_stores_so_much_a_day_and_corrections_beyond_it(studio: Studio) -> None:
+    """A draft stores its picture, and whoever may only look may keep drafts."""
+    studio.stored.most = 1
+    first, second = (
+        held(Image.fromarray(np.full((240, 320, 3), shade, dtype=np.uint8)))[0] for shade in (0, 9)
+    )
+    kept = studio.keep_picture(first)
+    first.picture_id = kept
+    assert studio.keep_picture(first) == kept, "it is there already"
+    with pytest.raises(StorageError, match=r"new pictures and traces in a day.*Save what is drawn"):
+        studio.keep_picture(second)
+    number, _ = save_correction(studio, answered(), PageState("a", (BOX,)), "red", "Ada")
+    assert studio.store.corrections.get(number).trace_id is None
+    with acting(Person(Role.VISITOR, "Bo", 2)):
+        assert studio.keep_picture(second)
+
+
+def test_the_picture_of_a_draft_leaves_room_for_corrections(studio: Studio, free: SimpleNamespace) -> None:
+    with pytest.raises(StorageError, match="for the picture of a draft"):
+        studio.keep_picture(held(Image.new("RGB", (30, 20)))[0])
