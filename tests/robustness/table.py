@@ -19,10 +19,11 @@ python -m tests.robustness --out assets/benchmarks/robustness.md
 
 Each scenario runs in a process group and a data folder of its own, without a network and without a GPU.
 *Before* is version 0.1 as it was reported when it was tried by hand, or, where it says *measured*, the same
-scenario run on the code as it was before this work ({before}); it is empty where nobody measured it. Figures
-of now are in [robustness.json](robustness.json), each with its machine. Memory is the most that a process
-takes beyond what it had before. Seconds are of CPU time where it says so, and otherwise of a machine that
-other work shared.
+scenario run on the code as it was before this work ({before}); it is empty where nobody measured it.
+Figures of now are in [robustness.json](robustness.json), each with its machine. Memory is the most that a
+process takes beyond what it had before; one that wants more than 6 GB is not given it, and what it asked
+for is told; one that takes two minutes is ended. Seconds are of CPU time where it says so, and otherwise of
+a machine that other work shared.
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Router
@@ -24,7 +25,8 @@ class Gate:
     def __init__(self, app: ASGIApp, people: People, own: Router) -> None:
         self._app = app
         self._people = people
-        self._own = own
+        # Which finds no path of its own by an error; of others' errors nobody is told but as a 500.
+        self._own = ExceptionMiddleware(own)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -42,6 +42,11 @@ def test_nothing_is_reached_without_signing_in(served: Served, visit: Visit) -> 
         assert visitor.request(method, path).status_code == 401, path
 
 
+@pytest.mark.parametrize("path", ["/sign-in/nothing", "/sign-in%2f..%2fconfig", "/sign-out/x"])
+def test_below_the_sign_in_page_is_nothing(served: Served, visit: Visit, path: str) -> None:
+    assert visit(served).get(path).status_code == 404
+
+
 def test_signing_in_and_out_again(served: Served, visit: Visit) -> None:
     visitor = visit(served)
     assert visitor.sign_in("Ada", "a wrong password").status_code == 403
