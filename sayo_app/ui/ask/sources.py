@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
+from PIL import Image
 
 from sayo_app.core.held import Held
 from sayo_app.core.scenes.questions import HELD_OUT_SEED, SceneQuestion, make_question
@@ -37,6 +38,32 @@ class Sources(NamedTuple):
 @cache
 def _example(seed: int) -> tuple[Scene, SceneQuestion]:
     return make_question(seed)
+
+
+class _Made(NamedTuple):
+    """A scene with its question, and the viewer's value of it."""
+
+    seed: int
+    size: tuple[int, int]
+    asked: SceneQuestion
+    value: dict[str, Any]
+
+
+def _made(seed: int, made: tuple[Scene, SceneQuestion] | None = None) -> _Made:
+    scene, asked = made or make_question(seed)
+    truth = [(f"{it.colour} {it.letter} {it.kind}", it.box_xyxy) for it in scene.objects]
+    value = picture_value(scene.picture, view_ids.scene_picture(seed), truth)
+    return _Made(seed, scene.picture.size, asked, value)
+
+
+@cache
+def _made_example(seed: int) -> _Made:
+    """One for all pages that show it."""
+    return _made(seed, _example(seed))
+
+
+def _picture(seed: int) -> Image.Image:
+    return (_example if seed in _EXAMPLE_SEEDS else make_question)(seed)[0].picture
 
 
 def lay_out() -> Sources:
@@ -80,11 +107,10 @@ def wire(
         session.look_at(pictures, value)
         return filled(value, gr.skip())
 
-    def drawn(session: Session, text: str, made: tuple[Scene, SceneQuestion], seed: int) -> Any:
-        scene, asked = made
-        truth = [(f"{it.colour} {it.letter} {it.kind}", it.box_xyxy) for it in scene.objects]
-        value = picture_value(scene.picture, view_ids.scene_picture(seed), truth)
-        session.look_at([studio.hold(scene.picture)], value)
+    def drawn(session: Session, text: str, made: _Made) -> Any:
+        asked, value = made.asked, made.value
+        # Drawn anew when it is needed: a seed takes no room.
+        session.look_at([Held(made.size, partial(_picture, made.seed))], value)
         # A question that the person typed stays; an earlier suggestion gives way.
         suggestions = session.room(Asking).suggestions
         own = bool(typed(text)) and text not in suggestions
@@ -105,13 +131,13 @@ def wire(
     @guarded
     def on_fresh(session: Session, text: str) -> Any:
         seed = HELD_OUT_SEED + random.randrange(1_000_000)
-        return drawn(session, text, make_question(seed), seed)
+        return drawn(session, text, _made(seed))
 
     @does("ask")
     @guarded
     def on_pick(session: Session, text: str, event: gr.EventData) -> Any:
         seed = _EXAMPLE_SEEDS[int(event.id) % len(_EXAMPLE_SEEDS)]
-        return drawn(session, text, _example(seed), seed)
+        return drawn(session, text, _made_example(seed))
 
     sources.upload.upload(on_upload, [sources.upload, session], [*shown], **PRIVATE)
     sources.add.upload(on_add, [sources.add, session], [*shown], **PRIVATE)
