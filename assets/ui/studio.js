@@ -1,6 +1,69 @@
-/* sources 1c5b5459ed707a6ae62156203e47ef67ef2595fdf4ec36e00a2d917ca1c05e85, text d0f583057edeb2e7619dbd767df9d47fd800e1c0f1c6bd6b602f77df298986a3: from main.js by `npm run build`. Do not change it here. */
+/* sources f76e9689c991eb6cb14383c24fc3a32da4ab50209e29827e99d8357e9f69a024, text ec7651fc88325da1b5ad1305ce0033e9172afdf665bec6c3f988ef58b5991762: from main.js by `npm run build`. Do not change it here. */
 "use strict";
 (() => {
+  // shared/pulse.js
+  var PAUSE_MS = 5e3;
+  var PATIENCE_MS = 15e3;
+  var ROOM_MS = 2e3;
+  var ROOM = "room";
+  var PAGE = {
+    fetchMark: async (path, signal) => {
+      const answer = await fetch(path, { cache: "no-store", signal });
+      if (!answer.ok) throw new Error(String(answer.status));
+      return (await answer.json()).mark;
+    },
+    hidden: () => document.hidden,
+    onVisibility: (act) => document.addEventListener("visibilitychange", act),
+    onAction: (act) => {
+      document.addEventListener("click", act, true);
+      document.addEventListener("keydown", (event) => event.key === "Enter" && act(), true);
+    },
+    rest: (ms) => new Promise((done) => setTimeout(done, ms))
+  };
+  var refresh = () => {
+  };
+  var beat = () => refresh();
+  var mountPulse = ({ props, trigger, watch }, event, world = PAGE) => {
+    const shown2 = () => props.value || "";
+    let asking = false;
+    let request = new AbortController();
+    let waits = false;
+    let come = () => {
+    };
+    watch("value", () => come());
+    refresh = () => trigger(event, { mark: shown2() });
+    const follow = (mark2) => {
+      const there = new Promise((done) => {
+        come = done;
+      });
+      trigger(event, { mark: mark2 });
+      return Promise.race([there, world.rest(PATIENCE_MS)]);
+    };
+    const listen = async () => {
+      if (asking) return;
+      asking = true;
+      while (!world.hidden()) {
+        request = new AbortController();
+        waits = false;
+        const { signal } = request;
+        void world.rest(ROOM_MS).then(() => {
+          if (request.signal === signal) waits = true;
+        });
+        try {
+          const mark2 = await world.fetchMark(`pulse?seen=${shown2()}`, signal);
+          if (mark2 !== shown2()) await follow(mark2);
+        } catch {
+          if (!signal.aborted) await world.rest(PAUSE_MS);
+          else if (signal.reason === ROOM) await world.rest(ROOM_MS);
+        }
+      }
+      asking = false;
+    };
+    world.onAction(() => waits && request.abort(ROOM));
+    world.onVisibility(() => world.hidden() ? request.abort() : void listen());
+    void listen();
+  };
+
   // shared/viewers.js
   var viewers = {};
   var groups = {};
@@ -117,7 +180,7 @@
   var browser = numberOfBrowser();
 
   // drafts/autosave.js
-  var PAUSE_MS = 300;
+  var PAUSE_MS2 = 300;
   var AGAIN_MS = 4e3;
   var LOST = "The server does not reply. This browser keeps what you draw.";
   var LOST_FOR_GOOD = "The server does not reply, and this browser has no room to keep what you draw.";
@@ -170,7 +233,7 @@
       state.timer = null;
       if (viewer.value.id === id) send(viewer);
       else ask(viewer, "save", { id, version: state.version, content: last2 });
-    }, PAUSE_MS);
+    }, PAUSE_MS2);
     viewer.fillDraft();
   };
   var contentOf = (viewer) => {
@@ -3327,5 +3390,7 @@ ${formula}
   };
 
   // main.js
-  Object.assign(window, { sayo: { mountViewer, mountCards, mountKeys, regionsOf, showOpened, viewers } });
+  Object.assign(window, {
+    sayo: { beat, mountViewer, mountCards, mountKeys, mountPulse, regionsOf, showOpened, viewers }
+  });
 })();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from storage.base.records import RunRecord
@@ -76,3 +77,11 @@ def remaining_seconds(events: list[dict[str, Any]]) -> float | None:
     if not seconds or not isinstance(step, int) or not isinstance(total, int):
         return None
     return max(0, total - step) * sum(seconds) / len(seconds)
+
+
+def file_size(path: Path) -> int:
+    """Bytes; 0 of what is not there."""
+    try:
+        return int(path.stat().st_size)
+    except OSError:
+        return 0

@@ -16,7 +16,8 @@ from sayo_app.ui.compare import tab as compare
 from sayo_app.ui.correct import tab as correct
 from sayo_app.ui.retrain import tab as retrain
 from sayo_app.ui.shared.doors import Who, close_doors
-from sayo_app.ui.shared.handlers import PRIVATE, does, quiet
+from sayo_app.ui.shared.handlers import PRIVATE, does
+from sayo_app.ui.shared.refresh import Refresh, read_shown, shown_last
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import BASE_LABEL, TITLE, model_label
@@ -28,7 +29,6 @@ _MASTHEAD = (
     f'<header class="masthead"><h1>{TITLE}</h1><p>Ask a multimodal model about a picture, see where it '
     "looked for every word, show it where it should have looked, and retrain it on that.</p></header>"
 )
-_TICK_SECONDS = 1.0
 
 
 def build_page(studio: Studio, who: Who | None = None) -> gr.Blocks:
@@ -47,17 +47,17 @@ def lay_out(studio: Studio) -> gr.Blocks:
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400), fill_width=False
     ) as page:
-        session, changed, seen = gr.State(Session(studio.shelf)), gr.State(0), gr.State("")
-        timer = gr.Timer(_TICK_SECONDS)
+        session, changed, refresh = gr.State(Session(studio.shelf)), gr.State(0), Refresh()
         gr.HTML(_MASTHEAD, apply_default_css=False)
         if studio.settings.sign_in != "none":
             _lay_out_account(studio, page)
         status = gr.HTML(_status(studio, told=False), elem_id="status", apply_default_css=False)
+        status_seen = shown_last()
         # It is shown what Ask is shown, so it must exist before Ask is wired; its tab renders it.
         correct_viewer = correct.make_viewer()
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Ask", elem_id="tab-ask"):
-                tour.build(studio, session, changed, timer)
+                tour.build(studio, session, changed, refresh)
                 with gr.Column(elem_id="ask-room"):
                     asked = ask.build(studio, session, correct_viewer)
             with gr.Tab("Correct", elem_id="tab-correct"):
@@ -65,17 +65,16 @@ def lay_out(studio: Studio) -> gr.Blocks:
             with gr.Tab("Corrections", elem_id="tab-corrections") as corrections_tab:
                 worklist.build(studio, session, changed, corrections_tab)
             with gr.Tab("Retrain", elem_id="tab-retrain") as retrain_tab:
-                retrain.build(studio, changed, retrain_tab, timer)
+                retrain.build(studio, changed, retrain_tab, refresh)
             with gr.Tab("Compare", elem_id="tab-compare") as compare_tab:
                 compare.build(studio, session, changed, compare_tab, asked.question)
 
-        @does("look")
-        @quiet
-        def on_tick(seen: str) -> Any:
+        def shown(seen: Any) -> Any:
             text = _status(studio)
-            return gr.skip() if text == seen else (text, text)
+            return gr.skip() if read_shown(seen).get("status") == text else ({"status": text}, text)
 
-        timer.tick(on_tick, seen, [status, seen], queue=False, **PRIVATE)
+        refresh.add(shown, [status_seen], [status_seen, status])
+        refresh.wire()
     return page
 
 

@@ -16,6 +16,7 @@ from sayo_app.core.memory import give_back_large_blocks
 from sayo_app.jobs.keeper import keep_queue
 from sayo_app.settings import DEFAULTS, Settings
 from sayo_app.ui.page import build_page
+from sayo_app.ui.shared.pulse import Beats, Pulse, mark_of
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.signin.wiring import SignIn
 from sayo_app.ui.theme import head, theme
@@ -29,6 +30,8 @@ from sayo_app.ui.web.shield import Shield
 from sayo_app.ui.web.uploads import Uploads
 
 _MAX_WAITING = 32
+# Gradio looks into its queue a thousand times a second, and for progress a hundred times: 7 % of a core.
+_LOOK_S, _LOOK_FOR_PROGRESS_S = 0.02, 0.1
 
 
 def serve(studio: Studio) -> tuple[gr.Blocks, str]:
@@ -51,13 +54,19 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
     before = [
         Middleware(Health, figures=figures, metrics=settings.metrics),
         Middleware(Shield, places=places, told=figures.count),
-        *sign_in.middleware(),
+        *before_the_page(studio, sign_in),
         Middleware(Bodies, settings=settings, uploads=Uploads(settings, uploads_dir, sign_in.people.person)),
         Middleware(Addresses, folder=uploads_dir),
     ]
     page.queue(max_size=_MAX_WAITING, default_concurrency_limit=4)
+    page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = _LOOK_S, _LOOK_FOR_PROGRESS_S
     _, url, _ = page.launch(**launch_options(settings, before))
     return page, url
+
+
+def before_the_page(studio: Studio, sign_in: SignIn) -> list[Middleware]:
+    """Whatever answers or refuses a request before the page does, outermost first."""
+    return [*sign_in.middleware(), Middleware(Beats, pulse=Pulse(lambda: mark_of(studio)))]
 
 
 def launch_options(settings: Settings, middleware: Sequence[Middleware] = ()) -> dict[str, Any]:

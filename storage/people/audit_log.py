@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from storage.base.audit import note_change
 from storage.base.database import Database
@@ -64,6 +64,11 @@ class AuditLog:
         query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
         with self._database.read() as session:
             return [_change(row) for row in session.scalars(query)]
+
+    def last_id(self) -> int:
+        """Of the newest change; 0 before the first."""
+        with self._database.read() as session:
+            return session.scalar(select(func.max(AuditEntry.id))) or 0
 
     def all(self) -> Iterator[Change]:
         """Oldest first; read in parts, so that any number can be exported."""

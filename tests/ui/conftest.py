@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from tests.ui.driving import PATIENCE_MS, App
 if TYPE_CHECKING:
     import gradio as gr
     from playwright.sync_api import Browser, Page, Playwright
+    from starlette.middleware import Middleware
 
     from sayo_app.core.attention.trace import AttentionTrace
     from sayo_app.settings import Settings
@@ -29,7 +30,7 @@ _HOW_TO = (
     "No Chromium found. Install one (apt-get install chromium, or python -m playwright install chromium) "
     "or name it in SAYO_CHROMIUM."
 )
-ServePage = Callable[["gr.Blocks"], AbstractContextManager[str]]
+ServePage = Callable[..., AbstractContextManager[str]]
 
 
 @pytest.fixture(scope="session")
@@ -117,11 +118,11 @@ def serve_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServePage]:
     folder = tmp_path_factory.mktemp("served")
 
     @contextmanager
-    def serving(blocks: gr.Blocks) -> Iterator[str]:
+    def serving(blocks: gr.Blocks, middleware: Sequence[Middleware] = ()) -> Iterator[str]:
         from sayo_app.settings import Settings
         from sayo_app.ui.serving import launch_options
 
-        _, url, _ = blocks.launch(**launch_options(Settings(data_dir=folder, port=0)))
+        _, url, _ = blocks.launch(**launch_options(Settings(data_dir=folder, port=0), middleware))
         try:
             yield url
         finally:
@@ -205,6 +206,10 @@ def tiny_studio(
 def work_url(studio: Studio, serve_page: ServePage) -> Iterator[str]:
     """Its page, served from this process."""
     from sayo_app.ui.page import build_page
+    from sayo_app.ui.serving import before_the_page
+    from sayo_app.ui.signin.wiring import SignIn
 
-    with serve_page(build_page(studio)) as url:
+    with serve_page(
+        build_page(studio), before_the_page(studio, SignIn(studio.settings, studio.store))
+    ) as url:
         yield url

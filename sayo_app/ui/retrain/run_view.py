@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from sayo_app.core.evaluations import evaluation_files
 from sayo_app.jobs.control import reconcile
-from sayo_app.jobs.progress import log_tail, read_progress, remaining_seconds, without_redone
+from sayo_app.jobs.progress import file_size, log_tail, read_progress, remaining_seconds, without_redone
 from sayo_app.ui.retrain.curves import training_chart
 from sayo_app.ui.retrain.held_out import looks_html, verdict_html
 from sayo_app.ui.shared.studio import Studio
@@ -147,13 +146,6 @@ def _list(runs: list[RunRecord], adapters: Mapping[int, AdapterRecord]) -> str:
         rows.append(f'<tr data-testid="run-{run.id}" data-state="{run.state}">{columns}</tr>')
     heads = "".join(f"<th>{head}</th>" for head in ("Run", "State", "Verdict", "Name", "Notes"))
     return f'<div class="runs"><table class="plain-table"><tr>{heads}</tr>{"".join(rows)}</table></div>'
-
-
-def file_size(path: Path) -> int:
-    try:
-        return int(path.stat().st_size)
-    except OSError:
-        return 0
 
 
 def _log(run: RunRecord | None) -> str:

@@ -17,7 +17,8 @@ from sayo_app.jobs.control import cancel_run, check_enough, resume_run, start_ru
 from sayo_app.run_config import RunConfig
 from sayo_app.ui.retrain import config_form
 from sayo_app.ui.retrain.run_view import LATEST, enough_text, run_choices, run_view, shown_run
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, quiet, say, typed
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, say, typed
+from sayo_app.ui.shared.refresh import Refresh, read_shown, shown_last
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import BASE_ID, BASE_LABEL
 from storage.base.records import RunRecord
@@ -31,7 +32,7 @@ _FIRST_SEED = 2 * HELD_OUT_SEED
 class _Watched(NamedTuple):
     """In the order of the values of `run_view`."""
 
-    seen: gr.State
+    seen: gr.HTML
     runs: gr.HTML
     chosen: gr.Dropdown
     status: gr.HTML
@@ -52,8 +53,8 @@ class _Few(NamedTuple):
     generate: gr.Button
 
 
-def build(studio: Studio, changed: gr.State, tab: gr.Tab, timer: gr.Timer) -> None:
-    """Lay out the tab; it looks at the run once a tick of `timer`."""
+def build(studio: Studio, changed: gr.State, tab: gr.Tab, refresh: Refresh) -> None:
+    """Lay out the tab; `refresh` looks at the run."""
     gr.Markdown(
         "Training runs in a process of its own on your corrections: you can close this page or restart the "
         "app and come back. A part of the pictures is held out to measure what the training brought.",
@@ -69,7 +70,7 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, timer: gr.Timer) -> No
         with gr.Column(scale=2, min_width=320):
             watched = _lay_out_run()
     _wire_few(studio, few, fields["base_adapter_id"], changed, tab)
-    _wire_run(studio, watched, changed, timer)
+    _wire_run(studio, watched, changed, refresh)
 
     @does("runs.start")
     @guarded
@@ -79,7 +80,7 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, timer: gr.Timer) -> No
         say(f"Run {run.id} {'waits in the queue' if run.state == 'queued' else 'started'}.")
         return gr.Dropdown(value=LATEST if run.state == "running" else run.id)
 
-    start.click(on_start, list(fields.values()), watched.chosen, **PRIVATE)
+    refresh.on(start.click(on_start, list(fields.values()), watched.chosen, **PRIVATE).then)
 
 
 def _lay_out_few() -> _Few:
@@ -131,7 +132,7 @@ def _lay_out_run() -> _Watched:
         runs = gr.HTML("", elem_id="retrain-runs", apply_default_css=False)
     with gr.Accordion("Log", open=False, elem_id="retrain-log-box"):
         log = gr.HTML("", elem_id="retrain-log", apply_default_css=False)
-    return _Watched(gr.State({}), runs, chosen, status, chart, looks, log, notes, cancel, resume, delete, use)
+    return _Watched(shown_last(), runs, chosen, status, chart, looks, log, notes, cancel, resume, delete, use)
 
 
 def cancelled_text(before: RunRecord, after: RunRecord) -> str:
@@ -143,11 +144,9 @@ def cancelled_text(before: RunRecord, after: RunRecord) -> str:
     return f"Run {after.id} is {after.state} already: there is nothing to cancel."
 
 
-def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Timer) -> None:
-    @does("look")
-    @quiet
-    def on_tick(seen: dict[str, str], chosen: int) -> Any:
-        view = run_view(studio, seen, chosen)
+def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, refresh: Refresh) -> None:
+    def shown(seen: Any, chosen: int) -> Any:
+        view = run_view(studio, read_shown(seen), chosen)
         return gr.skip() if view is None else view
 
     @does("runs.cancel")
@@ -187,13 +186,14 @@ def _wire_run(studio: Studio, watched: _Watched, changed: gr.State, timer: gr.Ti
         studio.store.runs.note(_required(studio, chosen).id, typed(notes))
 
     everything = list(watched)
-    timer.tick(on_tick, [watched.seen, watched.chosen], everything, queue=False, **PRIVATE)
+    refresh.add(shown, [watched.seen, watched.chosen], everything)
+    refresh.on(watched.chosen.input)
     for button, handler in (
         (watched.cancel, on_cancel),
         (watched.resume, on_resume),
         (watched.delete, on_delete),
     ):
-        button.click(handler, watched.chosen, everything, **PRIVATE)
+        refresh.on(button.click(handler, watched.chosen, everything, **PRIVATE).then)
     watched.use.click(on_use, [watched.chosen, changed], changed, **ON_MODEL)
     watched.notes.blur(on_notes, [watched.chosen, watched.notes], None, **PRIVATE)
 

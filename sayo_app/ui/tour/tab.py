@@ -16,7 +16,8 @@ import gradio as gr
 from sayo_app.errors import CorrectionError, JobError
 from sayo_app.jobs.control import cancel_run
 from sayo_app.ui.shared.answers import Answered
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, quiet, say, say_if_loading
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, say, say_if_loading
+from sayo_app.ui.shared.refresh import Refresh, read_shown
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.tour import kept
@@ -49,8 +50,8 @@ class Visit:
     editor: Answered | None = None
 
 
-def build(studio: Studio, session: gr.State, changed: gr.State, timer: gr.Timer) -> None:
-    """Lay out button and panel, and wire them; the panel looks at the store once a tick of `timer`.
+def build(studio: Studio, session: gr.State, changed: gr.State, refresh: Refresh) -> None:
+    """Lay out button and panel, and wire them; the panel looks at the store with each `refresh`.
 
     Args:
         changed: counts changes of the store, for the other tabs.
@@ -58,23 +59,21 @@ def build(studio: Studio, session: gr.State, changed: gr.State, timer: gr.Timer)
     plan = kept.PLAN
     parts = lay_out(plan)
     parts.viewer.wire(studio, session)
-    _wire_way(studio, session, changed, timer, parts, plan)
+    _wire_way(studio, session, changed, refresh, parts, plan)
     _wire_teaching(studio, session, changed, parts, plan)
     _wire_training(studio, session, changed, parts, plan)
 
 
 def _wire_way(
-    studio: Studio, session: gr.State, changed: gr.State, timer: gr.Timer, parts: Parts, plan: Plan
+    studio: Studio, session: gr.State, changed: gr.State, refresh: Refresh, parts: Parts, plan: Plan
 ) -> None:
     """Into the tour, out of it, and what the clock brings."""
 
     def view(session: Session, seen: dict[str, str]) -> tuple[Any, ...]:
         return store_view(studio, session.room(Visit).open, seen, plan)
 
-    @does("look")
-    @quiet
-    def on_tick(session: Session, seen: dict[str, str]) -> Any:
-        return view(session, seen)
+    def shown(session: Session, seen: Any) -> Any:
+        return view(session, read_shown(seen))
 
     @does("tour.begin")
     @guarded
@@ -105,10 +104,13 @@ def _wire_way(
 
     clocked = [*parts.seen_by_clock]
     asked = [parts.met, parts.task, parts.viewer.component, parts.hints, parts.sides]
-    timer.tick(on_tick, [session, parts.seen], clocked, queue=False, **PRIVATE)
-    parts.open.click(on_open, [session, changed], [*clocked, changed, *asked], **ON_MODEL)
-    parts.leave.click(on_leave, session, clocked, **PRIVATE)
-    parts.remove.click(on_remove, [session, changed], [*clocked, parts.removing, changed], **ON_MODEL)
+    refresh.add(shown, [session, parts.seen], clocked)
+    for event in (
+        parts.open.click(on_open, [session, changed], [*clocked, changed, *asked], **ON_MODEL),
+        parts.leave.click(on_leave, session, clocked, **PRIVATE),
+        parts.remove.click(on_remove, [session, changed], [*clocked, parts.removing, changed], **ON_MODEL),
+    ):
+        refresh.on(event.then)
 
 
 def _nothing(note: str) -> tuple[str, str, Any, str, str]:

@@ -9,10 +9,10 @@ import gradio as gr
 
 from sayo_app.core.evaluations import evaluation_files, read_evaluation
 from sayo_app.jobs.control import reconcile
-from sayo_app.jobs.progress import read_progress, without_redone
+from sayo_app.jobs.progress import file_size, read_progress, without_redone
 from sayo_app.ui.retrain.curves import training_chart
 from sayo_app.ui.retrain.held_out import looks_html, verdict_html
-from sayo_app.ui.retrain.run_view import file_size, run_line
+from sayo_app.ui.retrain.run_view import run_line
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import counted
 from sayo_app.ui.tour.drawn import lying_html, steps_html

@@ -16,7 +16,7 @@ import pytest
 
 from sayo_app.settings import Settings
 from sayo_app.ui.page import build_page
-from sayo_app.ui.serving import launch_options
+from sayo_app.ui.serving import before_the_page, launch_options
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.signin.wiring import SignIn
 from storage.store import Store
@@ -63,7 +63,7 @@ def _serving(studio: Studio) -> Iterator[Served]:
 
     async def launched() -> Any:
         page = build_page(studio, sign_in.who)
-        return page, page.launch(**launch_options(studio.settings, sign_in.middleware()))[1]
+        return page, page.launch(**launch_options(studio.settings, before_the_page(studio, sign_in)))[1]
 
     with ThreadPoolExecutor(1) as thread:  # Gradio leaves an event loop open that it makes itself
         page, url = thread.submit(lambda: asyncio.run(launched())).result()
