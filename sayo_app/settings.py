@@ -162,6 +162,25 @@ class Settings(Options):
     idle_page_hours: int = option(
         24, "Idle pages", "the same of an open page that asks nothing", unit="hours", ge=1
     )
+    max_wait_seconds: int = option(
+        300,
+        "Longest wait",
+        "in a queue of the page: whoever would wait longer is told to come back",
+        unit="seconds",
+        ge=1,
+    )
+    max_waiting_each: int = option(10, "Waiting", "of one visitor, in each queue of the page", ge=1)
+    max_running_each: int = option(4, "Running", "of one visitor, in all queues of the page", ge=1)
+    max_requests_each: int = option(
+        60,
+        "Requests",
+        "of one visitor: an account, or an address where nobody has signed in",
+        unit="a second",
+        ge=1,
+    )
+    people_an_address: int = option(
+        50, "People at an address", "who may share it: as so many visitors it counts at most", ge=1
+    )
     max_runs: int = option(50, "Runs in the queue", "that wait or go on, of all people", ge=1)
     max_runs_each: int = option(10, "Runs of a person", "that wait or go on, of one account", ge=1)
     max_import_bytes: int = option(

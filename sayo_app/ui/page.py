@@ -16,7 +16,7 @@ from sayo_app.ui.compare import tab as compare
 from sayo_app.ui.correct import tab as correct
 from sayo_app.ui.retrain import tab as retrain
 from sayo_app.ui.shared.doors import Who, close_doors
-from sayo_app.ui.shared.handlers import PRIVATE, does
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does
 from sayo_app.ui.shared.refresh import Refresh, read_shown, shown_last
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
@@ -52,6 +52,7 @@ def lay_out(studio: Studio) -> gr.Blocks:
         if studio.settings.sign_in != "none":
             _lay_out_account(studio, page)
         status = gr.HTML(_status(studio, told=False), elem_id="status", apply_default_css=False)
+        place = gr.HTML("", html_template="", elem_id="place", apply_default_css=False)
         status_seen = shown_last()
         # It is shown what Ask is shown, so it must exist before Ask is wired; its tab renders it.
         correct_viewer = correct.make_viewer()
@@ -75,6 +76,10 @@ def lay_out(studio: Studio) -> gr.Blocks:
 
         refresh.add(shown, [status_seen], [status_seen, status])
         refresh.wire()
+    for function in page.fns.values():
+        if function.concurrency_id == ON_MODEL["concurrency_id"]:
+            # Which place in the queue it has, and how long it takes.
+            function.show_progress, function.show_progress_on = "minimal", [place]
     return page
 
 

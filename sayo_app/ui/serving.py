@@ -25,13 +25,11 @@ from sayo_app.ui.web.bodies import Bodies, look_at_uploads
 from sayo_app.ui.web.fences import put_up
 from sayo_app.ui.web.health import Figures, Health
 from sayo_app.ui.web.places import Places
+from sayo_app.ui.web.queue import open_queue
+from sayo_app.ui.web.rates import Calm, Rates
 from sayo_app.ui.web.sessions import keep_little
 from sayo_app.ui.web.shield import Shield
 from sayo_app.ui.web.uploads import Uploads
-
-_MAX_WAITING = 32
-# Gradio looks into its queue a thousand times a second, and for progress a hundred times: 7 % of a core.
-_LOOK_S, _LOOK_FOR_PROGRESS_S = 0.02, 0.1
 
 
 def serve(studio: Studio) -> tuple[gr.Blocks, str]:
@@ -58,15 +56,18 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
         Middleware(Bodies, settings=settings, uploads=Uploads(settings, uploads_dir, sign_in.people.person)),
         Middleware(Addresses, folder=uploads_dir),
     ]
-    page.queue(max_size=_MAX_WAITING, default_concurrency_limit=4)
-    page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = _LOOK_S, _LOOK_FOR_PROGRESS_S
+    open_queue(page, settings)
     _, url, _ = page.launch(**launch_options(settings, before))
     return page, url
 
 
 def before_the_page(studio: Studio, sign_in: SignIn) -> list[Middleware]:
     """Whatever answers or refuses a request before the page does, outermost first."""
-    return [*sign_in.middleware(), Middleware(Beats, pulse=Pulse(lambda: mark_of(studio)))]
+    return [
+        *sign_in.middleware(),
+        Middleware(Calm, rates=Rates(studio.settings.max_requests_each)),
+        Middleware(Beats, pulse=Pulse(lambda: mark_of(studio))),
+    ]
 
 
 def launch_options(settings: Settings, middleware: Sequence[Middleware] = ()) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -25,5 +25,10 @@ def laid_out(make: Callable[[], Made]) -> tuple[gr.Blocks, Made]:
         with gr.Blocks(analytics_enabled=False) as page:
             return page, make()
 
+    return in_own_loop(lay_out)
+
+
+def in_own_loop(story: Callable[[], Coroutine[Any, Any, Made]]) -> Made:
+    """What comes of it, wherever other loops run."""
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(lay_out())).result()
+        return thread.submit(lambda: asyncio.run(story())).result()

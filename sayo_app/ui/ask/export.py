@@ -13,7 +13,7 @@ from sayo_app.ui.ask.state import Shown
 from sayo_app.ui.ask.writers import KINDS, Taken
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.downloads import Download, export_folder, file_stem
-from sayo_app.ui.shared.handlers import PRIVATE, does, guarded, say
+from sayo_app.ui.shared.handlers import ON_FILES, PRIVATE, does, guarded, say
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import view_ids
@@ -59,7 +59,7 @@ def build(studio: Studio, session: gr.State, ask_viewer: Viewer, shown: Shown) -
         return gr.skip() if not path else open_saved(studio, session, Path(path))
 
     made = go.click(
-        on_export, [state, session, kind], download.component, js=ask_viewer.read_state, **PRIVATE
+        on_export, [state, session, kind], download.component, js=ask_viewer.read_state, **ON_FILES
     )
     download.follow(made)
     opened.upload(on_open, [opened, session], [*shown], **PRIVATE)

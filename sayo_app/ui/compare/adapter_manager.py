@@ -9,7 +9,7 @@ import gradio as gr
 
 from sayo_app.errors import AdapterError
 from sayo_app.ui.shared.downloads import Download, export_folder, file_stem
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, say, typed
+from sayo_app.ui.shared.handlers import ON_FILES, ON_MODEL, PRIVATE, does, guarded, say, typed
 from sayo_app.ui.shared.studio import Studio
 
 
@@ -58,7 +58,7 @@ def build(studio: Studio, chosen: gr.Dropdown, changed: gr.State) -> None:
 
     parts.rename.click(on_rename, [chosen, parts.name, changed], changed, **PRIVATE)
     parts.delete.click(on_delete, [chosen, changed], changed, **PRIVATE)
-    parts.download.follow(parts.export.click(on_export, chosen, parts.download.component, **PRIVATE))
+    parts.download.follow(parts.export.click(on_export, chosen, parts.download.component, **ON_FILES))
     parts.load.upload(on_load, [parts.load, parts.name, changed], changed, **ON_MODEL)
 
 

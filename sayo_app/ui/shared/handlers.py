@@ -24,6 +24,8 @@ _SECONDS = 15
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 # Of those that use the model, which does one thing at a time.
 ON_MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, **PRIVATE}
+# Of those that write and read large files, which take long.
+ON_FILES: dict[str, Any] = {"concurrency_id": "files", "concurrency_limit": 2, **PRIVATE}
 # What `does` and `quiet` write on a handler, for `sayo_app.ui.shared.doors` to read.
 ACTION, QUIET = "sayo_action", "sayo_quiet"
 

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sayo_app.core.disk import disk, low_words
+from sayo_app.core.disk import disk
 from sayo_app.core.evaluations import evaluation_files
 from sayo_app.errors import SayoError
 from sayo_app.jobs.control import reconcile
@@ -45,7 +45,7 @@ def mark_of(studio: Studio) -> str:
             len(evaluation_files(going.folder)),
         )
         adapters = (studio.active_id(), [(it.id, it.name) for it in studio.store.adapters.all()])
-        room = low_words(disk(studio.settings))
+        room = disk(studio.settings).state
         seen = repr((studio.model_state, runs, written, adapters, room, studio.store.audit.last_id()))
     except SayoError as error:
         log.warning("%s", error)

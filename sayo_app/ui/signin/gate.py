@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sayo_app.ui.shared.visitors import with_person
 from sayo_app.ui.signin.people import People
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
@@ -33,15 +34,14 @@ class Gate:
             await self._app(scope, receive, send)
         elif scope["type"] == "http" and _under(scope["path"], SIGN_IN, SIGN_OUT):
             await self._own(scope, receive, send)
-        elif scope["path"] in _OPEN or await self._may_enter(HTTPConnection(scope)):
+        elif scope["path"] in _OPEN:
             await self._app(scope, receive, send)
+        elif (person := await run_in_threadpool(self._people.person, HTTPConnection(scope))).role is not None:
+            await self._app(with_person(scope, person), receive, send)
         elif scope["type"] == "http":
             await _refusal(Request(scope))(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
-
-    async def _may_enter(self, connection: HTTPConnection) -> bool:
-        return (await run_in_threadpool(self._people.person, connection)).role is not None
 
 
 def _under(path: str, *tops: str) -> bool:

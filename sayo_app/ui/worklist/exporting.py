@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.ui.shared.downloads import Download, export_folder
-from sayo_app.ui.shared.handlers import PRIVATE, does, guarded
+from sayo_app.ui.shared.handlers import ON_FILES, PRIVATE, does, guarded
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.worklist.file_choices import grid_choice, grid_rule, named
 from sayo_app.ui.worklist.words import STATES
@@ -60,7 +60,7 @@ def build(studio: Studio) -> None:
 
     kind.change(on_kind, kind, [grid, predictions], **PRIVATE)
     fields = [kind, states, grid, predictions]
-    download.follow(go.click(on_export, fields, [download.component, report], **PRIVATE))
+    download.follow(go.click(on_export, fields, [download.component, report], **ON_FILES))
 
 
 def export_zip(

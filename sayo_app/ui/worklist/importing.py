@@ -11,7 +11,7 @@ import gradio as gr
 
 from sayo_app.access.current import author_name
 from sayo_app.errors import InputError
-from sayo_app.ui.shared.handlers import PRIVATE, does, guarded, say, typed
+from sayo_app.ui.shared.handlers import ON_FILES, PRIVATE, does, guarded, say, typed
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.worklist.file_choices import grid_choice, grid_rule, named
 from sayo_app.ui.worklist.tables import table
@@ -145,8 +145,8 @@ def _wire_import(
     uploaded = importing(lambda paths: [Path(path) for path in paths])
     on_server = importing(lambda name: [server_path(studio, typed(name))])
     fields, outputs = [*options, author, changed], [taken.report, taken.batches, changed]
-    sources.upload.upload(uploaded, [sources.upload, *fields], outputs, **PRIVATE)
-    sources.take.click(on_server, [sources.folder, *fields], outputs, **PRIVATE)
+    sources.upload.upload(uploaded, [sources.upload, *fields], outputs, **ON_FILES)
+    sources.take.click(on_server, [sources.folder, *fields], outputs, **ON_FILES)
 
 
 def _wire_undo(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Textbox, taken: _Taken) -> None:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import re
-import subprocess
-import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sayo_app.settings import REPOSITORY_DIR
 from tests.robustness.registry import Figure, Scenario, Value
 
 _TABS, _REAL_TABS = 200, 8
@@ -23,44 +18,20 @@ _SETTLE_S, _SECONDS = 10.0, 60.0
 
 
 def idle(folder: Path) -> Mapping[str, Value]:
-    with _served(folder) as (url, process):
+    from tests.robustness.crowd import served
+
+    with served(folder) as (url, process):
         alone = asyncio.run(_share(url, process, 0))
         many = asyncio.run(_share(url, process, _TABS))
         real = _share_of_browser(url, process)
     return {"alone": alone, "many": many, "real": real}
 
 
-@contextmanager
-def _served(folder: Path) -> Iterator[tuple[str, Any]]:
-    """(address, process) of the app, once its model is there."""
-    import psutil
-
-    told = folder / "told"
-    with told.open("wb") as log:
-        app = subprocess.Popen(
-            [sys.executable, "app.py", "--port", "0"],
-            cwd=REPOSITORY_DIR,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        while not (url := re.search(r"SAYO Studio is at (\S+)", told.read_text())):
-            time.sleep(0.2)
-        while "ready after" not in told.read_text():
-            time.sleep(0.2)
-        yield url[1], psutil.Process(app.pid)
-    finally:
-        app.kill()
-        app.wait()
-
-
 async def _share(url: str, process: Any, tabs: int) -> float:
     """Percent of a core, while that many pages do what an idle page's scripts do."""
-    import httpx
+    from tests.robustness.crowd import client
 
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=120) as http:
+    async with client(url) as http:
         config = (await http.get("config")).json()
         has_pulse = (await http.get("pulse?seen=")).status_code == 200
         # Before there was a pulse, a timer had handlers run once a second.

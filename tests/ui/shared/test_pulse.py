@@ -14,6 +14,7 @@ from sayo_app.errors import StorageError
 from sayo_app.run_config import RunConfig
 from sayo_app.ui.shared.pulse import PATH, Beats, Pulse, mark_of
 from sayo_app.ui.shared.studio import Studio
+from tests.ui.laying_out import in_own_loop
 
 
 def counting(marks: list[str]) -> tuple[Callable[[], str], list[str]]:
@@ -34,7 +35,7 @@ def test_all_who_wait_are_told_by_one_measurement() -> None:
     async def waiting() -> list[str]:
         return await asyncio.gather(*(pulse.after("a") for _ in range(50)))
 
-    assert asyncio.run(waiting()) == ["b"] * 50
+    assert in_own_loop(waiting) == ["b"] * 50
     assert measured == ["a", "b"]
 
 
@@ -45,14 +46,14 @@ def test_only_so_many_are_told_between_two_measurements() -> None:
     async def waiting() -> list[str]:
         return await asyncio.gather(*(pulse.after("none") for _ in range(6)))
 
-    assert asyncio.run(waiting()) == ["0", "0", "1", "1", "2", "2"]
+    assert in_own_loop(waiting) == ["0", "0", "1", "1", "2", "2"]
     assert pulse.waiting == 0
 
 
 def test_who_knows_nothing_is_told_at_once_and_in_the_end_so_is_everybody() -> None:
     measure, measured = counting(["a"])
-    assert asyncio.run(Pulse(measure, every_s=60, longest_s=60).after("")) == "a"
-    assert asyncio.run(Pulse(measure, every_s=0.01, longest_s=0.02).after("a")) == "a"
+    assert in_own_loop(lambda: Pulse(measure, every_s=60, longest_s=60).after("")) == "a"
+    assert in_own_loop(lambda: Pulse(measure, every_s=0.01, longest_s=0.02).after("a")) == "a"
     assert len(measured) > 1
 
 
@@ -96,7 +97,7 @@ def test_whoever_is_gone_is_not_waited_for_and_a_server_that_ends_lets_go() -> N
         stop.set()
         await waiting
 
-    asyncio.run(story())
+    in_own_loop(story)
     assert answers[-1]["body"] == b'{"mark":"same"}' and pulse.waiting == 0
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -21,6 +21,7 @@ from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.web import fences
 from sayo_app.ui.web.health import Figures, Health
 from storage.store import Store
+from tests.ui.laying_out import in_own_loop
 
 _PATCHED = (
     "ssrf_protected_download",
@@ -71,7 +72,8 @@ def test_an_address_of_the_web_is_no_file(fenced: None, tmp_path: Any) -> None:
         processing_utils.save_url_to_cache("https://example.org/a.png", str(tmp_path))
     for name in _PATCHED[2:]:
         with pytest.raises(InputError, match="Nothing is fetched"):
-            asyncio.run(getattr(processing_utils, name)("https://example.org/a.png"))
+            fetch = partial(getattr(processing_utils, name), "https://example.org/a.png")
+            in_own_loop(fetch)
 
 
 @pytest.mark.parametrize(
