@@ -33,6 +33,7 @@ UPLOAD = "/upload"
 _UNUSED = ("/component_server", "/process_recording", "/deep_link")
 # A boundary and headers beside the files themselves.
 _SLACK_BYTES = 1_000_000
+_WASTED_BYTES = 32 * 1024**2
 _LOOK_EVERY_BYTES = 64 * 1024**2
 
 
@@ -183,21 +184,32 @@ class Bodies:
 
     async def _bounded(self, most: int, scope: Scope, receive: Receive, send: Send) -> int:
         """Bytes that came in."""
-        came, over, begun = 0, _declared(scope) > most, False
+        came, over, begun, ended = 0, _declared(scope) > most, False, not _has_body(scope)
 
         async def count() -> Message:
-            nonlocal came, over
+            nonlocal came, over, ended
             message = await receive()
             came += len(message.get("body", b""))
+            ended = ended or not message.get("more_body")
             over = over or came > most
             # As if whoever sends had gone: nothing is made of half a request.
             return {"type": "http.disconnect"} if over else message
 
+        async def refuse(message: Message) -> None:
+            """A browser reads no answer before it has sent all: what is little is let through, to nowhere."""
+            if message["type"] == "http.response.start" and not ended:
+                wasted = came + _WASTED_BYTES
+                while not ended and came < wasted:
+                    await count()
+                if not ended:
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
         async def answer(message: Message) -> None:
             nonlocal begun
-            if not over:
+            if begun or not over:
                 begun = True
-                await send(message)
+                await refuse(message)
 
         if not over:
             try:
@@ -207,8 +219,13 @@ class Bodies:
                     raise
         if over and not begun:
             words = f"A request may send {megabytes(most)} at most. Choose something smaller."
-            await PlainTextResponse(words, 413)(scope, receive, send)
+            await PlainTextResponse(words, 413)(scope, receive, refuse)
         return came
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
 def _declared(scope: Scope) -> int:
