@@ -17,7 +17,7 @@ from sayo_app.core.held import Held
 from sayo_app.core.shelf import Place, Shelf
 from sayo_app.errors import CorrectionError, InputError
 from sayo_app.settings import DEFAULTS
-from sayo_app.ui.shared.peers import visitor
+from sayo_app.ui.shared.visitors import visitor
 from storage.base.pictures import pixel_hash
 
 _MOST_ANSWERS = 8

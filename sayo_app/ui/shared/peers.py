@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from gradio.context import LocalContext
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from sayo_app.access.current import current
 from sayo_app.errors import SettingsError
 from sayo_app.settings import Settings
 
@@ -31,29 +29,6 @@ def peer_of(connection: HTTPConnection) -> str:
     """Its address; empty where there is none."""
     client = "" if connection.client is None else connection.client.host
     return str(connection.scope.get(_KEY, client))
-
-
-def visitor() -> str:
-    """Whose a call of one of the page's functions is, for what is counted by visitor: an account, or an
-    address; of IPv6 the network, as a household has all of it. Empty outside of a call.
-    """
-    person = current()
-    if person.signed_in:
-        return f"account {person.account_id}"
-    request = LocalContext.request.get(None)
-    client = None if request is None else request.client
-    return "" if client is None else household(client.host)
-
-
-def household(address: str) -> str:
-    """`2001:db8::1` -> `2001:db8::/64`; anything else as it is."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if found.version == 4 or found.ipv4_mapped is not None:
-        return address
-    return str(ip_network((found, 64), strict=False))
 
 
 def trusted_networks(settings: Settings) -> tuple[Network, ...]:

@@ -11,7 +11,7 @@ from sayo_app.core.shelf import Place, Shelf
 from sayo_app.errors import CorrectionError
 from sayo_app.settings import DEFAULTS
 from sayo_app.ui.shared.answers import Answered, Answers
-from sayo_app.ui.shared.peers import visitor
+from sayo_app.ui.shared.visitors import visitor
 
 Kept = TypeVar("Kept")
 

@@ -22,7 +22,7 @@ from sayo_app.core.question import check_question
 from sayo_app.core.shelf import Shelf
 from sayo_app.errors import AdapterError, NotFoundError, PictureError, SayoError, StorageError
 from sayo_app.settings import Settings
-from sayo_app.ui.shared.peers import visitor
+from sayo_app.ui.shared.visitors import visitor
 from sayo_app.ui.shared.words import without_paths
 from storage.base.records import AdapterRecord
 from storage.store import Store

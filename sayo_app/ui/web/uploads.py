@@ -12,7 +12,7 @@ from sayo_app.core.disk import megabytes, require_room, trim
 from sayo_app.core.ledger import Ledger
 from sayo_app.errors import StorageError
 from sayo_app.settings import Settings
-from sayo_app.ui.shared.peers import household
+from sayo_app.ui.shared.visitors import visitor_of, with_person
 from sayo_app.ui.web.bodies import Allowance, allowance_of
 
 # An upload is opened as soon as it is there; this long after, nobody needs it to make room for others.
@@ -33,8 +33,7 @@ class Uploads:
             StorageError: there is no room for anything.
         """
         person = self._who(connection)
-        client = connection.client.host if connection.client else ""
-        visitor = f"account {person.account_id}" if person.signed_in else household(client)
+        visitor = visitor_of(HTTPConnection(with_person(connection.scope, person))).lasting
         require_room(self._settings, "an upload")
         most = self._settings.max_upload_bytes
         kept = trim(self._folder, most, self._settings.upload_hours * 3600.0, _NEEDED_S)
