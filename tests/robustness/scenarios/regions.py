@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from collections.abc import Mapping
@@ -53,7 +54,10 @@ def take(store: Any, picture_id: str, text: str) -> int:
     from sayo_app.ui.viewer.payload import region_numbers
     from tests.ui.driving import make_trace
 
-    drawn = fitted(PageState.read(text).regions, store.pictures.load(picture_id))
+    image = store.pictures.load(picture_id)
+    # The code of before wants the picture itself.
+    whole = "picture" in inspect.signature(fitted).parameters
+    drawn = fitted(PageState.read(text).regions, image if whole else image.size)
     trace = make_trace()
     region_numbers(trace, token_maps(trace, "reward"), drawn)
     record = store.corrections.add(

@@ -60,9 +60,10 @@ def enters(web: Any, method: str, path: str, **more: Any) -> bool:
         answer = web.request(method, path, **more)
     except httpx.TransportError:  # hung up on: nothing was told
         return False
-    return not (
-        answer.status_code in (401, 403, 421) or answer.headers.get("location", "").endswith("sign-in")
-    )
+    if path.startswith("/sign-in") and answer.status_code == 404:
+        return False
+    refused = answer.status_code in (401, 403, 421)
+    return not (refused or answer.headers.get("location", "").endswith("sign-in"))
 
 
 def addresses(page: Any) -> list[tuple[str, str]]:
