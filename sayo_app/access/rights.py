@@ -46,6 +46,9 @@ ACTIONS: dict[str, Action] = {
     "adapters.rename": Action(Role.TRAINER, "rename adapters"),
     "adapters.switch": Action(Role.OWNER, "change the model that everybody asks"),
     "adapters.delete": Action(Role.OWNER, "delete adapters"),
+    "audit.read": Action(Role.OWNER, "read and take away who changed what"),
+    "accounts.read": Action(Role.OWNER, "see who has an account"),
+    "accounts.role": Action(Role.OWNER, "give people other roles"),
     "tour.begin": Action(Role.OWNER, "begin the tour, which changes the model that everybody asks"),
     "tour.remove": Action(Role.OWNER, "remove what the tour made"),
 }

@@ -1,4 +1,4 @@
-"""The page: a headline, what the model is doing, and five tabs."""
+"""The page: a headline, what the model is doing, and the tabs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from sayo_app.access.current import current
 from sayo_app.access.roles import Role
 from sayo_app.core.disk import disk, low_words
 from sayo_app.errors import SayoError
+from sayo_app.ui import hiding
 from sayo_app.ui.ask import tab as ask
 from sayo_app.ui.compare import tab as compare
 from sayo_app.ui.correct import tab as correct
+from sayo_app.ui.people import tab as people
 from sayo_app.ui.retrain import tab as retrain
 from sayo_app.ui.shared.doors import Who, close_doors
 from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does
@@ -69,6 +71,8 @@ def lay_out(studio: Studio) -> gr.Blocks:
                 retrain.build(studio, changed, retrain_tab, refresh)
             with gr.Tab("Compare", elem_id="tab-compare") as compare_tab:
                 compare.build(studio, session, changed, compare_tab, asked.question)
+            with gr.Tab("People", elem_id="tab-people", visible=False) as people_tab:
+                people.build(studio, page, changed, people_tab)
 
         def shown(seen: Any) -> Any:
             text = _status(studio)
@@ -76,6 +80,7 @@ def lay_out(studio: Studio) -> gr.Blocks:
 
         refresh.add(shown, [status_seen], [status_seen, status])
         refresh.wire()
+        hiding.build(studio, page)
     for function in page.fns.values():
         if function.concurrency_id == ON_MODEL["concurrency_id"]:
             # Which place in the queue it has, and how long it takes.

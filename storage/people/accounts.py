@@ -77,10 +77,19 @@ class Accounts:
             row.password_hash = hashed
             return _record(row)
 
-    def set_role(self, name: str, role: Role) -> AccountRecord:
-        """Raises AccountError: nobody of that name."""
+    def set_role(self, name: str, role: Role, *, keep_an_owner: bool = False) -> AccountRecord:
+        """Another role, from the next request on.
+
+        Args:
+            keep_an_owner: refuse where nobody would be an owner any more.
+
+        Raises:
+            AccountError: nobody of that name, or the last owner.
+        """
         with self._database.write() as session:
             row = _required(session, name)
+            if keep_an_owner and role != Role.OWNER:
+                _require_another_owner(session, row)
             if row.role != role.word:
                 roles = {"role": row.role}, {"role": role.word}
                 note_change(session, "accounts.role", _subject(row), before=roles[0], after=roles[1])
@@ -173,6 +182,17 @@ class Accounts:
         with self._database.read() as session:
             return [_record(row) for row in session.scalars(select(Account).order_by(Account.name))]
 
+    def page(self, named: str = "", *, after: str | None = None, limit: int) -> list[AccountRecord]:
+        """By name. Args: named: part of it. after: of the last one on the page before."""
+        wanted = select(Account).order_by(Account.name).limit(limit)
+        named = clean(named).strip()
+        if named:
+            wanted = wanted.where(Account.name.icontains(named, autoescape=True))
+        if after is not None:
+            wanted = wanted.where(Account.name > after)
+        with self._database.read() as session:
+            return [_record(row) for row in session.scalars(wanted)]
+
 
 def checked_name(name: str) -> str:
     """Raises AccountError for one that is empty, too long, or of characters that cannot be seen."""
@@ -239,6 +259,17 @@ def _required(session: Session, name: str) -> Account:
             remedy="`python -m storage users list` shows all of them.",
         )
     return row
+
+
+def _require_another_owner(session: Session, row: Account) -> None:
+    # Locked where the database locks rows: two owners may be taking each other's role at this moment.
+    owners = select(Account.id).filter_by(role=Role.OWNER.word).order_by(Account.id).with_for_update()
+    if set(session.scalars(owners)) == {row.id}:
+        raise AccountError(
+            expected="an owner who remains",
+            got=f"{row.name}, the only one",
+            remedy="Make somebody else an owner first. Nothing was changed.",
+        )
 
 
 def _stamp() -> str:

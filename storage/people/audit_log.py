@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, or_, select
 
 from storage.base.audit import note_change
 from storage.base.database import Database
 from storage.base.models import AuditEntry
+from storage.base.texts import clean
 
 FORMATS = ("csv", "jsonl")
 _COLUMNS = ("id", "when", "who", "account", "action", "subject", "before", "after")
@@ -43,8 +44,32 @@ class Change:
     after: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class AuditQuery:
+    """Which changes are meant; empty is any.
+
+    Attributes:
+        who: part of the name.
+        what: part of the action or of what it was done to, such as `delete` or `run 12`.
+    """
+
+    who: str = ""
+    what: str = ""
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    """Changes, newest first, and the number before which the next page begins; None at the end."""
+
+    changes: tuple[Change, ...]
+    before: int | None
+
+
+EVERYTHING = AuditQuery()
+
+
 class AuditLog:
-    """What people changed, oldest first; the parts of the store write it with each change."""
+    """What people changed; the parts of the store write it with each change."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -61,20 +86,39 @@ class AuditLog:
 
     def newest(self, limit: int) -> list[Change]:
         """Newest first."""
-        query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
-        with self._database.read() as session:
-            return [_change(row) for row in session.scalars(query)]
+        return list(self.page(EVERYTHING, limit=limit).changes)
 
     def last_id(self) -> int:
         """Of the newest change; 0 before the first."""
         with self._database.read() as session:
             return session.scalar(select(func.max(AuditEntry.id))) or 0
 
-    def all(self) -> Iterator[Change]:
-        """Oldest first; read in parts, so that any number can be exported."""
-        query = select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=_ROWS_AT_ONCE)
+    def page(self, query: AuditQuery, *, before: int | None = None, limit: int) -> AuditPage:
+        """The newest changes that are meant; with `before`, those older than that number."""
+        wanted = _meant(query).order_by(AuditEntry.id.desc()).limit(limit + 1)
+        if before is not None:
+            wanted = wanted.where(AuditEntry.id < before)
         with self._database.read() as session:
-            yield from map(_change, session.scalars(query))
+            found = [_change(row) for row in session.scalars(wanted)]
+        shown = tuple(found[:limit])
+        return AuditPage(shown, shown[-1].id if len(found) > limit else None)
+
+    def all(self, query: AuditQuery = EVERYTHING) -> Iterator[Change]:
+        """Oldest first; read in parts, so that any number can be exported."""
+        wanted = _meant(query).order_by(AuditEntry.id).execution_options(yield_per=_ROWS_AT_ONCE)
+        with self._database.read() as session:
+            yield from map(_change, session.scalars(wanted))
+
+
+def _meant(query: AuditQuery) -> Select[AuditEntry]:
+    found = select(AuditEntry)
+    who, what = clean(query.who).strip(), clean(query.what).strip()
+    if who:
+        found = found.where(AuditEntry.who.icontains(who, autoescape=True))
+    if what:
+        columns = (AuditEntry.action, AuditEntry.subject)
+        found = found.where(or_(*(it.icontains(what, autoescape=True) for it in columns)))
+    return found
 
 
 def changes_text(changes: Iterable[Change], format: str) -> Iterator[str]:

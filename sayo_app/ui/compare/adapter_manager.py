@@ -9,7 +9,7 @@ import gradio as gr
 
 from sayo_app.errors import AdapterError
 from sayo_app.ui.shared.downloads import Download, export_folder, file_stem
-from sayo_app.ui.shared.handlers import ON_FILES, ON_MODEL, PRIVATE, does, guarded, say, typed
+from sayo_app.ui.shared.handlers import ON_FILES, ON_MODEL, PRIVATE, does, guarded, needs, say, typed
 from sayo_app.ui.shared.studio import Studio
 
 
@@ -63,7 +63,9 @@ def build(studio: Studio, chosen: gr.Dropdown, changed: gr.State) -> None:
 
 
 def _lay_out() -> _Parts:
-    with gr.Accordion("Manage adapters", open=False, elem_id="adapters"):
+    with gr.Accordion(
+        "Manage adapters", open=False, elem_id="adapters", elem_classes=needs("adapters.export")
+    ):
         with gr.Row(elem_classes="tight", equal_height=False):
             name = gr.Textbox(label="Name", elem_id="adapter-name", max_lines=1, min_width=200)
             rename = gr.Button("Rename the chosen one", elem_id="adapter-rename", scale=0, min_width=180)

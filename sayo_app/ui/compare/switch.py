@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from sayo_app.errors import AdapterError
-from sayo_app.ui.shared.handlers import ON_MODEL, does, guarded, say, warn
+from sayo_app.ui.shared.handlers import ON_MODEL, does, guarded, needs, say, warn
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.verdicts import verdict_of
 from sayo_app.ui.shared.words import BASE_ID, BASE_LABEL, adapter_name
@@ -24,7 +24,7 @@ class Switch(NamedTuple):
 def build(studio: Studio) -> Switch:
     """Lay out the row below the table and wire it."""
     gr.Markdown("#### The model that Ask uses", elem_classes="step-title")
-    with gr.Row(elem_classes="tight", equal_height=False):
+    with gr.Row(elem_classes=["tight", needs("adapters.export")], equal_height=False):
         chosen = gr.Dropdown(
             [(BASE_LABEL, BASE_ID)],
             value=BASE_ID,

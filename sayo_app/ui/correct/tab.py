@@ -9,7 +9,7 @@ import gradio as gr
 
 from sayo_app.access.current import author_name
 from sayo_app.errors import CorrectionError
-from sayo_app.ui.shared.handlers import PRIVATE, does, guarded, say, typed
+from sayo_app.ui.shared.handlers import PRIVATE, TYPED_NAME, does, guarded, needs, say, typed, unless
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer.autosave import KeptDrafts
@@ -19,6 +19,10 @@ from sayo_app.ui.viewer.viewer import Viewer
 from storage.work.shown_reward import shown_reward
 
 _HINT = "Ask a question first: the answer then appears here, to be corrected."
+_LOOKING = (
+    '<p class="note">What you draw is measured, and kept as a draft. To save it as a correction takes the '
+    "role annotator: sign in with an account that has it, or ask an owner.</p>"
+)
 _DRAFTED = DraftFields("correct-answer", "correct-author")
 
 
@@ -71,7 +75,8 @@ def build(studio: Studio, session: gr.State, viewer: Viewer, chart: gr.Plot, cha
 
 
 def _lay_out_fields() -> _Fields:
-    with gr.Row(equal_height=False):
+    gr.HTML(_LOOKING, elem_classes=unless("corrections.save"), apply_default_css=False)
+    with gr.Row(equal_height=False, elem_classes=needs("corrections.save")):
         with gr.Column(scale=3, min_width=280):
             answer = gr.Textbox(
                 label="Right answer",
@@ -79,7 +84,7 @@ def _lay_out_fields() -> _Fields:
                 elem_id=_DRAFTED.answer,
                 max_lines=3,
             )
-        with gr.Column(scale=2, min_width=200):
+        with gr.Column(scale=2, min_width=200, elem_classes=TYPED_NAME):
             author = gr.Textbox(
                 label="Your name (optional)", placeholder="Who is correcting", elem_id=_DRAFTED.author
             )

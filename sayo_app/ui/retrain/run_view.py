@@ -13,6 +13,7 @@ from sayo_app.jobs.control import reconcile
 from sayo_app.jobs.progress import file_size, log_tail, read_progress, remaining_seconds, without_redone
 from sayo_app.ui.retrain.curves import training_chart
 from sayo_app.ui.retrain.held_out import looks_html, verdict_html
+from sayo_app.ui.shared.handlers import needs
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.verdicts import WORDS, verdict_of
 from sayo_app.ui.shared.words import counted, without_paths
@@ -95,7 +96,8 @@ def changed_run(seen: Mapping[str, str], keys: Mapping[str, str]) -> bool:
 def _measured(studio: Studio, run: RunRecord | None, new: set[str]) -> tuple[Any, Any]:
     """Status and chart."""
     if run is None:
-        text = '<p class="note">No training yet. Choose on the left and press <b>Retrain</b>.</p>'
+        how = f'<span class="{needs("runs.start")}">Choose on the left and press <b>Retrain</b>.</span>'
+        text = f'<p class="note">No training yet. {how}</p>'
         return text, gr.Plot(visible=False)
     if not new & {"progress", "run"}:
         return gr.skip(), gr.skip()

@@ -17,7 +17,7 @@ from sayo_app.jobs.control import cancel_run, check_enough, resume_run, start_ru
 from sayo_app.run_config import RunConfig
 from sayo_app.ui.retrain import config_form
 from sayo_app.ui.retrain.run_view import LATEST, enough_text, run_choices, run_view, shown_run
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, say, typed
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, guarded, needs, say, typed
 from sayo_app.ui.shared.refresh import Refresh, read_shown, shown_last
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import BASE_ID, BASE_LABEL
@@ -63,7 +63,7 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, refresh: Refresh) -> N
     defaults = RunConfig.for_model(studio.settings.model)
     few = _lay_out_few()
     with gr.Row(equal_height=False):
-        with gr.Column(scale=1, min_width=280):
+        with gr.Column(scale=1, min_width=280, elem_classes=needs("runs.start")):
             fields = config_form.lay_out(defaults)
             config_form.wire(fields)
             start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
@@ -84,8 +84,8 @@ def build(studio: Studio, changed: gr.State, tab: gr.Tab, refresh: Refresh) -> N
 
 
 def _lay_out_few() -> _Few:
-    text = gr.HTML("", elem_id="retrain-enough", apply_default_css=False)
-    with gr.Row(elem_classes="tight", visible=False) as row:
+    text = gr.HTML("", elem_id="retrain-enough", elem_classes=needs("runs.start"), apply_default_css=False)
+    with gr.Row(elem_classes=["tight", needs("corrections.generate")], visible=False) as row:
         count = gr.Number(
             12,
             label="How many generated corrections",

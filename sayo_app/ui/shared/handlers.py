@@ -28,6 +28,8 @@ ON_MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, *
 ON_FILES: dict[str, Any] = {"concurrency_id": "files", "concurrency_limit": 2, **PRIVATE}
 # What `does` and `quiet` write on a handler, for `sayo_app.ui.shared.doors` to read.
 ACTION, QUIET = "sayo_action", "sayo_quiet"
+# The class of fields for a name, which whoever has signed in has already.
+TYPED_NAME = "typed-name"
 
 
 def warn(message: str) -> None:
@@ -64,6 +66,21 @@ def does(action: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return handler
 
     return marked
+
+
+def needs(action: str) -> str:
+    """The class of what is shown to those only who may do this.
+
+    Raises:
+        AccessError: the table has no such action.
+    """
+    least_role(action)
+    return f"needs-{action.replace('.', '-')}"
+
+
+def unless(action: str) -> str:
+    """The class of what is shown to those only who may not do this, instead of it. Raises AccessError."""
+    return needs(action).replace("needs", "unless", 1)
 
 
 def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 from starlette.requests import HTTPConnection
@@ -17,6 +17,8 @@ from storage.store import Store
 
 log = logging.getLogger(__name__)
 _ACCOUNT, _STAMP = "account", "stamp"
+# Where people sign in once, and not at every request.
+_BY_COOKIE = ("local", "oidc", "huggingface")
 
 
 class People:
@@ -28,7 +30,7 @@ class People:
     def __init__(self, settings: Settings, store: Store) -> None:
         self.settings = settings
         self._store = store
-        self.guest = Person(_guest_role(settings))
+        self.guest = Person(guest_role(settings))
         self._trusted = vouching_networks(settings) if settings.sign_in == "header" else ()
 
     def person(self, connection: HTTPConnection | None) -> Person:
@@ -42,29 +44,35 @@ class People:
         session.clear()
         session.update({_ACCOUNT: account.id, _STAMP: account.stamp})
 
-    def arrived(self, source: str, subject: str, name: str, logins: set[str]) -> AccountRecord:
+    def arrived(
+        self, source: str, subject: str, name: str, logins: set[str], owners: Iterable[str] = ()
+    ) -> AccountRecord:
         """The account of somebody whom another place vouches for.
 
         Args:
             logins: what that place calls them and gives to nobody else, for the list of owners.
+            owners: who are listed beside those of the settings.
 
         Raises:
             AccountError, StorageError
         """
         role = role_named(self.settings.first_role)
         account = self._store.accounts.arrived(source, subject, name, role)
-        return self.made_owner(account, logins)
+        return self.made_owner(account, logins, owners)
 
-    def made_owner(self, account: AccountRecord, logins: set[str]) -> AccountRecord:
-        """The account, an owner's now if the settings list one of these names."""
-        listed = {it.strip().casefold() for it in self.settings.owners.split(",") if it.strip()}
+    def made_owner(
+        self, account: AccountRecord, logins: set[str], owners: Iterable[str] = ()
+    ) -> AccountRecord:
+        """The account, an owner's now if the settings, or `owners`, list one of these names."""
+        names = (*self.settings.owners.split(","), *owners)
+        listed = {it.strip().casefold() for it in names if it.strip()}
         if account.role == Role.OWNER or not listed & {it.casefold() for it in logins}:
             return account
         return self._store.accounts.set_role(account.name, Role.OWNER)
 
     def _account(self, connection: HTTPConnection) -> AccountRecord | None:
         source = self.settings.sign_in
-        if source in ("local", "oidc"):
+        if source in _BY_COOKIE:
             return self._by_cookie(connection.session)
         name = None
         if source == "header":
@@ -84,7 +92,8 @@ class People:
         return account if account.source == self.settings.sign_in else None
 
 
-def _guest_role(settings: Settings) -> Role | None:
+def guest_role(settings: Settings) -> Role | None:
+    """Of whoever has not signed in; None where they may do nothing."""
     if settings.guest_role == "auto":
         return Role.OWNER if settings.sign_in == "none" else None
     return None if settings.guest_role == "none" else role_named(settings.guest_role)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from sayo_app.ui.shared.handlers import needs
 from sayo_app.ui.shared.refresh import shown_last
 from sayo_app.ui.tour.drawn import STEPS
 from sayo_app.ui.tour.kept import Plan
@@ -101,7 +102,7 @@ class Parts(NamedTuple):
 def lay_out(plan: Plan) -> Parts:
     """Button and panel, the panel not shown yet."""
     made: dict[str, Any] = {"seen": shown_last()}
-    with gr.Row(elem_classes="tour-open", equal_height=True):
+    with gr.Row(elem_classes=["tour-open", needs("tour.begin")], equal_height=True):
         made["entry"] = gr.HTML(_ENTRY, elem_id="tour-entry", apply_default_css=False)
         made["open"] = _button(OPEN, "tour-open", variant="primary", min_width=260)
     with gr.Column(visible=False, elem_id="tour-panel") as made["panel"]:

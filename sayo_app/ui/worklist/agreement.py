@@ -9,8 +9,8 @@ import gradio as gr
 
 from sayo_app.ui.shared.handlers import PRIVATE, does, guarded
 from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.shared.tables import table
 from sayo_app.ui.shared.words import counted
-from sayo_app.ui.worklist.tables import table
 from sayo_app.ui.worklist.words import STATES, label_of
 from storage.base.records import CorrectionRecord
 from storage.work.work_records import Agreement, PairAgreement

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from sayo_app.ui.shared.handlers import needs
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.shared.tables import table
 from sayo_app.ui.shared.words import model_label
 from sayo_app.ui.viewer.component import DraftFields, ViewerOptions
 from sayo_app.ui.viewer.viewer import Viewer
 from sayo_app.ui.worklist.agreement import item_table
 from sayo_app.ui.worklist.opened import Desk, Opened, item_value
-from sayo_app.ui.worklist.tables import table
 from sayo_app.ui.worklist.words import STATES
 from storage.base.records import CorrectionRecord
 
@@ -64,7 +65,7 @@ def lay_out() -> Detail:
             "corrections-viewer", editable=True, fields=(_DRAFTED.answer,), drafts=_DRAFTED
         )
         viewer = Viewer(options, hint="")
-        with gr.Row(equal_height=False, elem_classes="tight"):
+        with gr.Row(equal_height=False, elem_classes=["tight", needs("corrections.save")]):
             answer = gr.Textbox(
                 label="Right answer",
                 placeholder="Empty: the answer shown was right",
@@ -74,7 +75,7 @@ def lay_out() -> Detail:
             )
             buttons["submit"] = _button("Submit, next", "submit", variant="primary")
             buttons["save"] = _button("Save changes", "save")
-        with gr.Row(elem_classes="tight"):
+        with gr.Row(elem_classes=["tight", needs("corrections.skip")]):
             reason = gr.Textbox(
                 label="Skip",
                 placeholder="Why can it not be corrected? Enter skips it",
@@ -84,7 +85,8 @@ def lay_out() -> Detail:
             )
             buttons["skip"] = _button("Skip, next", "skip")
             buttons["delete"] = _button("Delete", "delete", variant="stop")
-        with gr.Row(elem_classes="tight", visible=False) as review:
+        judging = ["tight", needs("corrections.judge")]
+        with gr.Row(elem_classes=judging, visible=False) as review:
             comment = gr.Textbox(
                 label="Review",
                 placeholder="What is to be changed? Enter sends it back to its author",
@@ -97,7 +99,7 @@ def lay_out() -> Detail:
         people = gr.HTML("", elem_id="corrections-people", apply_default_css=False)
         with gr.Accordion("History", open=False, elem_id="corrections-history-box"):
             past = gr.HTML("", elem_id="corrections-history", apply_default_css=False)
-            with gr.Row(elem_classes="tight"):
+            with gr.Row(elem_classes=["tight", needs("corrections.restore")]):
                 revision = gr.Dropdown([], label="Revision", elem_id="corrections-revision")
                 buttons["restore"] = _button("Restore this revision", "restore")
     return Detail(
@@ -112,7 +114,9 @@ def _lay_out_top() -> dict[str, gr.Button]:
             "next": _button("Next ›", "next", size="sm"),
             "ask": _button("Ask the model", "ask", size="sm"),
             "flag": _button("⚑ Flag", "flag", size="sm"),
-            "another": _button("Correct it too", "another", size="sm"),
+            "another": _button(
+                "Correct it too", "another", size="sm", elem_classes=needs("corrections.save")
+            ),
             "close": _button("Close", "close", size="sm"),
         }
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from sayo_app.access.current import author_name
 from sayo_app.errors import InputError
-from sayo_app.ui.shared.handlers import typed
+from sayo_app.ui.shared.handlers import TYPED_NAME, typed
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.shared.words import model_label
 from sayo_app.ui.worklist.words import STATES
@@ -57,7 +57,11 @@ def lay_out() -> Filters:
         sorts = [("Newest first" if name == "newest" else it.label, name) for name, it in SORTS.items()]
         sort = _choice("Sort", sorts, "corrections-sort", "newest")
         author = gr.Textbox(
-            label="Your name", placeholder="optional", elem_id="corrections-author", min_width=150
+            label="Your name",
+            placeholder="optional",
+            elem_id="corrections-author",
+            elem_classes=TYPED_NAME,
+            min_width=150,
         )
     return Filters(text, states, sort, *_lay_out_more(), *_lay_out_boxes(), author)
 

@@ -13,8 +13,8 @@ from sayo_app.access.current import author_name
 from sayo_app.errors import InputError
 from sayo_app.ui.shared.handlers import ON_FILES, PRIVATE, does, guarded, say, typed
 from sayo_app.ui.shared.studio import Studio
+from sayo_app.ui.shared.tables import table
 from sayo_app.ui.worklist.file_choices import grid_choice, grid_rule, named
-from sayo_app.ui.worklist.tables import table
 from sayo_app.ui.worklist.words import STATES
 from storage.formats.catalogue import FORMATS
 from storage.formats.common.rows import DEFAULT_QUESTION, ReadOptions

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from sayo_app.errors import NotFoundError
-from sayo_app.ui.shared.handlers import PRIVATE, does, guarded
+from sayo_app.ui.shared.handlers import PRIVATE, does, guarded, needs
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.worklist import agreement, detail, editor, exporting, importing, listing
@@ -32,11 +32,14 @@ def build(studio: Studio, session: gr.State, changed: gr.State, tab: gr.Tab) -> 
 def _lay_out_files(studio: Studio, changed: gr.State, tab: gr.Tab, author: gr.Textbox) -> None:
     with gr.Row(equal_height=False):
         with (
-            gr.Column(min_width=320),
+            gr.Column(min_width=320, elem_classes=needs("corrections.import")),
             gr.Accordion("Import questions and corrections", open=False, elem_id="import"),
         ):
             importing.build(studio, changed, tab, author)
-        with gr.Column(min_width=320), gr.Accordion("Export", open=False, elem_id="data-export"):
+        with (
+            gr.Column(min_width=320, elem_classes=needs("corrections.export")),
+            gr.Accordion("Export", open=False, elem_id="data-export"),
+        ):
             exporting.build(studio)
 
 

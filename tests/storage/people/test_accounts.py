@@ -102,3 +102,25 @@ def test_people_from_elsewhere_keep_their_account_and_their_name(store: Store) -
 def test_a_subject_that_cannot_be_stored_is_refused(store: Store, subject: str) -> None:
     with pytest.raises(AccountError):
         store.accounts.arrived("header", subject, "Ada", Role.VISITOR)
+
+
+def test_accounts_page_by_page(store: Store) -> None:
+    for name in ("Cy", "ada", "Bo_b", "Ada (2)"):
+        store.accounts.arrived("header", name, name, Role.VISITOR)
+    by_name = [it.name for it in store.accounts.all()]
+    first = [it.name for it in store.accounts.page(limit=3)]
+    assert first + [it.name for it in store.accounts.page(after=first[-1], limit=3)] == by_name
+    assert {it.name for it in store.accounts.page("ADA", limit=9)} == {"ada", "Ada (2)"}
+    assert [it.name for it in store.accounts.page("_", limit=9)] == ["Bo_b"]
+
+
+def test_somebody_remains_an_owner(store: Store) -> None:
+    for name in ("Ada", "Bob"):
+        store.accounts.arrived("header", name, name, Role.OWNER)
+    store.accounts.set_role("Ada", Role.VISITOR, keep_an_owner=True)
+    store.accounts.set_role("Bob", Role.OWNER, keep_an_owner=True)
+    with pytest.raises(AccountError, match="Bob, the only one"):
+        store.accounts.set_role("Bob", Role.TRAINER, keep_an_owner=True)
+    assert {it.name: it.role for it in store.accounts.all()} == {"Ada": Role.VISITOR, "Bob": Role.OWNER}
+    # The operator may take it all the same: by command.
+    assert store.accounts.set_role("Bob", Role.TRAINER).role == Role.TRAINER

@@ -15,7 +15,7 @@ from sayo_app.errors import CorrectionError
 from sayo_app.jobs.control import cancel_run, resume_run
 from sayo_app.run_config import RunConfig
 from storage.base.records import CorrectionRecord
-from storage.people.audit_log import changes_text
+from storage.people.audit_log import AuditQuery, changes_text
 from storage.store import Store
 
 
@@ -133,3 +133,41 @@ def test_export_as_json_lines_and_as_a_table(store: Store) -> None:
     cells = dict(zip(head, row, strict=True))
     # Not a formula of a spreadsheet.
     assert (cells["who"], cells["after"], cells["account"]) == ("'=1+1", '{"name": "ä,b"}', "")
+
+
+def test_the_audit_page_by_page(store: Store) -> None:
+    for number in range(7):
+        store.audit.note("runs.start", f"run {number}")
+    pages, before = [], None
+    while True:
+        page = store.audit.page(AuditQuery(), before=before, limit=3)
+        pages.append([it.subject for it in page.changes])
+        before = page.before
+        if before is None:
+            break
+        store.audit.note("runs.start", "a newer one")  # moves nothing on the pages that follow
+    assert pages == [["run 6", "run 5", "run 4"], ["run 3", "run 2", "run 1"], ["run 0"]]
+    # One that fills its page is the last one.
+    assert store.audit.page(AuditQuery(), limit=9).before is None
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (AuditQuery(), ["run 1", "run 10", "adapter 1"]),
+        (AuditQuery(who="ADA"), ["run 1", "adapter 1"]),
+        (AuditQuery(what=" delete "), ["run 10"]),
+        (AuditQuery(what="run 1"), ["run 1", "run 10"]),
+        (AuditQuery(who="ada", what="adapters"), ["adapter 1"]),
+        # Text, and no pattern.
+        (AuditQuery(what="%"), []),
+        (AuditQuery(who="_"), []),
+        (AuditQuery(who="\x00"), ["run 1", "run 10", "adapter 1"]),
+    ],
+)
+def test_the_audit_narrowed_down(store: Store, query: AuditQuery, found: list[str]) -> None:
+    store.audit.note("runs.start", "run 1", typed="Ada")
+    store.audit.note("runs.delete", "run 10", typed="Bob")
+    store.audit.note("adapters.add", "adapter 1", typed="Ada L.")
+    assert [it.subject for it in store.audit.all(query)] == found
+    assert [it.subject for it in store.audit.page(query, limit=9).changes] == found[::-1]

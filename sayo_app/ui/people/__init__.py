@@ -1,0 +1,1 @@
+"""The People tab: who has which role, and who changed what."""
