@@ -40,11 +40,11 @@ class Settings(Options):
     trust_remote_code: bool = _flag(
         False, "Trust remote code", "run code that comes with a model; only the operator turns it on"
     )
-    sign_in: Literal["none", "local", "oidc", "header"] = _flag(
+    sign_in: Literal["none", "local", "oidc", "huggingface", "header"] = _flag(
         "none",
         "Sign-in",
-        "none, local accounts (python -m storage users), an OpenID Connect provider (oidc), or a trusted "
-        "proxy's header",
+        "none, local accounts (python -m storage users), an OpenID Connect provider (oidc), on a Space "
+        "huggingface, or a trusted proxy's header",
     )
     sign_in_header: str = option(
         "X-Forwarded-User", "Header", "in which a trusted proxy says who somebody is"
@@ -63,7 +63,8 @@ class Settings(Options):
     owners: str = option(
         "",
         "Owners",
-        "who become owners as they sign in, separated by commas: names, or verified e-mail addresses",
+        "who become owners as they sign in, separated by commas: names, or verified e-mail addresses; on a "
+        "Space its author is one",
     )
     session_hours: int = option(168, "Signed in for", unit="hours", ge=1, le=8760)
     session_secret: str | None = option(

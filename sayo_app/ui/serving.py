@@ -40,6 +40,9 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
     settings = studio.settings
     uploads_dir = _uploads_dir(settings)
     os.environ["GRADIO_TEMP_DIR"] = str(uploads_dir)
+    sign_in = SignIn(settings, studio.store)
+    # What cannot be is told before anything is begun.
+    before = before_the_page(studio, sign_in)
     keep_queue(studio.store, settings)
     studio.load_in_background()
     give_back_large_blocks()
@@ -47,17 +50,16 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
     keep_little(settings)
     look_at_uploads()
     places, figures = Places.of(settings), Figures(studio, lambda: len(page._queue))
-    sign_in = SignIn(settings, studio.store)
     page = build_page(studio, sign_in.who)
-    before = [
+    around = [
         Middleware(Health, figures=figures, metrics=settings.metrics),
         Middleware(Shield, places=places, told=figures.count),
-        *before_the_page(studio, sign_in),
+        *before,
         Middleware(Bodies, settings=settings, uploads=Uploads(settings, uploads_dir, sign_in.people.person)),
         Middleware(Addresses, folder=uploads_dir),
     ]
     open_queue(page, settings)
-    _, url, _ = page.launch(**launch_options(settings, before))
+    _, url, _ = page.launch(**launch_options(settings, around))
     return page, url
 
 

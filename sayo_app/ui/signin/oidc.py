@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from typing import Any
-from urllib.parse import urlsplit
 
 from authlib.integrations.starlette_client import OAuth
 from starlette.concurrency import run_in_threadpool
@@ -12,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sayo_app.errors import AccountError, SayoError, SettingsError
-from sayo_app.settings import Settings
+from sayo_app.errors import AccountError, SayoError
 from sayo_app.ui.signin.gate import SIGN_IN
 from sayo_app.ui.signin.pages import elsewhere_page
 from sayo_app.ui.signin.people import People
+from sayo_app.ui.signin.providers import Provider
 
 log = logging.getLogger(__name__)
 _START, _CALLBACK = f"{SIGN_IN}/start", f"{SIGN_IN}/callback"
@@ -27,27 +26,22 @@ _FAILED = "Signing in did not work. Try again; if it keeps failing, ask whoever 
 
 
 class OidcSignIn:
-    """The way to the provider and back.
+    """The way to the provider and back."""
 
-    Raises:
-        SettingsError: issuer or client are not set, or the issuer is reached without encryption.
-    """
-
-    def __init__(self, settings: Settings, people: People) -> None:
+    def __init__(self, provider: Provider, people: People) -> None:
         self._people = people
-        self._issuer, client_id = _issuer(settings), settings.oidc_client_id
-        self._public_url = settings.public_url
+        self._provider = provider
         self._claims = {
-            "iss": {"essential": True, "value": self._issuer},
+            "iss": {"essential": True, "value": provider.issuer},
             # Authlib by itself takes a token for somebody else, if it was asked for by this client.
-            "aud": {"essential": True, "value": client_id},
+            "aud": {"essential": True, "value": provider.client_id},
         }
         self._client: Any = OAuth().register(
             "sayo",
-            client_id=client_id,
-            client_secret=settings.oidc_client_secret,
-            server_metadata_url=f"{self._issuer.rstrip('/')}/.well-known/openid-configuration",
-            client_kwargs={"scope": "openid profile email", "code_challenge_method": "S256"},
+            client_id=provider.client_id,
+            client_secret=provider.client_secret,
+            server_metadata_url=f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration",
+            client_kwargs={"scope": provider.scope, "code_challenge_method": "S256"},
         )
 
     def routes(self) -> list[Route]:
@@ -63,13 +57,13 @@ class OidcSignIn:
     async def start(self, request: Request) -> Response:
         # Attempts that were given up would fill the cookie.
         request.session.clear()
-        base = self._public_url or str(request.base_url)
+        base = self._provider.public_url or str(request.base_url)
         try:
             redirect: Response = await self._client.authorize_redirect(
                 request, f"{base.rstrip('/')}{_CALLBACK}"
             )
         except Exception as error:  # Authlib takes whichever HTTP client is there, with errors of its own
-            log.warning("The provider at %s cannot be asked: %s", self._issuer, error)
+            log.warning("The provider at %s cannot be asked: %s", self._provider.issuer, error)
             return self._page("start", said=_FAILED, status=502)
         return redirect
 
@@ -102,26 +96,16 @@ class OidcSignIn:
         return dict(claims)
 
     def _arrived(self, claims: dict[str, Any]) -> Any:
-        subject = str(claims["sub"])
+        provider, subject = self._provider, str(claims["sub"])
         logins = {subject}
+        if provider.unique_names and claims.get("preferred_username"):
+            logins.add(str(claims["preferred_username"]))
         if claims.get("email_verified") is True and claims.get("email"):
             logins.add(str(claims["email"]))
         name = next(str(claims[it]) for it in _NAMES if claims.get(it))
-        return self._people.arrived("oidc", f"{subject} at {self._issuer}", name, logins)
+        # Issuers of the settings may change, and each counts its own people.
+        full = f"{subject} at {provider.issuer}" if provider.source == "oidc" else subject
+        return self._people.arrived(provider.source, full, name, logins, provider.owners)
 
     def _page(self, start: str, **more: Any) -> Response:
-        return elsewhere_page(start, urlsplit(self._issuer).hostname or self._issuer, **more)
-
-
-def _issuer(settings: Settings) -> str:
-    issuer = settings.oidc_issuer or ""
-    parts = urlsplit(issuer)
-    here = parts.hostname in ("localhost", "127.0.0.1", "::1")
-    encrypted = parts.scheme == "https" or (parts.scheme == "http" and here)
-    if not (encrypted and settings.oidc_client_id and settings.oidc_client_secret):
-        raise SettingsError(
-            expected="an https:// issuer, a client and its secret, as sign_in is oidc",
-            got=repr(issuer) if not encrypted else "no client or no secret",
-            remedy="Set SAYO_OIDC_ISSUER, SAYO_OIDC_CLIENT_ID and SAYO_OIDC_CLIENT_SECRET.",
-        )
-    return issuer
+        return elsewhere_page(start, self._provider.title, new_tab=self._provider.in_frame, **more)

@@ -23,7 +23,7 @@ _STYLE = (
 )
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
+    "base-uri 'none'",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -45,11 +45,15 @@ def password_page(token: str, *, said: str = "", name: str = "", status: int = 2
     )
 
 
-def elsewhere_page(start: str, place: str, *, said: str = "", status: int = 200) -> HTMLResponse:
-    """A link to where people sign in."""
+def elsewhere_page(
+    start: str, place: str, *, new_tab: bool = False, said: str = "", status: int = 200
+) -> HTMLResponse:
+    """A link to where people sign in; with `new_tab` it leaves the frame that this page may be shown in."""
+    target = ' target="_blank" rel="noopener"' if new_tab else ""
+    words = f"Sign in with {html.escape(place)}"
+    hint = "<p>It opens in a tab of its own, where you then go on.</p>" if new_tab else ""
     return _page(
-        f'{_alert(said)}<a class="button" href="{html.escape(start)}">Sign in with {html.escape(place)}</a>',
-        status,
+        f'{_alert(said)}<a class="button" href="{html.escape(start)}"{target}>{words}</a>{hint}', status
     )
 
 

@@ -20,6 +20,7 @@ from sayo_app.ui.signin.local import LocalSignIn, leave
 from sayo_app.ui.signin.oidc import OidcSignIn
 from sayo_app.ui.signin.pages import by_proxy_only
 from sayo_app.ui.signin.people import People
+from sayo_app.ui.signin.providers import provider_of
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -62,20 +63,25 @@ class SignIn:
         return [_cookies(settings), Middleware(Gate, people=self.people, own=own)]
 
     def _routes(self) -> list[Route]:
-        if self._settings.sign_in == "oidc":
-            return OidcSignIn(self._settings, self.people).routes()
+        if self._settings.sign_in != "local":
+            return OidcSignIn(provider_of(self._settings), self.people).routes()
         return LocalSignIn(self.people, self._store).routes()
 
 
 def _cookies(settings: Settings) -> Middleware:
-    """The browser's part of a session: signed, of this site only, and out of reach of scripts."""
+    """The browser's part of a session: signed, of this site only, and out of reach of scripts.
+
+    A Space is shown in a frame of the hub's page, where a browser keeps no cookie that is of its site only.
+    Pages of elsewhere still change nothing with it: see `web/shield`.
+    """
+    in_frame = settings.sign_in == "huggingface"
     return Middleware(
         SessionMiddleware,
         secret_key=settings.session_secret or _kept_secret(settings),
         session_cookie="sayo_session",
         max_age=settings.session_hours * 3600,
-        same_site="lax",
-        https_only=(settings.public_url or "").startswith("https:"),
+        same_site="none" if in_frame else "lax",
+        https_only=in_frame or (settings.public_url or "").startswith("https:"),
     )
 
 

@@ -11,8 +11,8 @@ from sayo_app.ui.shared.peers import Network, trusted_networks, within
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ALL = ("0.0.0.0", "::")
-# A Space is shown within the hub's page.
-_HUB = ("https://huggingface.co", "https://*.hf.space")
+# A Space is shown within the hub's page, and within no other Space.
+_HUB = ("https://huggingface.co",)
 
 
 @dataclass(frozen=True)

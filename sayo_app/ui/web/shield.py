@@ -47,7 +47,8 @@ class Shield:
         self._told = told
         ancestors = " ".join(("'self'", *places.ancestors))
         policy = "; ".join(f"{name} {sources}" for name, sources in _POLICY.items())
-        self._policy = f"{policy}; frame-ancestors {ancestors}"
+        self._ancestors = f"frame-ancestors {ancestors}"
+        self._policy = f"{policy}; {self._ancestors}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -105,7 +106,9 @@ class Shield:
             del headers[name]
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "same-origin"
-        headers["Content-Security-Policy"] = _FILE_POLICY if _FILE in path else self._policy
+        own = headers.get("Content-Security-Policy")  # such as the sign-in page's, which is stricter
+        policy = f"{own}; {self._ancestors}" if own else self._policy
+        headers["Content-Security-Policy"] = _FILE_POLICY if _FILE in path else policy
 
 
 def _refused(status: int, why: str) -> Any:

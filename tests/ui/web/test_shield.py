@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from sayo_app.errors import SettingsError
 from sayo_app.settings import Settings
+from sayo_app.ui.signin.pages import password_page
 from sayo_app.ui.signin.vouched import by_header, vouching_networks
 from sayo_app.ui.web.places import Places
 from sayo_app.ui.web.shield import Shield
@@ -133,7 +134,19 @@ def test_each_answer_says_what_a_browser_is_to_keep_to(monkeypatch: pytest.Monke
     assert "sandbox" in file.headers["content-security-policy"]
     monkeypatch.setenv("SPACE_ID", "me/mine")
     policy = asking().get("/").headers["content-security-policy"]
-    assert policy.endswith("frame-ancestors 'self' https://huggingface.co https://*.hf.space")
+    assert policy.endswith("frame-ancestors 'self' https://huggingface.co")
+
+
+def test_a_stricter_policy_of_an_answer_is_kept() -> None:
+    """The sign-in page's; who may show it in a frame is the same for all."""
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        await password_page("token")(scope, receive, send)
+
+    answer = TestClient(Shield(page, Places.of(Settings())), base_url=HERE).get("/sign-in")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'") and policy.endswith("; frame-ancestors 'self'")
+    assert "script-src" not in policy
 
 
 def test_the_status_of_every_answer_is_heard() -> None:
