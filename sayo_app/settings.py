@@ -66,6 +66,11 @@ class Settings(Options):
         "who become owners as they sign in, separated by commas: names, or verified e-mail addresses; on a "
         "Space its author is one",
     )
+    public_demo: bool = _flag(
+        False,
+        "Public demo",
+        "visitors, who need not sign in, ask and try corrections; nothing that they do is kept",
+    )
     session_hours: int = option(168, "Signed in for", unit="hours", ge=1, le=8760)
     session_secret: str | None = option(
         None, "Session secret", "signs cookies; without it, one is made and kept in the data folder"

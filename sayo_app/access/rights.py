@@ -25,6 +25,7 @@ ACTIONS: dict[str, Action] = {
     "look": Action(Role.VISITOR, "look at corrections, runs and adapters"),
     "ask": Action(Role.VISITOR, "ask the model"),
     "draft": Action(Role.VISITOR, "keep drafts"),
+    "corrections.try": Action(Role.VISITOR, "try corrections that are not kept"),
     "answers.export": Action(Role.VISITOR, "take away one's answers"),
     "corrections.save": Action(Role.ANNOTATOR, "save corrections"),
     "corrections.skip": Action(Role.ANNOTATOR, "skip questions"),

@@ -39,11 +39,13 @@ class Person:
         role: None for somebody who may do nothing before they sign in.
         name: of the account; empty for somebody who has not signed in.
         account_id: None for somebody who has not signed in.
+        sandboxed: nothing that they do is kept: the store refuses it, whatever asks.
     """
 
     role: Role | None
     name: str = ""
     account_id: int | None = None
+    sandboxed: bool = False
 
     @property
     def signed_in(self) -> bool:

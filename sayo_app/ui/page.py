@@ -18,7 +18,7 @@ from sayo_app.ui.correct import tab as correct
 from sayo_app.ui.people import tab as people
 from sayo_app.ui.retrain import tab as retrain
 from sayo_app.ui.shared.doors import Who, close_doors
-from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does
+from sayo_app.ui.shared.handlers import ON_MODEL, PRIVATE, does, unless
 from sayo_app.ui.shared.refresh import Refresh, read_shown, shown_last
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
@@ -30,6 +30,10 @@ from sayo_app.ui.worklist import tab as worklist
 _MASTHEAD = (
     f'<header class="masthead"><h1>{TITLE}</h1><p>Ask a multimodal model about a picture, see where it '
     "looked for every word, show it where it should have looked, and retrain it on that.</p></header>"
+)
+_DEMO = (
+    '<p class="note" data-testid="demo">A public demo: ask, and try corrections. Nothing that you do is kept '
+    "or shown to others, and pictures that you upload are deleted within the hour.</p>"
 )
 
 
@@ -47,12 +51,18 @@ def build_page(studio: Studio, who: Who | None = None) -> gr.Blocks:
 def lay_out(studio: Studio) -> gr.Blocks:
     """The page before anybody is asked who they are."""
     with gr.Blocks(
-        title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400), fill_width=False
+        title=TITLE,
+        analytics_enabled=False,
+        # Of uploads: how often is looked, and how old they get, in seconds.
+        delete_cache=(600, 1800) if studio.settings.public_demo else (3600, 86400),
+        fill_width=False,
     ) as page:
         session, changed, refresh = gr.State(Session(studio.shelf)), gr.State(0), Refresh()
         gr.HTML(_MASTHEAD, apply_default_css=False)
         if studio.settings.sign_in != "none":
             _lay_out_account(studio, page)
+        if studio.settings.public_demo:
+            gr.HTML(_DEMO, elem_classes=unless("corrections.save"), apply_default_css=False)
         status = gr.HTML(_status(studio, told=False), elem_id="status", apply_default_css=False)
         place = gr.HTML("", html_template="", elem_id="place", apply_default_css=False)
         status_seen = shown_last()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Sequence
@@ -102,7 +104,14 @@ def launch_options(settings: Settings, middleware: Sequence[Middleware] = ()) ->
 
 
 def _uploads_dir(settings: Settings) -> Path:
-    """A folder for uploads: in the data folder, or a temporary one where that can only be read."""
+    """A folder for uploads: in the data folder, or a temporary one where that can only be read.
+
+    A demo's is gone when the app ends, or else at a later start: see `storage/leftovers`.
+    """
+    if settings.public_demo:
+        folder = tempfile.mkdtemp(prefix="sayo-uploads-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
     uploads = settings.data_dir / "uploads"
     try:
         uploads.mkdir(parents=True, exist_ok=True)

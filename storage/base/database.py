@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
 
+from sayo_app.access.current import current
 from sayo_app.core.files import MAKE_ROOM, NO_ROOM, ROOM, file_error
 from sayo_app.errors import NotFoundError, ReadOnlyStoreError, SettingsError, StorageError, StoreVersionError
 from sayo_app.settings import Settings
@@ -105,6 +106,17 @@ class Database:
             yield session
 
     def require_writable(self) -> None:
+        """All that stores something asks this first.
+
+        Raises:
+            ReadOnlyStoreError: the store can only be read, or nothing of this person is kept.
+        """
+        if current().sandboxed:
+            raise ReadOnlyStoreError(
+                expected="somebody whose work is kept",
+                got="a visitor of a public demo",
+                remedy="Nothing was stored. Run SAYO Studio on your own machine to keep what you do.",
+            )
         if self.read_only:
             raise _read_only_error("a store that can only be read")
 

@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from sayo_app.access.current import author_name
+from sayo_app.core.geometry.region import Region
 from sayo_app.errors import CorrectionError
+from sayo_app.ui.correct import sandbox
+from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.handlers import PRIVATE, TYPED_NAME, does, guarded, needs, say, typed, unless
 from sayo_app.ui.shared.session import Session
 from sayo_app.ui.shared.studio import Studio
@@ -31,6 +34,15 @@ class Saved:
     """Of a browser tab: {answer: the correction that it was stored as}."""
 
     corrections: dict[str, int] = field(default_factory=dict)
+
+
+class Checked(NamedTuple):
+    """A correction as it would be stored; `right` is None where the answer was right."""
+
+    answered: Answered
+    regions: tuple[Region, ...]
+    right: str | None
+    reward: float | None
 
 
 def make_viewer() -> Viewer:
@@ -67,16 +79,19 @@ def build(studio: Studio, session: gr.State, viewer: Viewer, chart: gr.Plot, cha
         elem_classes="hint",
     )
     viewer.component.render()
-    fields = _lay_out_fields()
+    fields = _lay_out_fields(studio, session, viewer)
     _wire_save(studio, session, viewer, fields, changed)
     # A new answer makes an old "saved" untrue.
     viewer.component.change(does("look")(lambda: ""), None, fields.status, **PRIVATE)
     viewer.wire(studio, session, chart)
 
 
-def _lay_out_fields() -> _Fields:
-    gr.HTML(_LOOKING, elem_classes=unless("corrections.save"), apply_default_css=False)
-    with gr.Row(equal_height=False, elem_classes=needs("corrections.save")):
+def _lay_out_fields(studio: Studio, session: gr.State, viewer: Viewer) -> _Fields:
+    demo = studio.settings.public_demo
+    gr.HTML(
+        sandbox.NOTE if demo else _LOOKING, elem_classes=unless("corrections.save"), apply_default_css=False
+    )
+    with gr.Row(equal_height=False, elem_classes=needs("corrections.try" if demo else "corrections.save")):
         with gr.Column(scale=3, min_width=280):
             answer = gr.Textbox(
                 label="Right answer",
@@ -84,13 +99,15 @@ def _lay_out_fields() -> _Fields:
                 elem_id=_DRAFTED.answer,
                 max_lines=3,
             )
-        with gr.Column(scale=2, min_width=200, elem_classes=TYPED_NAME):
+        with gr.Column(scale=2, min_width=200, elem_classes=[TYPED_NAME, needs("corrections.save")]):
             author = gr.Textbox(
                 label="Your name (optional)", placeholder="Who is correcting", elem_id=_DRAFTED.author
             )
         with gr.Column(scale=2, min_width=200):
             save = gr.Button("Save correction", variant="primary", elem_id="correct-save")
             status = gr.Markdown("", elem_id="correct-status", elem_classes="status")
+            if demo:
+                sandbox.build(session, viewer, answer, _attempt)
     return _Fields(answer, author, save, status)
 
 
@@ -114,6 +131,35 @@ def _wire_save(studio: Studio, session: gr.State, viewer: Viewer, fields: _Field
     )
 
 
+def checked(session: Session, state: PageState, answer: str | None) -> Checked:
+    """What was drawn and typed, if it is a correction.
+
+    Raises:
+        CorrectionError, RegionError
+    """
+    answered = session.answered(state.id)
+    if len(answered.pictures) > 1:
+        raise CorrectionError(
+            expected="an answer about one picture",
+            got=f"one about {len(answered.pictures)}",
+            remedy="Ask about one of them alone, then correct that answer.",
+        )
+    [regions] = state.fitted(answered)
+    right = typed(answer) or None
+    if not regions and right is None:
+        raise CorrectionError(
+            expected="a box or a right answer",
+            got="neither",
+            remedy="Draw a box on the picture or type the right answer, then save.",
+        )
+    return Checked(answered, tuple(regions), right, shown_reward(answered.trace, regions))
+
+
+def _attempt(session: Session, state: PageState, answer: str | None) -> sandbox.Attempt:
+    answered, regions, right, reward = checked(session, state, answer)
+    return sandbox.Attempt(answered.question, regions, right, reward)
+
+
 def save_correction(
     studio: Studio, session: Session, state: PageState, answer: str | None, author: str | None
 ) -> tuple[int, bool]:
@@ -124,42 +170,26 @@ def save_correction(
     Raises:
         CorrectionError, RegionError, StorageError
     """
-    answered = session.answered(state.id)
-    if len(answered.pictures) > 1:
-        raise CorrectionError(
-            expected="an answer about one picture",
-            got=f"one about {len(answered.pictures)}",
-            remedy="Ask about one of them alone, then correct that answer.",
-        )
-    picture, trace = answered.pictures[0], answered.trace
-    [regions] = state.fitted(answered)
-    right = typed(answer) or None
-    if not regions and right is None:
-        raise CorrectionError(
-            expected="a box or a right answer",
-            got="neither",
-            remedy="Draw a box on the picture or type the right answer, then save.",
-        )
+    answered, regions, right, reward = checked(session, state, answer)
     store, saved, kept = studio.store, session.room(Saved).corrections, session.room(KeptDrafts)
-    reward = shown_reward(trace, regions)
     if answered.id in saved:
         record = store.corrections.revise(
             saved[answered.id],
             author=author_name(author),
-            regions=tuple(regions),
+            regions=regions,
             corrected_answer=right,
             reward=reward,
         )
         kept.discard(store, record)
         return record.id, False
     record = store.corrections.add(
-        picture_id=store.pictures.add(picture.image()).id,
+        picture_id=store.pictures.add(answered.pictures[0].image()).id,
         question=answered.question,
         model=answered.model or studio.settings.model,
         adapter_id=answered.adapter_id,
-        answer_shown=trace.text,
-        trace_id=studio.keep_trace(trace),
-        regions=tuple(regions),
+        answer_shown=answered.trace.text,
+        trace_id=studio.keep_trace(answered.trace),
+        regions=regions,
         corrected_answer=right,
         author=author_name(author),
         reward=reward,

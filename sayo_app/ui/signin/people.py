@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from sayo_app.access.roles import Person, Role, role_named
-from sayo_app.errors import AccountError
+from sayo_app.errors import AccountError, SettingsError
 from sayo_app.settings import Settings
 from sayo_app.ui.signin.vouched import by_header, vouching_networks
 from storage.people.accounts import AccountRecord
@@ -30,13 +30,17 @@ class People:
     def __init__(self, settings: Settings, store: Store) -> None:
         self.settings = settings
         self._store = store
-        self.guest = Person(guest_role(settings))
+        self.guest = self._as_person(guest_role(settings))
         self._trusted = vouching_networks(settings) if settings.sign_in == "header" else ()
 
     def person(self, connection: HTTPConnection | None) -> Person:
         """The guest where nobody has signed in."""
         account = None if connection is None else self._account(connection)
-        return self.guest if account is None else Person(account.role, account.name, account.id)
+        return self.guest if account is None else self._as_person(account.role, account.name, account.id)
+
+    def _as_person(self, role: Role | None, name: str = "", account_id: int | None = None) -> Person:
+        sandboxed = self.settings.public_demo and (role is None or role <= Role.VISITOR)
+        return Person(role, name, account_id, sandboxed)
 
     def enter(self, connection: HTTPConnection, account: AccountRecord) -> None:
         """From now on this browser is that account's."""
@@ -93,7 +97,26 @@ class People:
 
 
 def guest_role(settings: Settings) -> Role | None:
-    """Of whoever has not signed in; None where they may do nothing."""
+    """Of whoever has not signed in; None where they may do nothing.
+
+    Raises:
+        SettingsError: a public demo where strangers would be more than visitors.
+    """
+    if settings.public_demo:
+        return _guest_of_demo(settings)
     if settings.guest_role == "auto":
         return Role.OWNER if settings.sign_in == "none" else None
     return None if settings.guest_role == "none" else role_named(settings.guest_role)
+
+
+def _guest_of_demo(settings: Settings) -> Role:
+    """Strangers are visitors, whether they sign in or not: what others may do is kept."""
+    strangers = {"guest_role": settings.guest_role, "first_role": settings.first_role}
+    for name, role in strangers.items():
+        if role not in ("auto", Role.VISITOR.word):
+            raise SettingsError(
+                expected=f"{name} (SAYO_{name.upper()}) to be visitor, as this is a public demo",
+                got=repr(role),
+                remedy="Leave it out, or leave out --public-demo (SAYO_PUBLIC_DEMO).",
+            )
+    return Role.VISITOR

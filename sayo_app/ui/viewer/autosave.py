@@ -21,6 +21,7 @@ from storage.work.drafts import nameless, of_account
 from storage.work.work_records import Draft
 
 _READ_ONLY = "Nothing can be saved: the store can only be read."
+_DEMO = "A public demo: what you draw stays in this browser."
 _BROWSER = re.compile(r"[0-9a-f]{32}")
 
 
@@ -73,8 +74,8 @@ def draft_reply(studio: Studio, session: Session, event: Any) -> dict[str, Any]:
         if event.op == "load":
             found = find_draft(studio.store, canvas, author)
             return reply if found is None else reply | _told(found)
-        if studio.store.read_only:
-            return reply | {"off": _READ_ONLY}
+        if studio.store.read_only or current().sandboxed:
+            return reply | {"off": _DEMO if current().sandboxed else _READ_ONLY}
         if read_view(event.id) in session.room(KeptDrafts).settled:
             # The last keys before a submission arrive after it.
             return reply | {"version": int(event.version)}

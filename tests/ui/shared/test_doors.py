@@ -26,7 +26,7 @@ def on_server(page: gr.Blocks) -> dict[int, Any]:
 
 def page_of(studio: Studio) -> gr.Blocks:
     """With all that it has where people sign in."""
-    studio.settings = studio.settings.replace(sign_in="local")
+    studio.settings = studio.settings.replace(sign_in="local", public_demo=True)
     return laid_out(lambda: lay_out(studio))[0]
 
 
