@@ -75,6 +75,7 @@ def test_settings_travel_in_the_environment_to_the_process_of_a_run(
         host="0.0.0.0",
         trust_remote_code=True,
         sign_in="local",
+        public_demo=True,
         guest_role="visitor",
         first_role="annotator",
         owners="Ada",

@@ -12,14 +12,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.routing import Route, Router
 
-from sayo_app.access.roles import Person
+from sayo_app.access.roles import Person, Role
 from sayo_app.core.files import file_error, whole_file
 from sayo_app.settings import Settings
 from sayo_app.ui.signin.gate import SIGN_IN, SIGN_OUT, Gate
 from sayo_app.ui.signin.local import LocalSignIn, leave
 from sayo_app.ui.signin.oidc import OidcSignIn
 from sayo_app.ui.signin.pages import by_proxy_only
-from sayo_app.ui.signin.people import People
+from sayo_app.ui.signin.people import People, guest_role
 from sayo_app.ui.signin.providers import provider_of
 from storage.store import Store
 
@@ -100,7 +100,7 @@ def _kept_secret(settings: Settings) -> str:
 
 def warn_if_open(settings: Settings) -> None:
     """Say it where strangers may be owners."""
-    if settings.guest_role not in ("auto", "owner") or _on_this_machine(settings.host):
+    if guest_role(settings) != Role.OWNER or _on_this_machine(settings.host):
         return
     space = " A Space is open to all." if "SPACE_ID" in os.environ else ""
     log.warning(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -39,10 +40,11 @@ def test_what_guests_may_do(work_store: Store, options: dict[str, str], role: Ro
         ({"host": "::"}, True),
         ({"host": "sayo.example.org"}, True),
         ({"host": "0.0.0.0", "guest_role": "visitor"}, False),
+        ({"host": "0.0.0.0", "public_demo": True}, False),
     ],
 )
 def test_strangers_who_may_be_owners_are_warned_of(
-    options: dict[str, str], warned: bool, caplog: pytest.LogCaptureFixture
+    options: dict[str, Any], warned: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
         warn_if_open(Settings(**options))
