@@ -56,6 +56,11 @@ class Store:
         """Whether it can be read but not written."""
         return self.database.read_only
 
+    @property
+    def writable(self) -> bool:
+        """Whether what the person does on whose behalf this runs is kept."""
+        return self.database.writable
+
     def close(self) -> None:
         self.database.close()
 

@@ -85,6 +85,11 @@ class Database:
         """Whether several machines may be using it: a server is, a file is not."""
         return self._engine.dialect.name != "sqlite"
 
+    @property
+    def writable(self) -> bool:
+        """Whether `write` is allowed to the person on whose behalf this runs."""
+        return not self.read_only and not current().sandboxed
+
     def close(self) -> None:
         self._engine.dispose()
 

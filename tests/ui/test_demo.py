@@ -18,6 +18,8 @@ from sayo_app.access.current import acting
 from sayo_app.access.roles import Person, Role
 from sayo_app.core.geometry.region import Region
 from sayo_app.errors import ModelLoadError, ReadOnlyStoreError, SettingsError
+from sayo_app.jobs import control
+from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from sayo_app.ui.correct.sandbox import Attempt, Tried, tried_html
 from sayo_app.ui.page import lay_out
@@ -182,6 +184,20 @@ def test_the_store_takes_nothing_of_a_sandboxed_person(demo: Studio) -> None:
                 write()
     assert kept(demo.settings.data_dir) == before
     assert store.pictures.add(noise((320, 240), 9)).id
+
+
+def test_who_looks_at_runs_settles_them_where_that_is_kept(
+    demo: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every page looks once a second; the queue's keeper does, too."""
+    settled: list[int] = []
+    monkeypatch.setattr(control, "_settle", lambda store, run: settled.append(run.id))
+    run = demo.store.runs.create(RunConfig(name="mine"))
+    with acting(Person(Role.VISITOR, sandboxed=True)):
+        control.reconcile(demo.store)
+    assert settled == []
+    control.reconcile(demo.store)
+    assert settled == [run.id]
 
 
 @pytest.mark.parametrize(
