@@ -13,12 +13,15 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.middleware import Middleware
 
 from sayo_app.settings import Settings
 from sayo_app.ui.page import build_page
 from sayo_app.ui.serving import before_the_page, launch_options
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.signin.wiring import SignIn
+from sayo_app.ui.web.places import Places
+from sayo_app.ui.web.shield import Shield
 from storage.store import Store
 
 PASSWORD = "four words in a row"
@@ -50,7 +53,7 @@ def serve(
 
         def served(**options: Any) -> Served:
             folder = tmp_path_factory.mktemp("served") / "data"
-            settings = Settings(data_dir=folder, port=0, **options)
+            settings = Settings(**{"data_dir": folder, "port": 0} | options)
             store = stack.enter_context(new_store(settings))
             return stack.enter_context(_serving(Studio(settings, store)))
 
@@ -60,10 +63,11 @@ def serve(
 @contextmanager
 def _serving(studio: Studio) -> Iterator[Served]:
     sign_in = SignIn(studio.settings, studio.store)
+    before = [Middleware(Shield, places=Places.of(studio.settings)), *before_the_page(studio, sign_in)]
 
     async def launched() -> Any:
         page = build_page(studio, sign_in.who)
-        return page, page.launch(**launch_options(studio.settings, before_the_page(studio, sign_in)))[1]
+        return page, page.launch(**launch_options(studio.settings, before))[1]
 
     with ThreadPoolExecutor(1) as thread:  # Gradio leaves an event loop open that it makes itself
         page, url = thread.submit(lambda: asyncio.run(launched())).result()

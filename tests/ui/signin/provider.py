@@ -9,7 +9,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 CLIENT_ID, CLIENT_SECRET = "sayo", "a secret of both"
 
@@ -126,15 +127,28 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def provider() -> Iterator[Provider]:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        made = Provider(f"http://127.0.0.1:{listening.getsockname()[1]}")
-        server = _Server(uvicorn.Config(made.app, log_level="warning", ws="none"))
-        thread = threading.Thread(target=server.run, args=([listening],))
+    made: list[Provider] = []
+
+    def app(url: str) -> ASGIApp:
+        made.append(Provider(url))
+        return made[0].app
+
+    with listening(app):
+        yield made[0]
+
+
+@contextmanager
+def listening(make: Callable[[str], ASGIApp]) -> Iterator[str]:
+    """The address of an application on loopback, which is told it as it is made."""
+    with socket.socket() as own:
+        own.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{own.getsockname()[1]}"
+        server = _Server(uvicorn.Config(make(url), log_level="warning", ws="none", lifespan="off"))
+        thread = threading.Thread(target=server.run, args=([own],))
         thread.start()
         try:
             assert server.ready.wait(60)
-            yield made
+            yield url
         finally:
             server.should_exit = True
             thread.join()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from starlette.responses import PlainTextResponse
+from playwright.sync_api import Page, expect
+from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.testclient import TestClient
 
 from sayo_app.access.roles import Role
@@ -17,11 +19,12 @@ from sayo_app.settings import Settings
 from sayo_app.ui import serving
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.signin.wiring import SignIn
+from sayo_app.ui.web import places
 from sayo_app.ui.web.places import Places
 from sayo_app.ui.web.shield import Shield
 from storage.store import Store
 from tests.ui.signin.conftest import Serve, Served, Visitor
-from tests.ui.signin.provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
+from tests.ui.signin.provider import CLIENT_ID, CLIENT_SECRET, Provider, listening, provider
 
 Visit = Callable[..., Visitor]
 HOST = "me-sayo.hf.space"
@@ -61,7 +64,7 @@ def served(serve: Serve, running: Provider) -> Iterator[Served]:
 
 
 @pytest.fixture
-def browser(served: Served, visit: Visit) -> Callable[[], Visitor]:
+def visitors(served: Served, visit: Visit) -> Callable[[], Visitor]:
     """One that keeps the cookies: they are for HTTPS, which the Space's own proxy speaks."""
 
     def opened() -> Visitor:
@@ -92,9 +95,9 @@ def roles(served: Served) -> dict[str, Role]:
     return {it.subject: it.role for it in served.store.accounts.all()}
 
 
-def test_the_whole_way(served: Served, there: Provider, browser: Callable[[], Visitor]) -> None:
+def test_the_whole_way(served: Served, there: Provider, visitors: Callable[[], Visitor]) -> None:
     there.claims = {"sub": "1", "preferred_username": "ada", "name": "Ada Lovelace"}
-    visitor = browser()
+    visitor = visitors()
     assert visitor.get("/").headers["location"] == "sign-in"
     page = visitor.get("/sign-in").text
     # In the hub's frame Hugging Face shows nothing: it has to be a tab of its own.
@@ -128,20 +131,20 @@ def test_the_whole_way(served: Served, there: Provider, browser: Callable[[], Vi
 def test_owners_are_the_spaces_author_and_those_that_are_listed(
     served: Served,
     there: Provider,
-    browser: Callable[[], Visitor],
+    visitors: Callable[[], Visitor],
     claims: dict[str, Any],
     role: Role,
 ) -> None:
     there.claims = claims
-    assert come_back(browser()).status_code == 303
+    assert come_back(visitors()).status_code == 303
     assert roles(served)[claims["sub"]] == role
 
 
 def test_a_token_of_another_client_is_nobodys(
-    served: Served, there: Provider, browser: Callable[[], Visitor]
+    served: Served, there: Provider, visitors: Callable[[], Visitor]
 ) -> None:
     there.claims = {"sub": "20", "aud": "another Space"}
-    assert come_back(browser()).status_code == 403
+    assert come_back(visitors()).status_code == 403
     assert "20" not in roles(served)
 
 
@@ -177,8 +180,8 @@ def test_the_hub_may_show_it_in_a_frame_and_no_page_of_elsewhere_may_use_it(
 ) -> None:
     """The cookie goes with requests of other sites: those that change anything are refused by origin."""
     monkeypatch.setenv("SPACE_ID", "me/sayo")
-    places = Places.of(Settings(host="0.0.0.0", sign_in="huggingface"))
-    client = TestClient(Shield(PlainTextResponse("in"), places), base_url=f"https://{HOST}")
+    of_space = Places.of(Settings(host="0.0.0.0", sign_in="huggingface"))
+    client = TestClient(Shield(PlainTextResponse("in"), of_space), base_url=f"https://{HOST}")
     policy = client.get("/").headers["content-security-policy"]
     assert "frame-ancestors 'self' https://huggingface.co" in policy and "*.hf.space" not in policy
     for origin, status in (
@@ -188,3 +191,27 @@ def test_the_hub_may_show_it_in_a_frame_and_no_page_of_elsewhere_may_use_it(
         ("null", 403),
     ):
         assert client.post("/gradio_api/queue/join", headers={"origin": origin}).status_code == status
+
+
+def test_within_the_hubs_page(
+    serve: Serve, there: Provider, open_page: Callable[..., Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A browser: the page in a frame of another site; signing in leads to a tab, which keeps the cookie."""
+    for name, value in space(there.url).items():
+        monkeypatch.setenv(name, value)
+    there.claims = {"sub": "30", "preferred_username": "grace"}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    around = HTMLResponse(f'<iframe src="http://127.0.0.1:{port}/" width="900" height="700"></iframe>')
+    with listening(lambda url: around) as hub:
+        # To a browser localhost and 127.0.0.1 are two sites.
+        hub = hub.replace("127.0.0.1", "localhost")
+        monkeypatch.setattr(places, "_HUB", (hub,))
+        serve(sign_in="huggingface", port=port, public_url=f"http://127.0.0.1:{port}/")
+        page = open_page(hub)
+        frame = page.frame_locator("iframe")
+        with page.context.expect_page() as opened:
+            frame.get_by_role("link", name="Sign in with Hugging Face").click()
+        tab = opened.value
+        expect(tab.locator("#account")).to_contain_text("grace, visitor")
