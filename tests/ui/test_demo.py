@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from sayo_app.access.current import acting
 from sayo_app.access.roles import Person, Role
 from sayo_app.core.geometry.region import Region
+from sayo_app.core.held import hold_image
 from sayo_app.errors import ModelLoadError, ReadOnlyStoreError, SettingsError
 from sayo_app.jobs import control
 from sayo_app.run_config import RunConfig
@@ -127,7 +128,8 @@ def _event(session: Session) -> Any:
 
 def looking_at_an_answer() -> Session:
     session = Session()
-    session.show(Answered("answer-1", (noise((320, 240), 5),), "A question of its own?", make_trace()))
+    picture = hold_image(session.shelf, noise((320, 240), 5))
+    session.show(Answered("answer-1", (picture,), "A question of its own?", make_trace()))
     return session
 
 
