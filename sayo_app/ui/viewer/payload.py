@@ -22,6 +22,8 @@ from sayo_app.core.geometry.cells import NO_STEP, region_mask, region_masks, reg
 from sayo_app.core.geometry.region import Region
 
 Maps = Float[np.ndarray, "row image"]
+# As the list of regions calls them, see assets/ui/regions/list.js.
+_NAMES = {"box": "Box", "polygon": "Polygon", "brush": "Painting"}
 # Special tokens belong to no step: for them only the boxes of the whole answer hold.
 _OF_REGION = tuple(name for name, metric in METRICS.items() if metric.of_region)
 
@@ -86,9 +88,9 @@ def region_numbers(
         "step": _figures(trace, maps, scope, steps) | {"sayo": [_sayo(rows, *it) for it in steps]},
         "answer": answer,
         "notes": [
-            f"Box {number}: {note}"
-            for number, note in enumerate((region_note(region, trace.grid) for region in regions), 1)
-            if note
+            f"{_NAMES[region.kind]} {number}: {note}"
+            for number, region in enumerate(regions, 1)
+            if (note := region_note(region, trace.grid))
         ],
     }
 

@@ -85,6 +85,8 @@ def test_small_box_is_said_to_be_small() -> None:
     notes = numbers_of(make_trace(), [Region.box(0, 0, 160, 120), Region.box(3, 3, 8, 8)])["notes"]
     assert len(notes) == 1
     assert notes[0].startswith("Box 2: ")
+    small = Region.polygon([(3, 3), (8, 3), (8, 8)])
+    assert numbers_of(make_trace(), [small])["notes"][0].startswith("Polygon 1: ")
     assert "smaller than one image token" in notes[0]
 
 
