@@ -157,7 +157,7 @@ class Settings(Options):
         unit="bytes",
         ge=0,
     )
-    max_sessions: int = option(300, "Open pages", "whose state is kept; the oldest are let go of", ge=1)
+    max_sessions: int = option(300, "Open pages", "whose state is kept; of too many, the oldest of whoever has most go", ge=1)
     closed_page_minutes: int = option(
         30,
         "Closed pages",

@@ -24,6 +24,7 @@ from gradio.server_messages import EstimationMessage, EventMessage
 from sayo_app.settings import Settings
 from sayo_app.ui.shared.visitors import Visitor, visitor_of
 from sayo_app.ui.shared.words import counted
+from sayo_app.ui.web.sessions import owned
 from sayo_app.ui.web.turns import Turns
 
 # Of all people in one queue, however short it takes; each keeps what was sent.
@@ -77,9 +78,11 @@ class FairQueue(Queue):
         """Raises HTTPException 429 for what would wait too long, with a word on the page."""
         if body.fn_index is None:
             return await super().push(body, request, username)
-        function = route_utils.get_fn(self.blocks, None, body)
         visitor = visitor_of(request, body.session_hash)
+        # Of the page as it was laid out: a request that is refused makes no page.
+        function = route_utils.get_fn(self.blocks, None, body.model_copy(update={"session_hash": None}))
         self._admit(visitor, function)
+        owned(self.blocks, body.session_hash, visitor.lasting)
         pushed = await super().push(body, request, username)
         event = self.event_ids_to_events.get(str(pushed[1])) if pushed[0] else None
         if event is not None:

@@ -2,18 +2,19 @@
 
 Gradio copies the configuration of every component for each page (0.6 MB), and into it all that the page is
 sent, for links that lead back to a page as it was. This page has no such links. A page that was closed keeps
-its state there until 10,000 others have come.
+its state there until 10,000 others have come, and then the oldest goes, whoever it is that opens so many.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
 import gradio as gr
-from gradio import state_holder
+from gradio import routes, state_holder
 from gradio.state_holder import SessionState, StateHolder
 
 from sayo_app.settings import Settings
@@ -47,27 +48,64 @@ class LeanState(SessionState):
     def _update_value_in_config(self, key: int, value: Any) -> None: ...
 
 
+class FairHolder(StateHolder):
+    """The states of all pages; of too many, whoever has most loses the one they have not used longest."""
+
+    def __init__(self, closed: timedelta, idle: timedelta) -> None:
+        """Args: closed, idle: how long a page is kept after it was closed, or when nobody uses it."""
+        super().__init__()
+        self._closed, self._idle = closed, idle
+        self._owners: dict[str, str] = {}
+
+    def own(self, session: str, owner: str) -> None:
+        """Whose a page is, which is there from now on."""
+        self._owners[session] = owner
+        self[session]
+
+    def update(self, session_id: str) -> None:
+        """A page was used; another may be let go of for it."""
+        with self.lock:
+            if session_id in self.session_data:
+                self.session_data.move_to_end(session_id)
+            while len(self.session_data) > self.capacity:
+                pages = Counter(self._owners.get(name, "") for name in self.session_data)
+                most = max(pages.values())
+                self._drop(next(it for it in self.session_data if pages[self._owners.get(it, "")] == most))
+
+    def delete_all_expired_state(self) -> None:
+        """Gradio calls it once a second."""
+        self.let_go(datetime.now())
+
+    def let_go(self, now: datetime) -> None:
+        """Forget the pages that were closed, or that nobody has used, for too long."""
+        with self.lock:
+            over = [
+                name
+                for name, session in list(self.session_data.items())
+                if now - self.time_last_used.get(name, now)
+                > (self._closed if session.is_closed else self._idle)
+            ]
+            for name in over:
+                self._drop(name)
+        if over:
+            log.info("state of %d pages was let go of", len(over))
+
+    def _drop(self, name: str) -> None:
+        self.session_data.pop(name, None)
+        self.time_last_used.pop(name, None)
+        self._owners.pop(name, None)
+
+
 def keep_little(settings: Settings) -> None:
     """For this process, before the page is served: no more is kept of a page than it needs."""
     setattr(state_holder, "SessionState", LeanState)  # noqa: B010
     closed = timedelta(minutes=settings.closed_page_minutes)
     idle = timedelta(hours=settings.idle_page_hours)
-    # Gradio calls it once a second.
-    setattr(  # noqa: B010
-        StateHolder, "delete_all_expired_state", lambda holder: let_go(holder, closed, idle, datetime.now())
-    )
+    setattr(routes, "StateHolder", lambda: FairHolder(closed, idle))  # noqa: B010
 
 
-def let_go(holder: StateHolder, closed: timedelta, idle: timedelta, now: datetime) -> None:
-    """Forget the pages that were closed, or that nobody has used, for that long."""
-    with holder.lock:
-        over = [
-            name
-            for name, session in list(holder.session_data.items())
-            if now - holder.time_last_used.get(name, now) > (closed if session.is_closed else idle)
-        ]
-        for name in over:
-            holder.session_data.pop(name, None)
-            holder.time_last_used.pop(name, None)
-    if over:
-        log.info("state of %d pages was let go of", len(over))
+def owned(page: gr.Blocks, session: str | None, owner: str) -> None:
+    """Tell the page that is served whose a session of it is."""
+    holder = page.state_holder
+    if session and isinstance(holder, FairHolder):
+        holder.own(session, owner)

@@ -8,17 +8,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import httpx
 import pytest
+from gradio import routes
 from playwright.sync_api import Page, expect
 
 from sayo_app.settings import Settings
 from sayo_app.ui.serving import launch_options
 from sayo_app.ui.web.queue import open_queue
+from sayo_app.ui.web.sessions import FairHolder
 from tests.ui.laying_out import in_own_loop
 
 API = "/gradio_api"
@@ -34,6 +37,7 @@ class Shop:
     """
 
     url: str = ""
+    served: gr.Blocks | None = None
     asked: list[str] = field(default_factory=list)
     saved: list[str] = field(default_factory=list)
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -86,7 +90,7 @@ def opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opens]:
                 return page, page.launch(**launch_options(Settings(data_dir=tmp_path, port=0)))[1]
 
             page, url = in_own_loop(launched)  # Gradio leaves a loop open that it makes itself
-            shop.url = url.rstrip("/")
+            shop.url, shop.served = url.rstrip("/"), page
             stack.callback(page.close, verbose=False)
             stack.callback(shop.go_on.set)
             return shop
@@ -127,6 +131,22 @@ def test_who_would_wait_too_long_is_told_how_long(opens: Opens) -> None:
     assert [it.status_code for it in answers[:4]] == [200] * 4
     assert answers[-1].status_code == 429
     assert "it would take about 1 minute." in answers[-1].json()["detail"]
+
+
+def test_what_is_refused_makes_no_page_and_what_is_taken_makes_one_of_its_address(
+    opens: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "StateHolder", lambda: FairHolder(timedelta(hours=1), timedelta(hours=1)))
+    shop = opens(max_waiting_each=2, people_an_address=3)
+    taken = [f"tab{number}" for number in range(12) if shop.send(ASK, f"tab{number}").status_code == 200]
+    assert shop.served is not None and 0 < len(taken) < 12
+    pages = shop.served.state_holder
+    assert isinstance(pages, FairHolder) and [*pages.session_data] == taken
+    for page in ("nobody's", *taken):  # that one has not been used for longest
+        pages[page]
+    pages.capacity = 2
+    pages.update(taken[-1])
+    assert [*pages.session_data] == ["nobody's", taken[-1]]
 
 
 def test_an_address_has_an_end_too(opens: Opens) -> None:
