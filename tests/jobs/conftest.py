@@ -18,6 +18,7 @@ from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from storage.base.records import RunRecord
 from storage.store import Store
+from tests.storage.examples import corrected
 
 SLEEPER = "import time; print('training', flush=True); time.sleep(600)"
 
@@ -35,14 +36,10 @@ def script(code: str) -> Command:
 
 def correct_pictures(store: Store, count: int) -> None:
     for number in range(count):
-        store.corrections.add(
+        corrected(
+            store,
             picture_id=store.pictures.add(Image.new("RGB", (4, 4), (number, 0, 0))).id,
             question="What is it?",
-            model="bundled",
-            adapter_id=None,
-            answer_shown="",
-            trace_id=None,
-            regions=[],
             corrected_answer="a pear",
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -99,4 +100,6 @@ def _of_before(names: Sequence[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    # As for Ctrl+C: what runs is ended, too, and its folder goes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main())

@@ -17,6 +17,7 @@ from storage.base.records import CorrectionRecord
 from storage.bench import own_schema
 from storage.store import Store
 from tests import postgres
+from tests.storage.examples import corrected
 
 
 @pytest.fixture(scope="session")
@@ -88,13 +89,9 @@ def correct(store: Store, picture_id: str) -> Callable[..., CorrectionRecord]:
         defaults = {
             "picture_id": picture_id,
             "question": "What is left of the apple?",
-            "model": "bundled",
-            "adapter_id": None,
             "answer_shown": "A pear. <answer>pear</answer>",
-            "trace_id": None,
             "regions": [Region.box(10, 5, 30, 25)],
-            "corrected_answer": None,
         }
-        return store.corrections.add(**(defaults | fields))
+        return corrected(store, **(defaults | fields))
 
     return add

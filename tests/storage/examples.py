@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.core.geometry.grid import ImageGrid
+
+if TYPE_CHECKING:
+    from storage.store import CorrectionRecord, Store
 
 
 def noise(seed: int = 0, wh: tuple[int, int] = (17, 9)) -> Image.Image:
@@ -29,6 +33,15 @@ def small_trace() -> AttentionTrace:
         text="ab",
         sink_mask=None,
     )
+
+
+def corrected(store: Store, **fields: Any) -> CorrectionRecord:
+    """A correction that is stored; `picture_id` has to be given, the rest where it matters."""
+    plain: dict[str, Any] = {
+        "question": "What is there?", "model": "bundled", "adapter_id": None, "answer_shown": "",
+        "trace_id": None, "regions": (), "corrected_answer": None,
+    }  # fmt: skip
+    return store.corrections.add(**(plain | fields))
 
 
 def files_in(folder: Path) -> list[Path]:

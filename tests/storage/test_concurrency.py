@@ -16,6 +16,7 @@ from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from storage.store import Store
 from storage.work.work_records import WorkQuery
+from tests.storage.examples import corrected
 
 PROCESSES, EACH = 20, 3
 QUESTION = "How many?"
@@ -30,17 +31,11 @@ def save(name: str, settings: Settings, start: Any, said: Any) -> None:
         picture = store.pictures.add(Image.new("RGB", (100, 50), "grey"))
         common = {
             "picture_id": picture.id,
-            "model": "bundled",
-            "adapter_id": None,
-            "answer_shown": "",
-            "trace_id": None,
-            "corrected_answer": None,
             "author": name,
         }
         for number in range(EACH):
-            store.corrections.add(
-                question=QUESTION, regions=[Region.box(0, 0, 9, 9 + number)], comment=name, **common
-            )
+            box = Region.box(0, 0, 9, 9 + number)
+            corrected(store, question=QUESTION, regions=[box], comment=name, **common)
             store.corrections.revise(1, name, question=f"{name} revised {number}")
         store.runs.create(RunConfig())
         outcome = "waits" if store.runs.take_next() is None else "started"

@@ -16,6 +16,7 @@ from storage.check import check
 from storage.store import Store
 from storage.work.shown_reward import shown_reward
 from storage.work.work_records import WorkQuery
+from tests.storage.examples import corrected
 
 BEFORE = REPOSITORY_DIR / "tests" / "data" / "v0_1" / "data.tar.gz"
 ASKED = "How many tags are there?"
@@ -93,14 +94,11 @@ def test_it_goes_on_where_it_ended(before: Store) -> None:
     assert (revised.revision, revised.reward) == (drawn.revision + 1, drawn.reward)
     assert before.corrections.restore(drawn.id, 1).corrected_answer != "three"
     (todo,) = before.worklist.page(WorkQuery(states=("todo",))).entries
-    made = before.corrections.add(
+    made = corrected(
+        before,
         picture_id=todo.picture_id,
         question=ASKED,
         model="",
-        adapter_id=None,
-        answer_shown="",
-        trace_id=None,
-        regions=[],
         corrected_answer="3",
         author="Ada",
     )

@@ -31,6 +31,7 @@ from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.signin.people import People
 from sayo_app.ui.signin.wiring import SignIn
 from storage.store import Store
+from tests.storage.examples import corrected
 from tests.ui.demo import noise
 from tests.ui.driving import SCREENSHOTS, App, drag, make_trace
 from tests.ui.laying_out import in_a_loop
@@ -59,11 +60,10 @@ def demo(studio: Studio) -> Studio:
     store = studio.store
     picture_id = store.pictures.add(noise((320, 240), 1)).id
     store.items.add(picture_id=picture_id, question="What?")
-    store.corrections.add(
+    corrected(
+        store,
         picture_id=picture_id,
         question="Where?",
-        model="bundled",
-        adapter_id=None,
         answer_shown="there",
         trace_id=store.traces.save(make_trace()),
         regions=[Region.box(40, 40, 160, 160)],

@@ -35,7 +35,7 @@ def fill(disk: Path) -> dict[str, Value]:
     from storage.backup import backup
     from storage.check import check
     from storage.store import Store
-    from tests.storage.examples import small_trace
+    from tests.storage.examples import corrected, small_trace
 
     settings = Settings(data_dir=disk / "data")
     store = Store(settings)
@@ -49,14 +49,10 @@ def fill(disk: Path) -> dict[str, Value]:
         pixels = chance.integers(0, 256, (wh[1], wh[0], 3), dtype=np.uint8)
         picture = store.pictures.add(Image.fromarray(pixels))
         answer = f"answer {len(saved)}"
-        record = store.corrections.add(
+        record = corrected(
+            store,
             picture_id=picture.id,
             question="Which?",
-            model="bundled",
-            adapter_id=None,
-            answer_shown="",
-            trace_id=None,
-            regions=[],
             corrected_answer=answer,
         )
         saved.append((record.id, answer))

@@ -69,18 +69,16 @@ def save(settings: Any, said: Path, _: Path, number: int) -> None:
 
     from sayo_app.core.geometry.region import Region
     from storage.store import Store
+    from tests.storage.examples import corrected
 
     store = Store(settings)
     with said.open("a") as file:
         for count in range(10_000):
             picture = store.pictures.add(Image.new("RGB", (32, 16), (number, count % 256, count // 256)))
-            record = store.corrections.add(
+            record = corrected(
+                store,
                 picture_id=picture.id,
                 question=f"Which of {number}?",
-                model="bundled",
-                adapter_id=None,
-                answer_shown="",
-                trace_id=None,
                 regions=[Region.box(0, 0, 9, 9)],
                 corrected_answer=f"{number}.{count}",
             )

@@ -77,15 +77,13 @@ def write(settings: Any, start: Any, said: Any) -> None:
 def save(store: Any) -> Any:
     from PIL import Image
 
+    from tests.storage.examples import corrected
+
     picture = store.pictures.add(Image.new("RGB", (32, 16), "grey"))
-    return store.corrections.add(
+    return corrected(
+        store,
         picture_id=picture.id,
         question="Which?",
-        model="bundled",
-        adapter_id=None,
-        answer_shown="",
-        trace_id=None,
-        regions=[],
         corrected_answer="this one",
     )
 

@@ -52,6 +52,7 @@ def take(store: Any, picture_id: str, text: str) -> int:
     from sayo_app.core.attention.heatmap import token_maps
     from sayo_app.ui.viewer.page_state import PageState, fitted
     from sayo_app.ui.viewer.payload import region_numbers
+    from tests.storage.examples import corrected
     from tests.ui.driving import make_trace
 
     image = store.pictures.load(picture_id)
@@ -60,15 +61,11 @@ def take(store: Any, picture_id: str, text: str) -> int:
     drawn = fitted(PageState.read(text).regions, image if whole else image.size)
     trace = make_trace()
     region_numbers(trace, token_maps(trace, "reward"), drawn)
-    record = store.corrections.add(
+    record = corrected(
+        store,
         picture_id=picture_id,
         question="Which?",
-        model="bundled",
-        adapter_id=None,
-        answer_shown="",
-        trace_id=None,
         regions=drawn,
-        corrected_answer=None,
     )
     return len(record.regions)
 

@@ -20,6 +20,7 @@ from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from storage.base.records import CorrectionRecord
 from storage.store import Store
+from tests.storage.examples import corrected
 
 FIRST_SCHEMA = Path(__file__).parent.parent / "first_schema.sql"
 GREY = Image.new("RGB", (100, 50), "grey")
@@ -209,14 +210,10 @@ def test_a_folder_or_file_that_may_not_be_written_can_be_read(
     shared = settings.replace(data_dir=open_folder / "data")
     store = Store(shared)
     picture = store.pictures.add(GREY)
-    store.corrections.add(
+    corrected(
+        store,
         picture_id=picture.id,
         question="?",
-        model="bundled",
-        adapter_id=None,
-        answer_shown="",
-        trace_id=None,
-        regions=[],
         corrected_answer="2",
     )
     store.close()  # or its log may be folded into the file while the other process reads

@@ -13,6 +13,7 @@ from sayo_app.settings import Settings
 from sayo_app.ui.viewer.page_state import fitted
 from storage.base.records import CorrectionRecord
 from storage.store import Store
+from tests.storage.examples import corrected
 
 Correct = Callable[..., CorrectionRecord]
 BOX = Region.box(1, 1, 9, 9)
@@ -33,9 +34,7 @@ def small(store: Store) -> Store:
 
 
 def add(store: Store, picture_id: str, **fields: Any) -> CorrectionRecord:
-    given: dict[str, Any] = {"question": "What?", "model": "bundled", "adapter_id": None, "trace_id": None}
-    said = {"answer_shown": "", "regions": [BOX], "corrected_answer": None}
-    return store.corrections.add(picture_id=picture_id, **given | said | fields)
+    return corrected(store, picture_id=picture_id, **{"regions": [BOX]} | fields)
 
 
 @pytest.mark.parametrize(

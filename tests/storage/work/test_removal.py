@@ -14,7 +14,7 @@ from storage.base.records import CorrectionRecord
 from storage.check import check
 from storage.store import Store
 from storage.work.work_records import WorkQuery
-from tests.storage.examples import files_in, noise, small_trace
+from tests.storage.examples import corrected, files_in, noise, small_trace
 
 Correct = Callable[..., CorrectionRecord]
 BOXES = (Region.box(0, 0, 9, 9),)
@@ -34,15 +34,11 @@ def brought(store: Store, picture_id: str, batch_id: int, **fields) -> Correctio
     given = {
         "picture_id": picture_id,
         "question": "Which colour?",
-        "model": "bundled",
-        "adapter_id": None,
         "answer_shown": "red",
-        "trace_id": None,
         "regions": BOXES,
-        "corrected_answer": None,
         "batch_id": batch_id,
     }
-    return store.corrections.add(**given | fields)
+    return corrected(store, **given | fields)
 
 
 def begun(store: Store) -> int:

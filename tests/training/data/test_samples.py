@@ -17,6 +17,7 @@ from sayo_app.run_config import RunConfig
 from sayo_app.settings import Settings
 from storage.formats.exporter import export_file
 from storage.store import Store
+from tests.storage.examples import corrected
 from tests.training.conftest import make_sample
 from training.data.samples import Sample, chosen_samples, load_samples, scene_sample, split_by_picture
 
@@ -26,14 +27,10 @@ def add(store: Store, shade: int = 0, **fields):
     defaults = {
         "picture_id": picture.id,
         "question": "What colour?",
-        "model": "bundled",
-        "adapter_id": None,
         "answer_shown": "It is there. <answer>red</answer>",
-        "trace_id": None,
         "regions": (Region.box(0, 0, 20, 15),),
-        "corrected_answer": None,
     }
-    return store.corrections.add(**(defaults | fields))
+    return corrected(store, **(defaults | fields))
 
 
 def test_a_correction_without_an_answer_says_that_the_one_shown_was_right():

@@ -25,6 +25,7 @@ from sayo_app.run_config import REWARD_PARTS, RunConfig
 from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.formats.exporter import export_file
 from storage.store import Store
+from tests.storage.examples import corrected
 from tests.training.conftest import make_sample
 from training.__main__ import EXIT_CANCELLED, main
 from training.rl import loop
@@ -59,13 +60,12 @@ def store(settings: Settings):
     with Store(settings) as opened:
         for i in range(5):
             sample = make_sample(i)
-            opened.corrections.add(
+            corrected(
+                opened,
                 picture_id=opened.pictures.add(sample.open_picture()).id,
                 question=sample.question,
                 model=settings.model,
-                adapter_id=None,
                 answer_shown="It is. <answer>blue</answer>",
-                trace_id=None,
                 regions=(Region.box(0, 0, 30, 30),),
                 corrected_answer="red",
             )
@@ -263,13 +263,11 @@ def test_a_run_is_measured_on_the_file_that_it_names(settings: Settings, store: 
     file = tmp_path / "test-set.parquet"
     export_file(store, "jsonl", file)
     sample = make_sample(9)
-    store.corrections.add(
+    corrected(
+        store,
         picture_id=store.pictures.add(sample.open_picture()).id,
         question=sample.question,
         model=settings.model,
-        adapter_id=None,
-        answer_shown="",
-        trace_id=None,
         regions=(Region.box(0, 0, 30, 30),),
         corrected_answer="red",
     )

@@ -17,6 +17,7 @@ import yaml
 from sayo_app.run_config import RunConfig
 from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.store import Store
+from tests.storage.examples import corrected
 from tests.training.conftest import make_sample
 from training.run import job
 from training.state.progress_log import StopSignal
@@ -74,13 +75,12 @@ def test_the_recipes_command_trains_in_two_processes(tmp_path: Path, tiny_model_
     with Store(settings) as store:
         for i in range(5):
             sample = make_sample(i)
-            store.corrections.add(
+            corrected(
+                store,
                 picture_id=store.pictures.add(sample.open_picture()).id,
                 question=sample.question,
                 model=settings.model,
-                adapter_id=None,
                 answer_shown="It is. <answer>blue</answer>",
-                trace_id=None,
                 regions=sample.regions,
                 corrected_answer="red",
             )

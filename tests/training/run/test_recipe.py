@@ -20,6 +20,7 @@ from sayo_app.settings import REPOSITORY_DIR, Settings
 from storage.formats.common.rows import WriteOptions
 from storage.formats.exporter import export_file
 from storage.store import Store
+from tests.storage.examples import corrected
 from tests.training.conftest import make_sample
 from training.data.samples import Sample, load_samples, read_samples
 from training.rl.loop import train
@@ -171,13 +172,11 @@ def test_a_file_is_trained_on_as_the_store_would_be(tmp_path: Path) -> None:
     with Store(settings) as store:
         for i in range(2):
             sample = make_sample(i)
-            store.corrections.add(
+            corrected(
+                store,
                 picture_id=store.pictures.add(sample.open_picture()).id,
                 question=sample.question,
-                model="bundled",
-                adapter_id=None,
                 answer_shown="It is. <answer>blue</answer>",
-                trace_id=None,
                 regions=sample.regions,
                 corrected_answer="red",
             )
@@ -195,15 +194,12 @@ def test_regions_not_to_look_at_come_along_from_a_file_as_from_the_store(tmp_pat
     with Store(settings) as store:
         picture = store.pictures.add(sample.open_picture()).id
         for regions in ((*sample.regions, away), (away,)):
-            store.corrections.add(
+            corrected(
+                store,
                 picture_id=picture,
                 question=f"{sample.question} {len(regions)}",
-                model="bundled",
-                adapter_id=None,
                 answer_shown="It is.",
-                trace_id=None,
                 regions=regions,
-                corrected_answer=None,
             )
         stored = load_samples(store)
         export_file(store, "jsonl", tmp_path / "out", WriteOptions())

@@ -28,6 +28,7 @@ from storage.base.records import RunRecord
 from storage.formats.catalogue import find_format
 from storage.formats.common.rows import ReadOptions
 from storage.store import Store
+from tests.storage.examples import corrected
 from tests.ui.tour.test_asking import said
 
 PLAN = Plan(corrections=5, lying=2, agreeing=1)
@@ -91,14 +92,10 @@ def own_correction(studio: Studio, picture: Image.Image, **fields: Any) -> int:
     given = {
         "picture_id": studio.store.pictures.add(picture).id,
         "question": "Mine?",
-        "model": "bundled",
-        "adapter_id": None,
-        "answer_shown": "",
-        "trace_id": None,
         "regions": (Region.box(0, 0, 9, 9),),
         "corrected_answer": "red",
     }
-    return studio.store.corrections.add(**given | fields).id
+    return corrected(studio.store, **given | fields).id
 
 
 def test_the_step_follows_from_the_store(studio: Studio) -> None:

@@ -21,6 +21,7 @@ from sayo_app.ui.viewer.page_state import PageState
 from sayo_app.ui.worklist.item import submit
 from sayo_app.ui.worklist.opened import item_value, opened_item
 from storage.base.records import CorrectionRecord
+from tests.storage.examples import corrected
 from tests.ui.driving import held, make_trace
 
 BROWSER, OTHER = "a" * 32, "b" * 32
@@ -48,13 +49,11 @@ def event(op: str = "load", shown: Any = "answer-1", **fields: Any) -> SimpleNam
 @pytest.fixture
 def stored(studio: Studio) -> CorrectionRecord:
     picture = studio.store.pictures.add(Image.new("RGB", (320, 240), "white"))
-    return studio.store.corrections.add(
+    return corrected(
+        studio.store,
         picture_id=picture.id,
         question="What is here?",
-        model="bundled",
-        adapter_id=None,
         answer_shown="red",
-        trace_id=None,
         regions=(Region.box(10, 10, 60, 60),),
         corrected_answer="blue",
     )

@@ -28,6 +28,7 @@ from sayo_app.ui.viewer.component import EVENTS, DraftFields, ViewerOptions
 from sayo_app.ui.worklist.opened import correction_value
 from storage.store import Store
 from storage.work.drafts import nameless
+from tests.storage.examples import corrected
 from tests.ui.driving import PATIENCE_MS, drag
 
 ADDRESS = "http://sayo.test/"
@@ -84,13 +85,11 @@ def server(data_dir: Path) -> Iterator[Server]:
     settings = Settings(data_dir=data_dir)
     with Store(settings) as store:
         picture = store.pictures.add(Image.new("RGB", (160, 120), "white"))
-        record = store.corrections.add(
+        record = corrected(
+            store,
             picture_id=picture.id,
             question="What is <b>here</b>?",
-            model="bundled",
-            adapter_id=None,
             answer_shown="red",
-            trace_id=None,
             regions=(Region.box(*BOX),),
             corrected_answer="blue",
         )
@@ -218,13 +217,11 @@ def test_the_last_edit_before_something_else_is_shown_is_kept_for_what_it_was_ma
 ) -> None:
     store = server.studio.store
     first = store.corrections.get(server.correction_id)
-    other = store.corrections.add(
+    other = corrected(
+        store,
         picture_id=first.picture_id,
         question="And there?",
-        model="bundled",
-        adapter_id=None,
         answer_shown="red",
-        trace_id=None,
         regions=first.regions,
         corrected_answer="blue",
     )

@@ -12,6 +12,7 @@ from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.worklist import listing
 from storage.store import Store
 from storage.work.work_records import WorkQuery
+from tests.storage.examples import corrected
 from tests.ui.driving import SCREENSHOTS, drag
 from tests.ui.worklist.working import (
     CARDS,
@@ -183,10 +184,7 @@ def test_a_page_of_the_list_asks_the_store_no_more_for_more_lines(work_store: St
     few = asked()
     picture_id = work_store.corrections.all()[0].picture_id
     for number in range(1, 20):
-        fields = {"model": "", "adapter_id": None, "answer_shown": "", "trace_id": None, "regions": []}
-        work_store.corrections.add(
-            picture_id=picture_id, question=f"Question {number}?", corrected_answer="cat", **fields
-        )
+        corrected(work_store, picture_id=picture_id, question=f"Question {number}?", corrected_answer="cat")
     listing.listed(studio, WorkQuery(), (None,))
     assert asked() == few
 

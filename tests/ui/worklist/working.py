@@ -10,6 +10,7 @@ from PIL import Image
 
 from sayo_app.core.geometry.region import Region
 from storage.store import Store
+from tests.storage.examples import corrected
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -29,12 +30,10 @@ def picture(seed: int) -> Image.Image:
 def correct(store: Store, number: int, author: str, box: tuple[int, ...], **more: object) -> int:
     """A correction of one box on a picture of its own; its number."""
     fields = {
-        "model": "bundled", "adapter_id": None, "answer_shown": "A dog.", "trace_id": None,
-        "corrected_answer": "cat", "author": author, "question": f"Question {number}?",
+        "picture_id": store.pictures.add(picture(number)).id, "question": f"Question {number}?",
+        "answer_shown": "A dog.", "regions": [Region.box(*box)], "corrected_answer": "cat", "author": author,
     }  # fmt: skip
-    picture_id = store.pictures.add(picture(number)).id
-    record = store.corrections.add(picture_id=picture_id, regions=[Region.box(*box)], **(fields | more))
-    return record.id
+    return corrected(store, **(fields | more)).id
 
 
 def work_list(open_page: Callable[..., Page], url: str, **options: Any) -> Page:
