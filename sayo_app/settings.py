@@ -139,6 +139,13 @@ class Settings(Options):
         unit="bytes",
         ge=0,
     )
+    max_stored_bytes: int = option(
+        50_000_000_000,
+        "Pictures and traces in all",
+        "beyond it only corrections are saved, without their traces",
+        unit="bytes",
+        ge=0,
+    )
     upload_hours: int = option(24, "Uploads are kept", unit="hours", ge=1)
     low_disk_bytes: int = option(
         2_000_000_000, "Low disk", "with less free it is said to owners and in the log", unit="bytes", ge=0
@@ -157,7 +164,9 @@ class Settings(Options):
         unit="bytes",
         ge=0,
     )
-    max_sessions: int = option(300, "Open pages", "whose state is kept; of too many, the oldest of whoever has most go", ge=1)
+    max_sessions: int = option(
+        300, "Open pages", "whose state is kept; of too many, whoever has most loses their oldest", ge=1
+    )
     closed_page_minutes: int = option(
         30,
         "Closed pages",

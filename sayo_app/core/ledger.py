@@ -1,14 +1,20 @@
-"""How much each visitor has had within a day."""
+"""How much each visitor has had within a day, and all of them together."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sayo_app.core.disk import megabytes
 
 _DAY_S = 86_400.0
 _MOST_KEYS = 10_000
+# Folders are measured anew so often: others may write to them, and files go.
+_MEASURED_S = 600.0
 
 
 class Ledger:
@@ -46,3 +52,48 @@ class Ledger:
         if entries:
             self._had[key] = entries
         return entries
+
+
+class Stored:
+    """Bytes that visitors may still have stored: each within a day, all of them in all."""
+
+    def __init__(
+        self,
+        each: int,
+        in_all: int,
+        folders: Sequence[Path],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Args: folders: that what is stored comes to, whoever stored it."""
+        self._each = Ledger(each, clock)
+        self._in_all, self._folders, self._clock = in_all, tuple(folders), clock
+        self._there, self._measured = 0, float("-inf")
+        self._lock = threading.Lock()
+
+    def full(self, visitor: str) -> str:
+        """What there is no more room for, in words; empty where there is some."""
+        if not self._each.left(visitor):
+            return f"at most {megabytes(self._each.most)} of new pictures and traces in a day"
+        if self._taken() >= self._in_all:
+            return f"at most {megabytes(self._in_all)} of pictures and traces in all"
+        return ""
+
+    def charge(self, visitor: str, size: int) -> None:
+        self._each.charge(visitor, size)
+        with self._lock:
+            self._there += size
+
+    def _taken(self) -> int:
+        with self._lock:
+            if self._clock() - self._measured > _MEASURED_S:
+                self._there, self._measured = sum(map(bytes_in, self._folders)), self._clock()
+            return self._there
+
+
+def bytes_in(folder: Path) -> int:
+    """Of all files below it; 0 where there is no such folder."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # somebody removes it meanwhile
+            total += path.stat().st_size if path.is_file() else 0
+    return total

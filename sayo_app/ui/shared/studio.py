@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from sayo_app.core.disk import has_room, megabytes, require_room
+from sayo_app.core.disk import has_room, require_room
 from sayo_app.core.held import Held, hold_file, hold_image
-from sayo_app.core.ledger import Ledger
+from sayo_app.core.ledger import Stored
 from sayo_app.core.picture import picture_file
 from sayo_app.core.question import check_question
 from sayo_app.core.shelf import Shelf
@@ -42,7 +42,11 @@ class Studio:
         self.settings = settings
         self.store = store
         self.shelf = Shelf(settings.max_held_bytes)
-        self.stored = Ledger(settings.max_stored_bytes_each)
+        self.stored = Stored(
+            settings.max_stored_bytes_each,
+            settings.max_stored_bytes,
+            (settings.pictures_dir, settings.traces_dir),
+        )
         # Pixels of a large picture take 160 MB: those that people send are decoded one after the other.
         self.decoding = threading.Lock()
         self._model: Future[LoadedModel] = Future()
@@ -111,7 +115,7 @@ class Studio:
 
     def keep_trace(self, trace: AttentionTrace) -> str | None:
         """The store's name for it; None where there is room, or a share of it, for the correction alone."""
-        if not self.stored.left(visitor()) or not has_room(self.settings, "a trace"):
+        if self.stored.full(visitor()) or not has_room(self.settings, "a trace"):
             return None
         trace_id = self.store.traces.save(trace)
         self.stored.charge(visitor(), self.store.traces.path(trace_id).stat().st_size)
@@ -128,11 +132,9 @@ class Studio:
             if record.path.exists():
                 return record.id
         require_room(self.settings, "the picture of a draft")
-        if not self.stored.left(visitor()):
+        if full := self.stored.full(visitor()):
             raise StorageError(
-                expected=f"at most {megabytes(self.stored.most)} of new pictures and traces in a day",
-                got="more",
-                remedy="Save what is drawn as a correction, or go on tomorrow.",
+                expected=full, got="more", remedy="Save what is drawn as a correction, or go on tomorrow."
             )
         record = self.store.pictures.add(held.image())
         self.stored.charge(visitor(), record.path.stat().st_size)

@@ -18,6 +18,7 @@ from PIL import Image
 from sayo_app.access.current import acting
 from sayo_app.access.roles import Person, Role
 from sayo_app.core.geometry.region import Region
+from sayo_app.core.ledger import Stored
 from sayo_app.errors import StorageError
 from sayo_app.jobs.control import resume_run, start_run
 from sayo_app.jobs.keeper import keep_queue
@@ -129,7 +130,7 @@ def test_the_log_says_it_once(
 
 def test_a_visitor_stores_so_much_a_day_and_corrections_beyond_it(studio: Studio) -> None:
     """A draft stores its picture, and whoever may only look may keep drafts."""
-    studio.stored.most = 1
+    studio.stored = Stored(1, 10**9, ())
     first, second = (
         held(Image.fromarray(np.full((240, 320, 3), shade, dtype=np.uint8)))[0] for shade in (0, 9)
     )
@@ -142,6 +143,18 @@ def test_a_visitor_stores_so_much_a_day_and_corrections_beyond_it(studio: Studio
     assert studio.store.corrections.get(number).trace_id is None
     with acting(Person(Role.VISITOR, "Bo", 2)):
         assert studio.keep_picture(second)
+
+
+def test_all_together_store_so_much_and_corrections_beyond_it(studio: Studio) -> None:
+    studio.stored = Stored(10**9, 1, (studio.settings.pictures_dir,))
+    first, second = (held(Image.new("RGB", (30, 20), shade))[0] for shade in ("red", "blue"))
+    studio.keep_picture(first)
+    with acting(Person(Role.VISITOR, "Bo", 2)):
+        with pytest.raises(StorageError, match=r"pictures and traces in all.*Save what is drawn"):
+            studio.keep_picture(second)
+        assert studio.store.corrections.all() == []
+    number, _ = save_correction(studio, answered(), PageState("a", (BOX,)), "red", "Ada")
+    assert studio.store.corrections.get(number).trace_id is None
 
 
 def test_the_picture_of_a_draft_leaves_room_for_corrections(studio: Studio, free: SimpleNamespace) -> None:
