@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sayo_app.core.disk import disk, free_bytes, has_room, low_words, require_room
+from sayo_app.core.disk import disk, free_bytes, has_room, low_words, megabytes, require_room
 from sayo_app.errors import StorageError
 from sayo_app.settings import Settings
 
@@ -59,3 +59,11 @@ def test_a_disk_that_does_not_say_stops_nobody(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(shutil, "disk_usage", refuse)
     require_room(LIMITS, "an export")
     assert disk(LIMITS).state == "ready"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "0 MB"), (1_500_000, "2 MB"), (999_000_000, "999 MB"), (10**9, "1.0 GB"), (2_460_000_000, "2.5 GB")],
+)
+def test_bytes_are_said_in_words(number: int, said: str) -> None:
+    assert megabytes(number) == said

@@ -137,4 +137,5 @@ def test_where_nobody_has_more_the_page_used_longest_ago_goes(holder: FairHolder
 def test_a_page_belongs_to_whoever_used_it_last(holder: FairHolder, page: gr.Blocks) -> None:
     holder.capacity = 3
     opened(holder, page, ("a1", "guest"), ("b1", "guest"), ("a1", "account"))
+    owned(page, None, "a call without a page")
     assert opened(holder, page, ("c1", "c"), ("c2", "c")) == ["b1", "a1", "c2"]
