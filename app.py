@@ -57,6 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.from_environment(**vars(parse(arguments)))
         write_only_into(settings.data_dir)
+        from sayo_app.ui.web import logs
+
+        logs.start(settings)
         from storage.leftovers import clear
 
         clear(settings.data_dir)

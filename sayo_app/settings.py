@@ -92,6 +92,9 @@ class Settings(Options):
         "addresses or networks whose headers are believed (X-Forwarded, who signed in), with commas between",
     )
     metrics: bool = option(False, "Figures for Prometheus", "at /metrics, for whoever reaches the server")
+    log_format: Literal["text", "json"] = option(
+        "text", "Log", "text: lines to read; json: an object a line, with who it was done for"
+    )
     database_url: str | None = option(
         None, "Database", "SQLAlchemy URL; without it, SQLite in the data folder"
     )

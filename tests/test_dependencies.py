@@ -112,6 +112,7 @@ ONLY_IN = {
     "gradio": {"ui", "app"},
     "starlette": {"ui"},
     "authlib": {"ui"},
+    "pythonjsonlogger": {"ui"},
     "plotly": {"ui"},
     "pyarrow": {"storage"},
     "sqlalchemy": {"storage"},

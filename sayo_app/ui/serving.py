@@ -26,6 +26,7 @@ from sayo_app.ui.web.addresses import Addresses
 from sayo_app.ui.web.bodies import Bodies, look_at_uploads
 from sayo_app.ui.web.fences import put_up
 from sayo_app.ui.web.health import Figures, Health
+from sayo_app.ui.web.logs import take_over
 from sayo_app.ui.web.places import Places
 from sayo_app.ui.web.queue import open_queue
 from sayo_app.ui.web.rates import Calm, Rates
@@ -62,6 +63,7 @@ def serve(studio: Studio) -> tuple[gr.Blocks, str]:
     ]
     open_queue(page, settings)
     _, url, _ = page.launch(**launch_options(settings, around))
+    take_over()
     return page, url
 
 

@@ -22,6 +22,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+from transformers.utils import logging as transformers_logging
 
 from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.errors import ModelError, ModelLoadError
@@ -31,6 +32,9 @@ from sayo_app.mllm.models.unknown import Unknown
 from sayo_app.settings import ASSETS_DIR, BUNDLED, Settings
 
 log = logging.getLogger(__name__)
+# What transformers says goes where all else is said, in the same format.
+transformers_logging.disable_default_handler()
+transformers_logging.enable_propagation()
 
 HUB_TIMEOUT_S = 8.0
 LOCK_TIMEOUT_S = 600.0
