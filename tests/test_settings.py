@@ -87,6 +87,7 @@ def test_settings_travel_in_the_environment_to_the_process_of_a_run(
         session_secret="secret",
         allowed_hosts="sayo.example.org",
         metrics=True,
+        log_format="json",
         public_url="https://sayo.example.org",
         **{name: 7 for name, it in Settings.options().items() if type(it.default) is int},
     )
