@@ -6,7 +6,6 @@ Flags win over `SAYO_*` environment variables, which win over the defaults in `s
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 import tempfile
@@ -49,8 +48,6 @@ def write_only_into(data_dir: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     from sayo_app.errors import SayoError
     from sayo_app.settings import Settings
 

@@ -27,7 +27,7 @@ from sayo_app.mllm.answering.steer import Steering
 from sayo_app.mllm.machine import machine
 from sayo_app.mllm.models.adapters import load_adapter, switch
 from sayo_app.mllm.models.loading import LoadedModel, load_model
-from sayo_app.settings import Settings
+from sayo_app.settings import ASSETS_DIR, BUNDLED, Settings
 from training.data.batches import Batch
 from training.data.completions import Completions
 from training.data.samples import Sample
@@ -177,10 +177,10 @@ def run_repair(
 ) -> list[dict[str, Any]]:
     """Every confounder, arm and seed that is not in the results yet; returns all of them, arm by arm.
 
-    The shortcut model of a confounder is made once, beside the results.
+    The shortcut model of a confounder for which none ships is made once, beside the results.
     """
     for confounder in confounders:
-        shortcut = results.parent / f"shortcut-{confounder.replace(':', '-')}"
+        shortcut = _shortcut_dir(settings.model, confounder, results)
         if not shortcut.exists():
             save_shortcut(settings, confounder, 0, shortcut)
         for seed in seeds:
@@ -199,6 +199,13 @@ def run_repair(
         for confounder in confounders
         for seed in seeds
     ]
+
+
+def _shortcut_dir(model: str, confounder: str, results: Path) -> Path:
+    shipped = ASSETS_DIR / "shortcuts" / confounder
+    if model == BUNDLED and shipped.is_dir():
+        return shipped
+    return results.parent / f"shortcut-{confounder.replace(':', '-')}"
 
 
 def repair_key(confounder: str, arm: str, seed: int, plan: Plan) -> str:

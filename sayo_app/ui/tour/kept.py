@@ -37,7 +37,7 @@ from storage.formats.exporter import export_file
 from storage.store import Store
 from storage.work.work_records import ImportRecord
 
-SHORTCUT_DIR = ASSETS_DIR / "shortcut"
+SHORTCUT_DIR = ASSETS_DIR / "shortcuts" / "stamp"
 SHORTCUT_NAME, REPAIRED_NAME, AUTHOR = "tour: with a shortcut", "tour: repaired", "tour"
 _FORMAT, _MARK, _BEFORE = "tour", "tour", "adapter_before"
 _CORRECTIONS, _MEASURED = "corrections.parquet", "measured.parquet"

@@ -28,7 +28,7 @@ class WhoFilter(logging.Filter):
 
 
 def start(settings: Settings) -> None:
-    """For this process, in place of whatever was set up before: to stderr, as `log_format` says."""
+    """For this process, unless something was set up before: to stderr, as `log_format` says."""
     handler = logging.StreamHandler(sys.stderr)
     if settings.log_format == "json":
         handler.setFormatter(
@@ -41,7 +41,7 @@ def start(settings: Settings) -> None:
         os.environ.setdefault("TQDM_DISABLE", "1")  # bars are lines of their own
     else:
         handler.setFormatter(logging.Formatter(_TEXT))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -24,12 +24,18 @@ from sayo_app.ui.web import logs
 ADA = Person(Role.ANNOTATOR, "Åda\n2026 ERROR forged", 7)
 
 
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """pytest's own handlers come back."""
-    root, level = logging.getLogger(), logging.getLogger().level
-    handlers = root.handlers[:]
-    yield
+@pytest.fixture
+def start() -> Iterator[Callable[..., None]]:
+    """`logs.start` with these settings, as if nothing had been set up; pytest's own handlers come back."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+
+    def started(**settings: str) -> None:
+        handlers[:] = root.handlers
+        root.handlers.clear()
+        logs.start(Settings(**settings))
+
+    yield started
     logging.captureWarnings(False)
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -40,8 +46,10 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-def test_an_object_a_line_says_when_where_what_and_for_whom(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.start(Settings(log_format="json"))
+def test_an_object_a_line_says_when_where_what_and_for_whom(
+    capsys: pytest.CaptureFixture[str], start: Callable[..., None]
+) -> None:
+    start(log_format="json")
     log = logging.getLogger("sayo_app.test")
     with acting(ADA):
         log.warning("%d of %s", 3, "two\nlines")
@@ -58,8 +66,10 @@ def test_an_object_a_line_says_when_where_what_and_for_whom(capsys: pytest.Captu
     assert second["message"] == "nobody's" and "who" not in second and "role" not in second
 
 
-def test_a_trace_and_a_warning_are_objects_too(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.start(Settings(log_format="json"))
+def test_a_trace_and_a_warning_are_objects_too(
+    capsys: pytest.CaptureFixture[str], start: Callable[..., None]
+) -> None:
+    start(log_format="json")
     try:
         raise ZeroDivisionError("by\nnought")
     except ZeroDivisionError:
@@ -73,15 +83,17 @@ def test_a_trace_and_a_warning_are_objects_too(capsys: pytest.CaptureFixture[str
     assert (old["logger"], old["level"]) == ("py.warnings", "WARNING") and "old" in old["message"]
 
 
-def test_lines_for_people_are_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.start(Settings())
+def test_lines_for_people_are_as_ever(capsys: pytest.CaptureFixture[str], start: Callable[..., None]) -> None:
+    start()
     logging.getLogger("sayo_app.test").info("ready")
     logging.getLogger("httpx").info("each request")
     assert capsys.readouterr().err.endswith(" INFO sayo_app.test: ready\n")
 
 
-def test_what_the_libraries_say_goes_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.start(Settings(log_format="json"))
+def test_what_the_libraries_say_goes_the_same_way(
+    capsys: pytest.CaptureFixture[str], start: Callable[..., None]
+) -> None:
+    start(log_format="json")
     server = logging.getLogger("uvicorn")
     server.addHandler(logging.StreamHandler())
     server.propagate = False
