@@ -126,6 +126,25 @@ def qwen3_5() -> Parts:
 
 
 def internvl() -> Parts:
+    return _internvl({"model_type": "qwen2"})
+
+
+def internvl_gpt_oss() -> Parts:
+    """With a text model whose attention has sinks; every other layer sees a window of 24 tokens."""
+    return _internvl(
+        {
+            "model_type": "gpt_oss",
+            "num_hidden_layers": 4,
+            "layer_types": ["sliding_attention", "full_attention"] * 2,
+            "sliding_window": 24,
+            "num_local_experts": 2,
+            "num_experts_per_tok": 1,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+        }
+    )
+
+
+def _internvl(text: dict[str, Any]) -> Parts:
     """Tiles of 32 px, 4 x 4 image tokens each."""
     special = {
         "start_image_token": "<img>",
@@ -137,7 +156,7 @@ def internvl() -> Parts:
         tuple(special.values()), _template("<IMG_CONTEXT>\n"), extra_special_tokens=special
     )
     config = InternVLConfig(
-        text_config=TEXT | {"model_type": "qwen2", "vocab_size": len(tokenizer)},
+        text_config=TEXT | text | {"vocab_size": len(tokenizer)},
         vision_config=VISION
         | {
             "num_hidden_layers": 2,
@@ -253,10 +272,25 @@ def llava_padded() -> Parts:
     return _llava(LlavaImageProcessorPil(size={"shortest_edge": 32}, crop_size=32, do_pad=True))
 
 
-def _llava(images: Any) -> Parts:
+def llava_gemma2() -> Parts:
+    """With a text model whose attention is soft-capped; every other layer sees a window of 24 tokens."""
+    return _llava(
+        CLIPImageProcessorPil(size={"height": 32, "width": 32}, do_center_crop=False),
+        {
+            "model_type": "gemma2",
+            "num_hidden_layers": 4,
+            "layer_types": ["sliding_attention", "full_attention"] * 2,
+            "sliding_window": 24,
+            "attn_logit_softcapping": 2.0,
+            "query_pre_attn_scalar": 16,
+        },
+    )
+
+
+def _llava(images: Any, text: dict[str, Any] | None = None) -> Parts:
     tokenizer = trained_tokenizer(("<image>",), _template("<image>\n"), extra_special_tokens=["<image>"])
     config = LlavaConfig(
-        text_config=TEXT | {"model_type": "llama", "vocab_size": len(tokenizer)},
+        text_config=TEXT | {"model_type": "llama"} | (text or {}) | {"vocab_size": len(tokenizer)},
         vision_config=VISION
         | {
             "model_type": "clip_vision_model",
@@ -285,6 +319,7 @@ BUILDERS: dict[str, Callable[[], Parts]] = {
     for builder in (
         *(qwen3_vl, qwen2_5_vl, qwen3_5, internvl, idefics3, smolvlm, gemma3, llava_onevision),
         *(llava, llava_squashed, llava_padded),
+        *(internvl_gpt_oss, llava_gemma2),
     )
 }
 

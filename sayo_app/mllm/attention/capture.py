@@ -15,25 +15,22 @@ rows that are read with it are those with the bias.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from sayo_app.errors import CaptureError
 from sayo_app.mllm.attention.bias import SteerRequest, repeated
+from sayo_app.mllm.attention.scores import HONOURED, Scores, refuse_unknown, weighted
 
 NAME = "sayo"
-# Rows are computed so many bytes at a time, all heads and keys counted: memory stays linear in the length.
-CHUNK_BYTES = 64_000_000
 
 
 @runtime_checkable
@@ -193,68 +190,6 @@ class CaptureRequest:
             self._read[layer] = [kept]
 
 
-@dataclass(frozen=True, eq=False)
-class _Scores:
-    """One attention forward before its softmax, for any of its query rows.
-
-    Attributes:
-        mask: True where kept, or added to the scores.
-        causal: what no mask stands for: causal from the first key on, which is SDPA's own convention.
-        bias: what steering adds to some query rows.
-    """
-
-    query: Float[Tensor, "batch head query dim"]
-    key: Float[Tensor, "batch kv_head key dim"]
-    mask: Tensor | None
-    scale: float
-    causal: bool
-    bias: Callable[[slice], Tensor] | None
-
-    def mask_rows(self, rows: slice) -> Tensor | None:
-        """The mask of these query rows, with the bias in it.
-
-        Masked scores take the smallest finite number, so that a fully masked row (padding) is uniform
-        instead of NaN, as in transformers' eager attention.
-        """
-        n_queries, n_keys = self.query.shape[2], self.key.shape[2]
-        mask = self.mask
-        if mask is not None:
-            mask = mask[:, :, rows, :n_keys]
-        elif self.causal and n_queries > 1:
-            positions = torch.arange(n_queries, device=self.query.device)[rows]
-            mask = (torch.arange(n_keys, device=self.query.device) <= positions[:, None])[None, None]
-        if self.bias is None:
-            return mask
-        bias = self.bias(rows)
-        if mask is None:
-            return bias
-        if mask.dtype == torch.bool:
-            return torch.where(mask, bias, torch.finfo(bias.dtype).min)
-        return mask + bias
-
-    def weights(self, rows: slice) -> Float[Tensor, "batch head row key"]:
-        """Softmax rows in float32; grouped queries share their keys without copying them."""
-        query, mask = self.query[:, :, rows], self.mask_rows(rows)
-        batch, heads, n_rows, dim = query.shape
-        kv_heads, n_keys = self.key.shape[1], self.key.shape[2]
-        grouped = query.reshape(batch, kv_heads, (heads // kv_heads) * n_rows, dim)
-        scores = torch.matmul(grouped, self.key.transpose(2, 3)) * self.scale
-        scores = scores.reshape(batch, heads, n_rows, n_keys)
-        if mask is not None and mask.dtype == torch.bool:
-            scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-        elif mask is not None:
-            scores = scores + mask
-        return torch.softmax(scores, dim=-1, dtype=torch.float32)
-
-    def chunks(self, rows: range) -> Iterator[slice]:
-        """The rows in order, a few at a time; at least once."""
-        batch, heads = self.query.shape[:2]
-        size = max(1, CHUNK_BYTES // (4 * batch * heads * self.key.shape[2]))
-        for start in range(0, max(1, len(rows)), size):
-            part = rows[start : start + size]
-            yield slice(part.start, part.stop, part.step)
-
-
 def attention(
     module: nn.Module,
     query: Float[Tensor, "batch head query dim"],
@@ -269,40 +204,42 @@ def attention(
 ) -> tuple[Float[Tensor, "batch query head value_dim"], None]:
     """SDPA; with requests, asked attention rows are read and asked heads steered.
 
-    One query row: softmax(q K^T) V gives row and output from one product, no dearer than SDPA.
+    One query row: softmax(q K^T) V gives row and output from one product, no dearer than SDPA. Where SDPA has
+    no word for what the model does (soft-capping, sinks), the output is computed from the rows throughout.
 
     Raises:
-        CaptureError: a sliding layer while decoding, where key positions are lost.
+        CaptureError: a sliding layer while decoding, where key positions are lost; an unknown keyword.
     """
+    refuse_unknown(kwargs)
     n_queries, n_keys = query.shape[2], key.shape[2]
     reader = sayo_capture if sayo_capture is not None and sayo_capture.wants(module, n_queries) else None
     steer = sayo_steer if sayo_steer is not None and sayo_steer.wants(module, n_keys) else None
-    sdpa: Any = partial(sdpa_attention_forward, module, dropout=dropout, scaling=scaling, **kwargs)
-    if reader is None and steer is None:
-        return sdpa(query, key, value, attention_mask)[0], None
-    layer = int(module.layer_idx)  # type: ignore[arg-type]
-    if n_queries == 1 and getattr(module, "layer_type", None) == "sliding_attention":
-        raise CaptureError(
-            expected="layers with full attention",
-            got=f"layer {layer}, which sees a sliding window",
-            remedy="Ask for the family's attention_layers.",
-        )
-    is_causal = kwargs.get("is_causal")
-    scores = _Scores(
+    layer, is_causal = getattr(module, "layer_idx", -1), kwargs.get("is_causal")
+    scores = Scores(
         query,
         key,
         attention_mask,
         scale=query.shape[-1] ** -0.5 if scaling is None else scaling,
         causal=bool(getattr(module, "is_causal", True) if is_causal is None else is_causal),
         bias=None if steer is None else partial(steer.bias, layer, query=query, n_keys=n_keys),
+        **{field: kwargs.pop(name, None) for name, field in HONOURED.items()},
     )
+    sdpa: Any = partial(sdpa_attention_forward, module, dropout=dropout, scaling=scaling, **kwargs)
+    if reader is None and steer is None:
+        return _output(scores, sdpa, value, dropout), None
+    if n_queries == 1 and getattr(module, "layer_type", None) == "sliding_attention":
+        raise CaptureError(
+            expected="layers with full attention",
+            got=f"layer {layer}, which sees a sliding window",
+            remedy="Ask for the family's attention_layers.",
+        )
     if n_queries == 1 and dropout == 0.0:
         weights = scores.weights(slice(0, 1))
         if reader is not None:
             reader.put(layer, reader.reduce(layer, weights))
-        return _one_row_output(weights, value), None
-    output, _ = sdpa(query, key, value, attention_mask)
-    if steer is not None:
+        return weighted(weights, value), None
+    output = _output(scores, sdpa, value, dropout)
+    if steer is not None and scores.plain:
         first = steer.first(n_queries, n_keys)
         steered = (
             sdpa(query[:, :, rows], key, value, scores.mask_rows(rows))[0]
@@ -314,31 +251,21 @@ def attention(
     return output, None
 
 
-def _read(reader: RowReader, layer: int, scores: _Scores) -> None:
-    """The asked rows, a few queries at a time.
+def _output(
+    scores: Scores, sdpa: Any, value: Float[Tensor, "batch kv_head key value_dim"], dropout: float
+) -> Float[Tensor, "batch query head value_dim"]:
+    """Without what steering adds, where SDPA computes it; with all of it otherwise."""
+    if not scores.plain:
+        return scores.output(value, dropout)
+    output = sdpa(scores.query, scores.key, value, scores.mask, position_bias=scores.position_bias)[0]
+    return cast(Tensor, output)
 
-    Autograd would keep each chunk's weights, and so all of them: they are computed again in the backward.
-    """
+
+def _read(reader: RowReader, layer: int, scores: Scores) -> None:
+    """The asked rows, a few queries at a time."""
     asked = range(scores.query.shape[2])[reader.queries or slice(None)]
-    steps = [partial(_reduced, reader, layer, scores, rows) for rows in scores.chunks(asked)]
-    if len(steps) == 1:
-        reader.put(layer, steps[0]())
-        return
-    again = torch.is_grad_enabled() and (scores.query.requires_grad or scores.key.requires_grad)
-    parts = [checkpoint(step, use_reentrant=False) if again else step() for step in steps]
-    reader.put(layer, torch.cat(parts, dim=-2))
-
-
-def _reduced(reader: RowReader, layer: int, scores: _Scores, rows: slice) -> Tensor:
-    return reader.reduce(layer, scores.weights(rows))
-
-
-def _one_row_output(
-    weights: Float[Tensor, "batch head 1 key"], value: Float[Tensor, "batch kv_head key value_dim"]
-) -> Float[Tensor, "batch 1 head value_dim"]:
-    batch, heads, _, n_keys = weights.shape
-    grouped = weights.to(value.dtype).reshape(batch, value.shape[1], -1, n_keys)
-    return torch.matmul(grouped, value).reshape(batch, heads, 1, -1).transpose(1, 2).contiguous()
+    parts = scores.by_chunk(asked, lambda rows: reader.reduce(layer, scores.weights(rows)))
+    reader.put(layer, parts[0] if len(parts) == 1 else torch.cat(parts, dim=-2))
 
 
 def register() -> None:

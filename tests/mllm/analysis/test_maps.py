@@ -13,7 +13,7 @@ from sayo_app.errors import AdapterError, ModelError
 from sayo_app.mllm.analysis import maps
 from sayo_app.mllm.analysis.maps import Finished
 from sayo_app.mllm.answering.prompt import build_inputs
-from sayo_app.mllm.attention import capture
+from sayo_app.mllm.attention import scores
 from sayo_app.mllm.models.adapters import attach, load_adapter, lora_config, save_adapter
 from sayo_app.mllm.models.loading import LoadedModel
 from tests.mllm.helpers import by_layer, noise, reference_attention, rollout, with_completion
@@ -48,8 +48,8 @@ def test_head_maps_are_means_of_eager_rows(
     """Two pictures; all tokens, a step, one token, a step with the last token; in chunks of one query too."""
     pictures = [picture, noise((48, 112), 1)]
     wanted = eager_rows(any_loaded, any_eager, pictures)
-    for chunk in (capture.CHUNK_BYTES, 1):
-        monkeypatch.setattr(capture, "CHUNK_BYTES", chunk)
+    for chunk in (scores.CHUNK_BYTES, 1):
+        monkeypatch.setattr(scores, "CHUNK_BYTES", chunk)
         for tokens in (slice(None), slice(1, 4), slice(2, 3), slice(3, 6)):
             got = maps.head_maps(any_loaded, Finished(pictures, QUESTION, IDS), tokens)
             np.testing.assert_allclose(got, wanted[:, :, tokens].mean(axis=2), **CLOSE)
@@ -145,8 +145,8 @@ def test_rollout_maps_are_the_product_of_whole_matrices(
     image = any_loaded.image_columns(whole["input_ids"])[0].numpy()
     attentions = readable(any_loaded, any_eager, whole).mean(dim=1)
     wanted = rollout(attentions.double().numpy())[1 - len(IDS) :][:, image]
-    for chunk in (capture.CHUNK_BYTES, 1):
-        monkeypatch.setattr(capture, "CHUNK_BYTES", chunk)
+    for chunk in (scores.CHUNK_BYTES, 1):
+        monkeypatch.setattr(scores, "CHUNK_BYTES", chunk)
         got = maps.rollout_maps(any_loaded, Finished([picture], QUESTION, IDS))
         np.testing.assert_allclose(got, wanted, **CLOSE)
     short = Finished([picture], QUESTION, IDS[:1])

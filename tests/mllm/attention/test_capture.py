@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transformers import BatchFeature
 
 from sayo_app.errors import CaptureError
-from sayo_app.mllm.attention import capture
+from sayo_app.mllm.attention import capture, scores
 from sayo_app.mllm.attention.capture import CaptureRequest
 from sayo_app.mllm.models.adapters import attach, lora_config
 from sayo_app.mllm.models.loading import LoadedModel
@@ -279,7 +279,7 @@ def test_rows_read_in_small_chunks_are_the_same(
         return softmax(scores, *args, **kwargs)
 
     monkeypatch.setattr(torch, "softmax", counting)
-    monkeypatch.setattr(capture, "CHUNK_BYTES", 2 * 4 * 3 * 4 * batch["input_ids"].shape[1])
+    monkeypatch.setattr(scores, "CHUNK_BYTES", 2 * 4 * 3 * 4 * batch["input_ids"].shape[1])
     chunked, got = gradients()
     torch.testing.assert_close(chunked, rows, rtol=0, atol=1e-7)
     assert set(sizes) == {2} and len(sizes) == 3 * 2 + 2, "three layers forward, the read one again backward"
