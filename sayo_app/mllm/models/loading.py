@@ -131,6 +131,8 @@ def load_model(settings: Settings) -> LoadedModel:
     dtype = torch.float32 if small else torch.bfloat16
     with _as_load_error(settings.model):
         processor = family.load_processor(source, config, **hub)
+    _check_template(processor, settings.model)
+    with _as_load_error(settings.model):
         loading: Any = AutoModelForImageTextToText
         model, report = loading.from_pretrained(
             source,
@@ -175,6 +177,27 @@ def _check_config(config: PreTrainedConfig, family: Family, name: str) -> None:
     family.image_token_id(config)
     if not family.attention_layers(config):
         raise _unreadable(name, "no layer with full attention")
+
+
+def _check_template(processor: Any, name: str) -> None:
+    """Raises ModelLoadError: no chat template, or one that has no place for a picture."""
+    text, picture = {"type": "text", "text": "?"}, {"type": "image"}
+
+    def rendered(*content: Any) -> str:
+        chat = [{"role": "user", "content": [*content]}]
+        return str(processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False))
+
+    try:
+        fits = rendered(picture, text) != rendered(text)
+        why = "one that says nothing of a picture"
+    except Exception as error:
+        fits, why = False, next(iter(str(error).strip().splitlines()), type(error).__name__)
+    if not fits:
+        raise ModelLoadError(
+            expected=f"a chat template in {name!r} with a place for pictures",
+            got=why,
+            remedy="Choose its instruction-tuned variant, or put a chat_template.jinja into its folder.",
+        )
 
 
 @torch.no_grad()

@@ -107,10 +107,9 @@ def load_processor(kind: Any, source: str | Path, arguments: dict[str, Any], **h
     tokenizer = AutoTokenizer.from_pretrained(source, **hub)
     hub = {key: value for key, value in hub.items() if key != "trust_remote_code"}
     image_processor = kind.images.from_pretrained(source, **hub)
-    template = tokenizer.chat_template
-    if template is None:
-        # Many repositories keep it in a file of the processor's own.
-        template = ProcessorMixin.get_processor_dict(source, **hub)[0].get("chat_template")
+    # As in transformers: the tokenizer's may be of the text model, and know of no pictures.
+    own = ProcessorMixin.get_processor_dict(source, **hub)[0].get("chat_template")
+    template = tokenizer.chat_template if own is None else own
     return kind(image_processor, tokenizer, chat_template=template, **arguments)
 
 

@@ -17,7 +17,7 @@ import torch
 from transformers import BatchFeature
 
 from sayo_app.errors import ModelError, ModelLoadError
-from sayo_app.mllm.answering.prompt import build_inputs
+from sayo_app.mllm.answering.prompt import build_inputs, prompt_text
 from sayo_app.mllm.models import loading
 from sayo_app.mllm.models.families import FAMILIES
 from sayo_app.mllm.models.loading import LoadedModel, load_model, pick_device
@@ -74,6 +74,47 @@ def test_other_layouts_of_a_model_s_folder(
     again = replace(any_loaded, processor=any_loaded.family.load_processor(folder, any_loaded.config))
     wanted, got = (build_inputs(it, [noise((96, 64))], "Which?") for it in (any_loaded, again))
     assert wanted.keys() == got.keys() and all(torch.equal(wanted[name], got[name]) for name in wanted)
+
+
+TEXT_ONLY = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + m['content'] }}{% endfor %}"
+DEAF = "{% for m in messages %}{% for c in m['content'] %}{{ c['text'] }}{% endfor %}{% endfor %}"
+
+
+def test_the_processor_s_template_wins_over_the_tokenizer_s(
+    any_loaded: LoadedModel, any_dir: Path, tmp_path: Path
+) -> None:
+    """As LLaVA-OneVision was converted: the tokenizer's is the text model's, which takes no pictures."""
+    folder = tmp_path / "converted"
+    shutil.copytree(any_dir, folder)
+    template = (folder / "chat_template.jinja").read_text()
+    (folder / "chat_template.jinja").unlink()
+    (folder / "chat_template.json").write_text(json.dumps({"chat_template": template}))
+    told = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(told | {"chat_template": TEXT_ONLY}))
+    again = replace(any_loaded, processor=any_loaded.family.load_processor(folder, any_loaded.config))
+    assert prompt_text(again, "Which?") == prompt_text(any_loaded, "Which?")
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        (None, "does not have a chat template"),
+        (TEXT_ONLY, "can only concatenate"),
+        (DEAF, "says nothing of a picture"),
+        ("{{ raise_exception('No pictures, please.') }}", "No pictures, please."),
+        ("{% for", "unexpected 'end of template'"),
+    ],
+)
+def test_a_template_without_a_place_for_pictures_is_found_at_load(
+    tiny_model_dir: Path, tmp_path: Path, template: str | None, why: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model_dir, folder)
+    (folder / "chat_template.jinja").unlink()
+    if template is not None:
+        (folder / "chat_template.jinja").write_text(template)
+    with pytest.raises(ModelLoadError, match=f"place for pictures.*({why}).*chat_template.jinja"):
+        load_model(Settings(model=str(folder), device="cpu"))
 
 
 @torch.no_grad()
