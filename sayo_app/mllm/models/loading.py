@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import HfApi, is_offline_mode, try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 from jaxtyping import Bool, Int
 from torch import Tensor
 from transformers import (
@@ -28,6 +28,7 @@ from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.errors import ModelError, ModelLoadError
 from sayo_app.mllm.attention import capture
 from sayo_app.mllm.models.families import FAMILIES, Family, Seen
+from sayo_app.mllm.models.load_errors import as_load_error, damaged, gated, no_model, unknown
 from sayo_app.mllm.models.unknown import Unknown
 from sayo_app.settings import ASSETS_DIR, BUNDLED, Settings
 
@@ -123,16 +124,16 @@ def load_model(settings: Settings) -> LoadedModel:
     """
     device = pick_device(settings.device)
     source, hub = _find(settings)
-    with _as_load_error(settings.model):
+    with as_load_error(settings.model):
         config = AutoConfig.from_pretrained(source, **hub)
     family = _family(config, settings)
     _check_config(config, family, settings.model)
     small = device.type == "cpu" or getattr(config, "sayo_bundled", False)
     dtype = torch.float32 if small else torch.bfloat16
-    with _as_load_error(settings.model):
+    with as_load_error(settings.model):
         processor = family.load_processor(source, config, **hub)
     _check_template(processor, settings.model)
-    with _as_load_error(settings.model):
+    with as_load_error(settings.model):
         loading: Any = AutoModelForImageTextToText
         model, report = loading.from_pretrained(
             source,
@@ -145,7 +146,7 @@ def load_model(settings: Settings) -> LoadedModel:
             **hub,
         )
     if report["missing_keys"]:
-        raise _damaged(settings.model, f"no weights for {sorted(report['missing_keys'])[0]}")
+        raise damaged(settings.model, f"no weights for {sorted(report['missing_keys'])[0]}")
     family.prepare(model)
     loaded = LoadedModel(settings.model, model.eval(), processor, processor.tokenizer, family, device, dtype)
     _check_reach(loaded)
@@ -262,6 +263,8 @@ def _find(settings: Settings) -> tuple[str | Path, dict[str, Any]]:
     hub: dict[str, Any] = {"trust_remote_code": settings.trust_remote_code}
     folder = ASSETS_DIR / BUNDLED if name == BUNDLED else Path(name).expanduser()
     if folder.is_dir():
+        if (other := no_model(name, folder)) is not None:
+            raise other
         return folder, hub | {"local_files_only": True}
     if name == BUNDLED or folder.is_absolute() or name.startswith((".", "~")):
         raise ModelLoadError(
@@ -282,52 +285,20 @@ def _hub_or_copy(name: str) -> Path | None:
     try:
         copy = try_to_load_from_cache(name, "config.json")
     except HFValidationError as error:
-        raise _unknown(name, "neither a folder nor a model id") from error
+        raise unknown(name, "neither a folder nor a model id") from error
     reason = "HF_HUB_OFFLINE is set"
     if not is_offline_mode():
         try:
             HfApi().model_info(name, timeout=HUB_TIMEOUT_S)
             return None
+        except GatedRepoError as error:
+            raise gated(name) from error
         except RepositoryNotFoundError as error:
-            raise _unknown(name, "no model of that name on the hub, or no right to read it") from error
+            raise unknown(name, "no model of that name on the hub, or no right to read it") from error
         except Exception as error:
             # Whatever the HTTP library of the day raises: no answer is no answer.
             reason = next(iter(str(error).splitlines()), type(error).__name__)
     if not isinstance(copy, str):
-        raise _unknown(name, f"the hub cannot be reached ({reason}) and it was never downloaded")
+        raise unknown(name, f"the hub cannot be reached ({reason}) and it was never downloaded")
     log.warning("The hub is out of reach (%s); using the copy of %s on disk", reason, name)
     return Path(copy).parent
-
-
-def _unknown(name: str, why: str) -> ModelLoadError:
-    return ModelLoadError(
-        expected=f"`{BUNDLED}`, a local folder, or a Hugging Face model id that can be reached",
-        got=f"{name!r}: {why}",
-        remedy="Check the name and the network, or start with `--model bundled`.",
-    )
-
-
-def _damaged(name: str, why: str) -> ModelLoadError:
-    return ModelLoadError(
-        expected="a complete model (config, safetensors weights, tokenizer, image processor)",
-        got=f"{name!r}: {why}",
-        remedy="Download or copy the model again.",
-    )
-
-
-@contextmanager
-def _as_load_error(name: str) -> Iterator[None]:
-    """Turn whatever a damaged model makes transformers raise into a ModelLoadError."""
-    try:
-        yield
-    except ModelLoadError:
-        raise
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise ModelLoadError(
-            expected="enough memory for the model",
-            got=f"{name!r} does not fit",
-            remedy="Choose a smaller model or a larger device.",
-        ) from error
-    except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), "")
-        raise _damaged(name, f"{type(error).__name__}: {reason}") from error
