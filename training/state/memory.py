@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-import torch
-
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.models.loading import LoadedModel
+from sayo_app.mllm.models.memory import let_go_of_blocks, out_of_memory
 from sayo_app.run_config import RunConfig
 from training.state.progress_log import Progress
 
@@ -45,16 +44,7 @@ class PromptsAtOnce:
                 remedy="Turn gradient_checkpointing on, or ask for fewer completions or shorter ones.",
             ) from error
         self.size = -(-self.size // 2)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        let_go_of_blocks()
         progress.write(
             "status", message=f"Not enough memory: going on with {self.size} prompts at once, twice as often"
         )
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether the device or the machine had no memory left; the CPU allocator says so in words only."""
-    said = "can't allocate memory" in str(error) or "not enough memory" in str(error)
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and said
-    )

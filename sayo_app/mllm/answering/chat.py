@@ -19,12 +19,13 @@ from sayo_app.core.attention.heatmap import middle_layers
 from sayo_app.core.attention.steps import split_steps
 from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.core.geometry.grid import ImageGrid
-from sayo_app.mllm.answering.decode import Sampling, decode
+from sayo_app.mllm.answering.decode import Sampling, TokenStep, decode
 from sayo_app.mllm.answering.prompt import build_inputs
 from sayo_app.mllm.answering.steer import Steering, steer_request
 from sayo_app.mllm.attention.bias import SteerRequest
 from sayo_app.mllm.attention.capture import CaptureRequest
 from sayo_app.mllm.models.loading import LoadedModel
+from sayo_app.mllm.models.memory import told_of_memory
 
 ACTIVE = "\0active"
 SINK_THRESHOLD = 20.0
@@ -80,12 +81,14 @@ def answer(
 
     Raises:
         QuestionError: an empty question; at once, as all but the last.
-        ModelError: a picture of a shape that the model cannot read, or steered heads that it lacks.
+        ModelError: a picture of a shape that the model cannot read, or steered heads that it lacks; too
+            little memory, which may come at any chunk.
         CaptureError: a model of an unknown family whose image tokens lie nobody knows where.
         RegionError: `steering` without a region, or with masks that are not of these pictures.
         AdapterError: no adapter of that name is loaded; at the first chunk.
     """
-    inputs = build_inputs(loaded, pictures, question)
+    with told_of_memory(loaded.device):
+        inputs = build_inputs(loaded, pictures, question)
     # Now rather than after the answer: a layout that is not known is no reason to wait.
     grids = loaded.image_grids(inputs, [picture.size for picture in pictures])[0]
     sampling = Sampling(temperature=temperature, seed=seed)
@@ -116,7 +119,7 @@ def _stream(
         loaded, inputs, max_new_tokens=max_new_tokens, sampling=sampling, capture=request, steer=steer
     )
     with loaded.exclusive(), answering_with(loaded, adapter), _Sinks(loaded, columns) as sinks:
-        for step in steps:
+        for step in _within_memory(steps, loaded.device):
             pieces.add(int(step.token_ids[0]))
             entropies.append(float(step.entropies[0]))
             live = partial(_live_map, request, band, sinks)
@@ -137,6 +140,15 @@ def _stream(
         sink_mask=sinks.kept,
     )
     yield Chunk(pieces.text, pieces.tokens, done=True, trace=trace, grids=grids)
+
+
+def _within_memory(steps: Iterator[TokenStep], device: torch.device) -> Iterator[TokenStep]:
+    while True:
+        with told_of_memory(device):
+            step = next(steps, None)
+        if step is None:
+            return
+        yield step
 
 
 def _live_map(
@@ -170,7 +182,8 @@ class TokenText:
         self._control = {token_id for token_id, token in added.items() if token.special}
         self.token_ids: list[int] = []
         self._pieces: list[str] = []
-        self._done = ""
+        # Tokens from here on are decoded; of those, up to there as they were when the last piece was given.
+        self._from = self._given = 0
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -184,21 +197,27 @@ class TokenText:
 
     def add(self, token_id: int) -> None:
         self.token_ids.append(token_id)
-        whole = self._decoded()
-        piece = "" if whole.endswith("\ufffd") else whole[len(self._done) :]
+        piece = self._new()
+        if piece.endswith("\ufffd"):
+            self._pieces.append("")
+            return
         self._pieces.append(piece)
-        self._done += piece
+        self._from, self._given = self._given, len(self.token_ids)
 
     def finish(self) -> None:
         """Give the last token what is left of a character that was never completed."""
         if self._pieces:
-            self._pieces[-1] += self._decoded()[len(self._done) :]
+            self._pieces[-1] += self._new()
+            self._given = len(self.token_ids)
 
-    def _decoded(self) -> str:
+    def _new(self) -> str:
+        """What the tokens since the last piece add to those of it: few, however long the answer is."""
+        known = self._decoded(self.token_ids[self._from : self._given])
+        return self._decoded(self.token_ids[self._from :])[len(known) :]
+
+    def _decoded(self, token_ids: list[int]) -> str:
         return str(
-            self._tokenizer.decode(
-                self.token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
-            )
+            self._tokenizer.decode(token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         )
 
 

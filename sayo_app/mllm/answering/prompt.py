@@ -76,9 +76,10 @@ def text_inputs(loaded: LoadedModel, pictures: Sequence[Image.Image], text: str)
             got=f"{_sizes(pictures)} pixels: {error}",
             remedy="Crop or pad the picture and try again.",
         ) from error
+    inputs.pop("labels", None)  # some add them to every prompt, for training
     inputs = inputs.to(loaded.device)
     for name, value in inputs.items():
-        if torch.is_floating_point(value):
+        if isinstance(value, torch.Tensor) and torch.is_floating_point(value):
             inputs[name] = value.to(loaded.dtype)
     return inputs
 

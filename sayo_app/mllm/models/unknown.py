@@ -93,8 +93,8 @@ def _side_of_square(seen: Seen) -> int | None:
     if not isinstance(pixels, Tensor) or pixels.ndim != 4 or not isinstance(patch, int):
         return None
     n_squares, _, height, width = pixels.shape
-    size = seen.processor.image_processor.size
-    asked = size.height or size.shortest_edge
+    size = getattr(seen.processor.image_processor, "size", None)
+    asked = None if size is None else size.height or size.shortest_edge
     if n_squares != len(seen.image_sizes_wh) or not height == width == asked or height % patch:
         return None
     return int(height) // patch
@@ -107,7 +107,7 @@ def _square(images: Any, image_wh: tuple[int, int]) -> layouts.Box | None:
     to the square's and the longer one cut (`center_crop` of transformers' image processors).
     """
     others = ("do_pad", "do_image_splitting", "crop_to_patches", "do_pan_and_scan", "do_convert_to_square")
-    if not images.do_resize or any(getattr(images, name, None) for name in others):
+    if not getattr(images, "do_resize", None) or any(getattr(images, name, None) for name in others):
         return None
     size, is_cropped = images.size, bool(getattr(images, "do_center_crop", None))
     if size.height and size.height == size.width and not is_cropped:

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from transformers import BatchFeature
 
 from sayo_app.core.attention.trace import AttentionTrace
-from sayo_app.errors import AdapterError, QuestionError
+from sayo_app.errors import AdapterError, ModelError, QuestionError
 from sayo_app.mllm.answering.chat import Chunk, TokenText, answer
 from sayo_app.mllm.answering.decode import Sampling, decode, entropy
 from sayo_app.mllm.answering.prompt import build_inputs
@@ -219,6 +221,79 @@ def test_pieces_join_to_the_text(loaded: LoadedModel, text: str) -> None:
     pieces.finish()
     assert "".join(pieces.tokens) == text and len(pieces.tokens) == len(ids)
     assert pieces.text == text.removesuffix("<|im_end|>")
+
+
+@given(st.data())
+@settings(max_examples=30, deadline=None)
+def test_pieces_of_any_tokens_join_to_their_text(any_loaded: LoadedModel, data: st.DataObject) -> None:
+    """Halves of characters, control tokens, pictures' placeholders: as if they were decoded together."""
+    ids = data.draw(st.lists(st.integers(0, len(any_loaded.tokenizer) - 1), max_size=60))
+    pieces = TokenText(any_loaded)
+    for token_id in ids:
+        pieces.add(token_id)
+    pieces.finish()
+    whole = any_loaded.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    assert "".join(pieces.tokens) == whole and len(pieces.tokens) == len(ids)
+
+
+def test_a_long_answer_is_decoded_in_linear_time(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+    plain = TokenText._decoded
+
+    def counted(self: TokenText, token_ids: list[int]) -> str:
+        decoded.append(len(token_ids))
+        return plain(self, token_ids)
+
+    monkeypatch.setattr(TokenText, "_decoded", counted)
+    pieces = TokenText(loaded)
+    ids = loaded.tokenizer("naïve 🐈 cats 猫! The dog. " * 100).input_ids
+    for token_id in ids:
+        pieces.add(token_id)
+    assert sum(decoded) < 12 * len(ids)
+
+
+@pytest.mark.parametrize("at", ["the prompt", "a token"])
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory. Tried\nmore"), RuntimeError("not enough memory")],
+)
+def test_too_little_memory_is_told_and_the_model_goes_on(
+    fresh: LoadedModel, picture: Image.Image, monkeypatch: pytest.MonkeyPatch, at: str, error: Exception
+) -> None:
+    plain, calls = fresh.model.forward, []
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        if len(calls) == (1 if at == "the prompt" else 3):
+            raise error
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(fresh.model, "forward", forward)
+    with pytest.raises(ModelError, match=r"memory of cpu.*smaller picture.*--max-new-tokens") as told:
+        list(answer(fresh, [picture], QUESTION, max_new_tokens=6))
+    assert told.value.__cause__ is None and "\n" not in str(told.value)
+    assert len(list(answer(fresh, [picture], QUESTION, max_new_tokens=3))) > 1
+
+
+def test_what_else_a_processor_returns_is_not_asked_of_the_model(
+    fresh: LoadedModel, picture: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = fresh.processor.__call__
+
+    class Chatty:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(plain.__self__, name)
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            inputs = plain(*args, **kwargs)
+            inputs["labels"] = inputs["input_ids"]
+            return inputs
+
+    wanted = build_inputs(fresh, [picture], QUESTION)
+    monkeypatch.setattr(fresh, "processor", Chatty())
+    assert build_inputs(fresh, [picture], QUESTION).keys() == wanted.keys()
 
 
 def test_a_character_cut_short_is_shown_as_such(loaded: LoadedModel) -> None:

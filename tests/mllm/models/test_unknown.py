@@ -10,6 +10,7 @@ import torch
 
 from sayo_app.errors import CaptureError, ModelLoadError
 from sayo_app.mllm.answering.chat import answer
+from sayo_app.mllm.answering.prompt import build_inputs
 from sayo_app.mllm.attention import capture
 from sayo_app.mllm.models.loading import LoadedModel, load_model
 from sayo_app.mllm.models.unknown import Unknown
@@ -47,6 +48,14 @@ def test_a_layout_that_cannot_be_told_is_refused_before_the_answer(tmp_path: Pat
     with pytest.raises(CaptureError, match=r"16.*'llava'.*cannot be shown"):
         answer(loaded, [noise((64, 32))], "Which?", max_new_tokens=4)
     assert not loaded.lock.locked()
+
+
+def test_an_image_processor_that_names_no_size_is_told_nothing_of(tmp_path: Path) -> None:
+    loaded = load(build("llava_squashed", tmp_path))
+    inputs = build_inputs(loaded, [noise((64, 32))], "Which?")
+    loaded.processor.image_processor.size = None
+    with pytest.raises(CaptureError, match="laid out in an unknown way"):
+        loaded.image_grids(inputs, [(64, 32)])
 
 
 def test_fewer_tokens_than_patches_are_no_grid(tmp_path: Path) -> None:

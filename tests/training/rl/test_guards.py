@@ -16,13 +16,13 @@ import pytest
 import torch
 
 from sayo_app.errors import TrainingError
+from sayo_app.mllm.models.memory import out_of_memory
 from sayo_app.run_config import REWARD_PARTS
 from sayo_app.settings import REPOSITORY_DIR
 from tests.training.rl.test_loop import CONFIG, Run, adapter_weights
 from training.data.samples import Sample
 from training.rl import loop, reporting
 from training.rl.reporting import check_bounds
-from training.state.memory import out_of_memory
 
 FIGURES = {"kl": 0.1, "length": 20.0}
 
