@@ -29,6 +29,7 @@ FAMILIES = (
     "idefics3",
     "smolvlm",
     "gemma3",
+    "llava_next",
     "llava_onevision",
 )
 

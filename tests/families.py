@@ -30,6 +30,8 @@ from transformers.models.idefics3 import Idefics3Config
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 from transformers.models.internvl import InternVLConfig
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
+from transformers.models.llava_next import LlavaNextConfig
+from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 from transformers.models.llava_onevision import LlavaOnevisionConfig
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import (
     LlavaOnevisionImageProcessorPil,
@@ -231,6 +233,30 @@ def gemma3() -> Parts:
     return Parts(tokenizer, config, Gemma3ImageProcessorPil(size={"height": 64, "width": 64}))
 
 
+def llava_next() -> Parts:
+    """Tiles of 30 px of which patches of 7 see 28, as below; a vision tower with a token of no patch."""
+    tokenizer = trained_tokenizer(("<image>",), _template("<image>\n"), extra_special_tokens=["<image>"])
+    pinpoints = [[30, 60], [60, 30], [60, 60], [90, 30], [30, 90]]
+    config = LlavaNextConfig(
+        text_config=TEXT | {"model_type": "mistral", "sliding_window": None, "vocab_size": len(tokenizer)},
+        vision_config=VISION
+        | {
+            "model_type": "clip_vision_model",
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 30,
+            "patch_size": 7,
+            "projection_dim": 32,
+        },
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_grid_pinpoints=pinpoints,
+    )
+    images = LlavaNextImageProcessorPil(
+        size={"shortest_edge": 30}, crop_size={"height": 30, "width": 30}, image_grid_pinpoints=pinpoints
+    )
+    return Parts(tokenizer, config, images)
+
+
 def llava_onevision() -> Parts:
     """Tiles of 30 px of which patches of 7 see 28: like the real 384 px and 14, they do not come out even."""
     tokenizer = trained_tokenizer(
@@ -317,7 +343,7 @@ def _llava(images: Any, text: dict[str, Any] | None = None) -> Parts:
 BUILDERS: dict[str, Callable[[], Parts]] = {
     builder.__name__: builder
     for builder in (
-        *(qwen3_vl, qwen2_5_vl, qwen3_5, internvl, idefics3, smolvlm, gemma3, llava_onevision),
+        *(qwen3_vl, qwen2_5_vl, qwen3_5, internvl, idefics3, smolvlm, gemma3, llava_next, llava_onevision),
         *(llava, llava_squashed, llava_padded),
         *(internvl_gpt_oss, llava_gemma2),
     )

@@ -252,6 +252,33 @@ class Gemma3(Family):
         ]
 
 
+class LlavaNext(Family):
+    """The same as LLaVA-OneVision, but that however many rows there are, none are interpolated."""
+
+    processor_class = processor.LlavaNextPictures
+
+    def processor_arguments(self, config: PreTrainedConfig) -> dict[str, Any]:
+        # The vision tower's first token is of no patch: counted, and dropped again by "default".
+        return {
+            "patch_size": config.vision_config.patch_size,
+            "vision_feature_select_strategy": config.vision_feature_select_strategy,
+            "num_additional_image_tokens": 1,
+        }
+
+    def picture_grids(self, seen: Seen) -> list[ImageGrid]:
+        vision = seen.config.vision_config
+        return [
+            layouts.overview_and_rows(
+                (width, height),
+                select_best_resolution((height, width), seen.config.image_grid_pinpoints),
+                vision.image_size,
+                vision.patch_size,
+                max_tiles=math.inf,
+            )
+            for width, height in seen.image_sizes_wh
+        ]
+
+
 class LlavaOnevision(Family):
     """The whole picture, then finer rows that end in a newline token: `layouts.overview_and_rows`."""
 
@@ -333,6 +360,7 @@ FAMILIES: dict[str, Family] = {
         Idefics3("idefics3"),
         Idefics3("smolvlm"),
         Gemma3("gemma3"),
+        LlavaNext("llava_next"),
         LlavaOnevision("llava_onevision"),
     )
 }

@@ -44,9 +44,9 @@ def squashed_crops(image_wh: tuple[int, int], crops_xyxy: Sequence[Box], side: i
 
 
 def overview_and_rows(
-    image_wh: tuple[int, int], canvas_hw: tuple[int, int], tile_px: int, patch_px: int, max_tiles: int
+    image_wh: tuple[int, int], canvas_hw: tuple[int, int], tile_px: int, patch_px: int, max_tiles: float
 ) -> ImageGrid:
-    """LLaVA-OneVision's "anyres": the whole picture stretched to one tile, then the picture again.
+    """The "anyres" of LLaVA-NeXT and LLaVA-OneVision: all of the picture in one tile, then the picture again.
 
     The second time it keeps its shape: it is centred on a canvas of tiles, rows or columns of padding are
     left out, and a newline token ends each row. More tokens than fit `max_tiles` tiles are interpolated

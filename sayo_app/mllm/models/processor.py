@@ -20,6 +20,8 @@ from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2Im
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 from transformers.models.idefics3.processing_idefics3 import Idefics3Processor
 from transformers.models.internvl.processing_internvl import InternVLProcessor
+from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
+from transformers.models.llava_next.processing_llava_next import LlavaNextProcessor
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import (
     LlavaOnevisionImageProcessorPil,
 )
@@ -69,6 +71,10 @@ class Gemma3Pictures(Gemma3Processor):
 
     def __call__(self, images: Any = None, text: Any = None, **kwargs: Any) -> BatchFeature:
         return super().__call__(images=by_prompt(images, text, self.image_token), text=text, **kwargs)
+
+
+class LlavaNextPictures(LlavaNextProcessor):
+    images: ClassVar[type] = LlavaNextImageProcessorPil
 
 
 class LlavaOnevisionPictures(LlavaOnevisionProcessor):
