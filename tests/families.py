@@ -20,7 +20,10 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
+    Qwen2VLConfig,
     Qwen3_5Config,
+    Qwen3_5MoeConfig,
+    Qwen3VLMoeConfig,
 )
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.gemma3 import Gemma3Config
@@ -96,6 +99,29 @@ def qwen3_vl() -> Parts:
     return Parts(tokenizer, config, _qwen_pictures(8))
 
 
+def qwen3_vl_moe() -> Parts:
+    tokenizer, ids = _qwen_tokenizer()
+    dense = build_config(tokenizer)
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+    text = dense.text_config.to_dict() | experts | {"model_type": "qwen3_vl_moe_text"}
+    config = Qwen3VLMoeConfig(text_config=text, vision_config=_vision_of(dense), **ids)
+    return Parts(tokenizer, config, _qwen_pictures(8))
+
+
+def _vision_of(config: PreTrainedConfig) -> dict[str, Any]:
+    return {name: value for name, value in config.vision_config.to_dict().items() if name != "model_type"}
+
+
+def qwen2_vl() -> Parts:
+    tokenizer, ids = _qwen_tokenizer()
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2]}
+    text = TEXT | {"vocab_size": len(tokenizer), "rope_parameters": rope}
+    text.pop("head_dim")
+    vision = {"depth": 2, "embed_dim": 32, "num_heads": 2, "patch_size": 14, "hidden_size": HIDDEN}
+    vision |= {"initializer_range": 0.2}
+    return Parts(tokenizer, Qwen2VLConfig(text_config=text, vision_config=vision, **ids), _qwen_pictures(14))
+
+
 def qwen2_5_vl() -> Parts:
     tokenizer, ids = _qwen_tokenizer()
     rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2]}
@@ -125,6 +151,16 @@ def qwen3_5() -> Parts:
     vision = VISION | {"depth": 2, "num_heads": 2, "patch_size": 8, "out_hidden_size": HIDDEN}
     vision |= {"spatial_merge_size": 2, "temporal_patch_size": 2, "num_position_embeddings": 64}
     return Parts(tokenizer, Qwen3_5Config(text_config=text, vision_config=vision, **ids), _qwen_pictures(8))
+
+
+def qwen3_5_moe() -> Parts:
+    dense = qwen3_5()
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+    experts |= {"shared_expert_intermediate_size": 32}
+    text = dense.config.text_config.to_dict() | experts | {"model_type": "qwen3_5_moe_text"}
+    _, ids = _qwen_tokenizer()
+    config = Qwen3_5MoeConfig(text_config=text, vision_config=_vision_of(dense.config), **ids)
+    return Parts(dense.tokenizer, config, dense.image_processor)
 
 
 def internvl() -> Parts:
@@ -345,7 +381,7 @@ BUILDERS: dict[str, Callable[[], Parts]] = {
     for builder in (
         *(qwen3_vl, qwen2_5_vl, qwen3_5, internvl, idefics3, smolvlm, gemma3, llava_next, llava_onevision),
         *(llava, llava_squashed, llava_padded),
-        *(internvl_gpt_oss, llava_gemma2),
+        *(qwen2_vl, qwen3_vl_moe, qwen3_5_moe, internvl_gpt_oss, llava_gemma2),
     )
 }
 

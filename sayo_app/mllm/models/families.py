@@ -134,7 +134,7 @@ class Family:
 
 
 class QwenVL(Family):
-    """Qwen2.5-VL, Qwen3-VL and Qwen3.5: one grid a picture, `merge_size` patches a side to a token."""
+    """Qwen2-VL to Qwen3.5, with experts or without: one grid, `merge_size` patches a side to a token."""
 
     processor_class = processor.QwenPictures
 
@@ -354,8 +354,11 @@ FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
         QwenVL("qwen3_vl"),
+        QwenVL("qwen3_vl_moe"),
+        QwenVL("qwen2_vl"),
         QwenVL("qwen2_5_vl"),
         QwenVL("qwen3_5"),
+        QwenVL("qwen3_5_moe"),
         InternVL("internvl"),
         Idefics3("idefics3"),
         Idefics3("smolvlm"),

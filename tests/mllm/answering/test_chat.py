@@ -18,6 +18,7 @@ from sayo_app.mllm.answering.decode import Sampling, decode, entropy
 from sayo_app.mllm.answering.prompt import build_inputs
 from sayo_app.mllm.attention.capture import CaptureRequest
 from sayo_app.mllm.models.loading import LoadedModel
+from tests.conftest import EVERY_FAMILY
 from tests.mllm.helpers import by_layer, noise, reference_attention, with_completion
 
 QUESTION = "What is left of the cat?"
@@ -73,6 +74,7 @@ def test_entropy_by_hand() -> None:
     assert entropy(logits).tolist() == pytest.approx([1.5 * np.log(2.0), 0.0], abs=1e-6)
 
 
+@EVERY_FAMILY
 @torch.no_grad()
 def test_greedy_tokens_are_those_of_generate_and_rows_those_of_eager(
     any_loaded: LoadedModel, any_eager: Any, any_batch: BatchFeature

@@ -14,6 +14,7 @@ from sayo_app.mllm.attention import capture, scores
 from sayo_app.mllm.attention.capture import CaptureRequest
 from sayo_app.mllm.models.adapters import attach, lora_config
 from sayo_app.mllm.models.loading import LoadedModel
+from tests.conftest import EVERY_FAMILY
 from tests.mllm.helpers import (
     SIZES_WH,
     by_layer,
@@ -32,6 +33,7 @@ def request_for(loaded: LoadedModel, inputs: Any, **kwargs: Any) -> CaptureReque
     return CaptureRequest(layers, loaded.image_columns(inputs["input_ids"]), **kwargs)
 
 
+@EVERY_FAMILY
 @torch.no_grad()
 def test_rows_are_those_of_eager_attention_in_a_left_padded_batch(
     any_loaded: LoadedModel, any_eager: Any, any_batch: BatchFeature
@@ -41,6 +43,8 @@ def test_rows_are_those_of_eager_attention_in_a_left_padded_batch(
     logits = any_loaded.model(**any_batch, sayo_capture=request).logits
     attention = reference_attention(any_eager, any_batch)
     columns = any_loaded.image_columns(any_batch["input_ids"])
+    # Six layers of states and experts: what is summed in another order ends a little apart.
+    rtol = 2e-3 if any_loaded.family.name == "qwen3_5_moe" else 0.0
     counts = request.image_mask.sum(dim=1).tolist()
     assert counts == [row[0].n_tokens for row in any_loaded.image_grids(any_batch, SIZES_WH)]
     assert set(request.rows) == set(any_loaded.attention_layers) != set()
@@ -48,7 +52,7 @@ def test_rows_are_those_of_eager_attention_in_a_left_padded_batch(
         for row, count in enumerate(counts):
             real = any_batch["attention_mask"][row].bool()
             wanted = attention[layer][row].mean(dim=0)[real][:, columns[row]]
-            torch.testing.assert_close(rows[row][real, :count], wanted, **CLOSE)
+            torch.testing.assert_close(rows[row][real, :count], wanted, rtol=rtol, atol=CLOSE["atol"])
             assert (rows[row][:, count:] == 0).all() and wanted.max() > 0.01
     # Plain SDPA on the same patch embedding: a capture changes no number at all.
     any_eager.set_attn_implementation("sdpa")

@@ -14,6 +14,7 @@ from sayo_app.mllm.answering.chat import answer
 from sayo_app.mllm.answering.prompt import build_inputs
 from sayo_app.mllm.models import adapters
 from sayo_app.mllm.models.loading import LoadedModel
+from tests.conftest import EVERY_FAMILY
 from tests.mllm.helpers import noise
 
 
@@ -46,10 +47,14 @@ def test_lora_stands_at_every_linear_layer_of_the_language_model_only(fresh: Loa
     assert model.active_adapter == "policy"
 
 
+@EVERY_FAMILY
 def test_lora_fits_every_family(any_fresh: LoadedModel) -> None:
-    """All linear layers of the decoder, and nothing else."""
+    """All linear layers of the decoder but the gates of experts, and nothing else."""
     layers = any_fresh.family.decoder_layers(any_fresh.model)
-    linear = sum(isinstance(module, torch.nn.Linear) for module in layers.modules())
+    linear = sum(
+        isinstance(module, torch.nn.Linear) and not name.endswith("expert_gate")
+        for name, module in layers.named_modules()
+    )
     model = adapters.attach(any_fresh.model, adapters.lora_config(rank=4, alpha=8))
     trainable = {parameter for parameter in model.parameters() if parameter.requires_grad}
     assert len(trainable) == 2 * linear > 0 and trainable <= set(layers.parameters())

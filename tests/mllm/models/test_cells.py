@@ -23,6 +23,7 @@ from sayo_app.mllm.answering.prompt import build_inputs
 from sayo_app.mllm.models.families import base_model
 from sayo_app.mllm.models.loading import LoadedModel, load_model
 from sayo_app.settings import Settings
+from tests.conftest import EVERY_FAMILY
 from tests.families import build
 from tests.mllm.helpers import noise
 
@@ -127,6 +128,7 @@ def grids_of(loaded: LoadedModel, pictures: list[Image.Image]) -> list[ImageGrid
     return loaded.image_grids(inputs, [picture.size for picture in pictures])[0]
 
 
+@EVERY_FAMILY
 @pytest.mark.parametrize("size_wh", SIZES_WH.values(), ids=SIZES_WH)
 def test_a_cell_is_the_pixels_that_its_token_sees(any_loaded: LoadedModel, size_wh: tuple[int, int]) -> None:
     pictures = [noise(size_wh)]
@@ -136,6 +138,7 @@ def test_a_cell_is_the_pixels_that_its_token_sees(any_loaded: LoadedModel, size_
     assert misplaced(any_loaded, pictures, 0, grids, shown) == []
 
 
+@EVERY_FAMILY
 def test_two_pictures_in_one_prompt_have_cells_of_their_own(any_loaded: LoadedModel) -> None:
     pictures = [noise((96, 64)), noise((48, 112), seed=1)]
     grids = grids_of(any_loaded, pictures)

@@ -11,6 +11,7 @@ import torch
 
 from sayo_app.errors import TrainingError
 from sayo_app.mllm.models.adapters import save_adapter
+from tests.conftest import EVERY_FAMILY
 from tests.training.rl.runs import CONFIG, TIMES, Run, adapter_weights, untimed
 from training.data.samples import Sample
 from training.looks.attention_targets import attention_reward
@@ -30,6 +31,7 @@ def scores_of(state: TrainState, experience: Experience) -> Scores:
         return state.scorer(experience.batch, experience.completions)
 
 
+@EVERY_FAMILY
 @pytest.mark.training
 def test_one_step_changes_every_adapter_weight_and_no_base_weight(
     any_dir: Path, tmp_path: Path, samples: list[Sample]
