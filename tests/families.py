@@ -25,6 +25,7 @@ from transformers import (
     Qwen3_5MoeConfig,
     Qwen3VLMoeConfig,
 )
+from transformers.models.aya_vision import AyaVisionConfig
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.gemma3 import Gemma3Config
 from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
@@ -210,6 +211,32 @@ def _internvl(text: dict[str, Any]) -> Parts:
     return Parts(tokenizer, config, images)
 
 
+def aya_vision() -> Parts:
+    """Tiles of 32 px, 4 x 4 image tokens each; every other layer sees a window of 24 tokens."""
+    markers = ("<|START_OF_IMG|>", "<|END_OF_IMG|>", "<|IMG_PATCH|>", "<|IMG_LINE_BREAK|>", "TILE_GLOBAL")
+    tokenizer = trained_tokenizer(
+        ("<image>", *markers), _template("<image>"), extra_special_tokens=["<image>", *markers]
+    )
+    kinds = ["sliding_attention", "full_attention"] * 2
+    config = AyaVisionConfig(
+        text_config=TEXT
+        | {"model_type": "cohere2", "vocab_size": len(tokenizer), "num_hidden_layers": 4}
+        | {"layer_types": kinds, "sliding_window": 24, "logit_scale": 1.0},
+        vision_config=VISION
+        | {
+            "model_type": "siglip_vision_model",
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 32,
+            "patch_size": 4,
+            "vision_use_head": False,
+        },
+        image_token_index=tokenizer.convert_tokens_to_ids("<|IMG_PATCH|>"),
+    )
+    images = GotOcr2ImageProcessorPil(size={"height": 32, "width": 32}, min_patches=1, max_patches=6)
+    return Parts(tokenizer, config, images)
+
+
 def _idefics3(config_class: Any, image_processor_class: Any) -> Parts:
     """Tiles of 32 px, 4 x 4 image tokens each; the longest edge is first brought to 96 px."""
     special = ("<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
@@ -381,7 +408,7 @@ BUILDERS: dict[str, Callable[[], Parts]] = {
     for builder in (
         *(qwen3_vl, qwen2_5_vl, qwen3_5, internvl, idefics3, smolvlm, gemma3, llava_next, llava_onevision),
         *(llava, llava_squashed, llava_padded),
-        *(qwen2_vl, qwen3_vl_moe, qwen3_5_moe, internvl_gpt_oss, llava_gemma2),
+        *(qwen2_vl, qwen3_vl_moe, qwen3_5_moe, aya_vision, internvl_gpt_oss, llava_gemma2),
     )
 }
 

@@ -155,7 +155,7 @@ class QwenVL(Family):
 class InternVL(Family):
     """The picture stretched over tiles, row by row, and after them once more as a thumbnail."""
 
-    processor_class = processor.InternVLPictures
+    processor_class: ClassVar[Any] = processor.InternVLPictures
 
     def processor_arguments(self, config: PreTrainedConfig) -> dict[str, Any]:
         return {"image_seq_length": self._side(config) ** 2}
@@ -176,6 +176,25 @@ class InternVL(Family):
             )
             grids.append(_tiles_and_whole((width, height), (rows, columns), self._side(seen.config)))
         return grids
+
+
+class AyaVision(InternVL):
+    """Cut as InternVL cuts, with a marker token before each tile."""
+
+    processor_class = processor.AyaPictures
+
+    def processor_arguments(self, config: PreTrainedConfig) -> dict[str, Any]:
+        vision = config.vision_config
+        return {
+            "patch_size": vision.patch_size,
+            "img_size": vision.image_size,
+            "downsample_factor": config.downsample_factor,
+        }
+
+    def _side(self, config: PreTrainedConfig) -> int:
+        return int(
+            config.vision_config.image_size // (config.vision_config.patch_size * config.downsample_factor)
+        )
 
 
 class Idefics3(Family):
@@ -360,6 +379,7 @@ FAMILIES: dict[str, Family] = {
         QwenVL("qwen3_5"),
         QwenVL("qwen3_5_moe"),
         InternVL("internvl"),
+        AyaVision("aya_vision"),
         Idefics3("idefics3"),
         Idefics3("smolvlm"),
         Gemma3("gemma3"),

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from PIL import Image
 from transformers import AutoTokenizer, BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
+from transformers.models.aya_vision.processing_aya_vision import AyaVisionProcessor
 from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
 from transformers.models.gemma3.processing_gemma3 import Gemma3Processor
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
@@ -58,6 +59,10 @@ class InternVLPictures(InternVLProcessor):
         super().__init__(
             image_processor, tokenizer, image_seq_length=image_seq_length, chat_template=chat_template
         )
+
+
+class AyaPictures(AyaVisionProcessor):
+    images: ClassVar[type] = GotOcr2ImageProcessorPil
 
 
 class Idefics3Pictures(Idefics3Processor):
