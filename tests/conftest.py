@@ -32,7 +32,7 @@ FAMILIES = (
     "llava_onevision",
 )
 # Proved by the tests that are marked with `EVERY_FAMILY` alone: what they share with others is tried there.
-MORE_FAMILIES = ("llava_next", "qwen2_vl", "qwen3_vl_moe", "qwen3_5_moe", "aya_vision")
+MORE_FAMILIES = ("llava_next", "qwen2_vl", "qwen3_vl_moe", "qwen3_5_moe", "aya_vision", "mistral3")
 EVERY_FAMILY = pytest.mark.parametrize("any_dir", (*FAMILIES, *MORE_FAMILIES), indirect=True, scope="session")
 
 # A busy machine is no failure, and the same code gives the same result.

@@ -40,6 +40,8 @@ from transformers.models.llava_onevision import LlavaOnevisionConfig
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import (
     LlavaOnevisionImageProcessorPil,
 )
+from transformers.models.mistral3 import Mistral3Config
+from transformers.models.pixtral.image_processing_pil_pixtral import PixtralImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.smolvlm import SmolVLMConfig
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
@@ -237,6 +239,22 @@ def aya_vision() -> Parts:
     return Parts(tokenizer, config, images)
 
 
+def mistral3() -> Parts:
+    """Patches of 4 px, two by two to a token; the longest edge is at most 96 px."""
+    special = ("[IMG]", "[IMG_BREAK]", "[IMG_END]")
+    tokenizer = trained_tokenizer(special, _template("[IMG]"), extra_special_tokens=list(special))
+    vision = VISION | {"model_type": "pixtral", "num_hidden_layers": 2, "num_attention_heads": 2}
+    vision |= {"head_dim": 16, "image_size": 96, "patch_size": 4}
+    config = Mistral3Config(
+        text_config=TEXT | {"model_type": "mistral", "sliding_window": None, "vocab_size": len(tokenizer)},
+        vision_config=vision,
+        image_token_index=tokenizer.convert_tokens_to_ids("[IMG]"),
+        spatial_merge_size=2,
+    )
+    images = PixtralImageProcessorPil(size={"longest_edge": 96}, patch_size={"height": 4, "width": 4})
+    return Parts(tokenizer, config, images)
+
+
 def _idefics3(config_class: Any, image_processor_class: Any) -> Parts:
     """Tiles of 32 px, 4 x 4 image tokens each; the longest edge is first brought to 96 px."""
     special = ("<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
@@ -408,7 +426,7 @@ BUILDERS: dict[str, Callable[[], Parts]] = {
     for builder in (
         *(qwen3_vl, qwen2_5_vl, qwen3_5, internvl, idefics3, smolvlm, gemma3, llava_next, llava_onevision),
         *(llava, llava_squashed, llava_padded),
-        *(qwen2_vl, qwen3_vl_moe, qwen3_5_moe, aya_vision, internvl_gpt_oss, llava_gemma2),
+        *(qwen2_vl, qwen3_vl_moe, qwen3_5_moe, aya_vision, mistral3, internvl_gpt_oss, llava_gemma2),
     )
 }
 

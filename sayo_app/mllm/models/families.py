@@ -197,6 +197,25 @@ class AyaVision(InternVL):
         )
 
 
+class Mistral3(Family):
+    """One grid a picture, stretched to whole tokens; one that is of no place ends each row."""
+
+    processor_class = processor.PixtralPictures
+
+    def processor_arguments(self, config: PreTrainedConfig) -> dict[str, Any]:
+        return {"token_px": self._token_px(config)}
+
+    def _token_px(self, config: PreTrainedConfig) -> int:
+        return int(config.vision_config.patch_size * config.spatial_merge_size)
+
+    def picture_grids(self, seen: Seen) -> list[ImageGrid]:
+        px, sizes_hw = self._token_px(seen.config), seen.inputs["image_sizes"].tolist()
+        return [
+            ImageGrid.regular(image_wh, (height // px, width // px))
+            for image_wh, (height, width) in zip(seen.image_sizes_wh, sizes_hw, strict=True)
+        ]
+
+
 class Idefics3(Family):
     """Idefics3 and SmolVLM: the picture stretched over tiles with marker tokens between them, then whole."""
 
@@ -380,6 +399,7 @@ FAMILIES: dict[str, Family] = {
         QwenVL("qwen3_5_moe"),
         InternVL("internvl"),
         AyaVision("aya_vision"),
+        Mistral3("mistral3"),
         Idefics3("idefics3"),
         Idefics3("smolvlm"),
         Gemma3("gemma3"),

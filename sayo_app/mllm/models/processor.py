@@ -27,6 +27,7 @@ from transformers.models.llava_onevision.image_processing_pil_llava_onevision im
     LlavaOnevisionImageProcessorPil,
 )
 from transformers.models.llava_onevision.processing_llava_onevision import LlavaOnevisionProcessor
+from transformers.models.pixtral.image_processing_pil_pixtral import PixtralImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.qwen3_vl.processing_qwen3_vl import Qwen3VLProcessor
 
@@ -63,6 +64,36 @@ class InternVLPictures(InternVLProcessor):
 
 class AyaPictures(AyaVisionProcessor):
     images: ClassVar[type] = GotOcr2ImageProcessorPil
+
+
+class PixtralPictures(ProcessorMixin):
+    """Mistral 3, in place of PixtralProcessor, whose module needs torchvision as soon as it is imported."""
+
+    images: ClassVar[type] = PixtralImageProcessorPil
+    image_token, image_break_token, image_end_token = "[IMG]", "[IMG_BREAK]", "[IMG_END]"
+
+    def __init__(
+        self,
+        image_processor: Any = None,
+        tokenizer: Any = None,
+        token_px: int = 28,
+        chat_template: str | None = None,
+    ) -> None:
+        """Args: token_px: what an image token sees, a side."""
+        super().__init__(image_processor, tokenizer, chat_template=chat_template)
+        self.token_px = token_px
+        tokens = [self.image_token, self.image_break_token, self.image_end_token]
+        self.image_token_ids = tokenizer.convert_tokens_to_ids(tokens)
+        self.image_token_id = self.image_token_ids[0]
+
+    def _process_images(self, images: Any, **kwargs: Any) -> Any:
+        side = {"height": self.token_px, "width": self.token_px}
+        return super()._process_images(images, **kwargs | {"patch_size": side})
+
+    def replace_image_token(self, image_inputs: Any, image_idx: int, **_: Any) -> str:
+        """A row of image tokens for each row of the picture, with a break after all but the last."""
+        height, width = (int(px) // self.token_px for px in image_inputs["image_sizes"][image_idx])
+        return self.image_break_token.join([self.image_token * width] * height) + self.image_end_token
 
 
 class Idefics3Pictures(Idefics3Processor):

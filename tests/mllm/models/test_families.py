@@ -25,6 +25,7 @@ from sayo_app.mllm.models.patch import PatchProduct, linear_patch_embed
 from sayo_app.settings import Settings
 from tests.conftest import FAMILIES as TESTED
 from tests.conftest import MORE_FAMILIES
+from tests.families import build
 from tests.mllm.helpers import SIZES_WH, noise, padded_batch
 
 
@@ -281,3 +282,13 @@ def test_a_downloaded_model_needs_no_hub_and_no_torchvision(tiny_model_dir: Path
     environment = os.environ | {"HF_HUB_CACHE": str(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == "3" and "Retrying" not in done.stderr, done.stderr
+
+
+def test_rows_of_a_mistral_3_picture_end_as_pixtral_s_do(tmp_path: Path) -> None:
+    """`PixtralProcessor.replace_image_token` by hand: 20 x 15 px are 3 x 2 tokens of 8 px."""
+    loaded = load_model(Settings(model=str(build("mistral3", tmp_path)), device="cpu"))
+    inputs = build_inputs(loaded, [noise((20, 15))], "Which?")
+    text = loaded.tokenizer.decode(inputs["input_ids"][0])
+    row = "[IMG][IMG][IMG]"
+    assert f"user\n{row}[IMG_BREAK]{row}[IMG_END]Which?" in text
+    assert inputs["image_sizes"].tolist() == [[16, 24]]
