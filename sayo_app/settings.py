@@ -35,7 +35,12 @@ class Settings(Options):
     host: str = _flag("127.0.0.1", "Host", "address to serve on; 0.0.0.0 for all")
     port: int = _flag(7860, "Port", "port to serve on; 0 takes a free one", ge=0, le=65535)
     max_new_tokens: int = _flag(
-        110, "Longest answer", "longest answer, in tokens", unit="tokens", ge=1, le=32_768
+        0,
+        "Longest answer",
+        "longest answer, in tokens; 0: as the model needs (bundled 110, others 1024)",
+        unit="tokens",
+        ge=0,
+        le=32_768,
     )
     trust_remote_code: bool = _flag(
         False, "Trust remote code", "run code that comes with a model; only the operator turns it on"
@@ -229,6 +234,11 @@ class Settings(Options):
     def url(self) -> str:
         """The SQLAlchemy URL of the store."""
         return self.database_url or f"sqlite:///{self.data_dir / 'studio.db'}"
+
+    @property
+    def answer_tokens(self) -> int:
+        """The longest answer of the model in use: `max_new_tokens`, or what such a model needs."""
+        return self.max_new_tokens or (110 if self.model == BUNDLED else 1_024)
 
     @property
     def pictures_dir(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,14 @@ def test_a_value_out_of_bounds_is_told_with_them(monkeypatch: pytest.MonkeyPatch
 def test_a_switch_is_read_in_several_words(monkeypatch: pytest.MonkeyPatch, text: str, meant: bool) -> None:
     monkeypatch.setenv("SAYO_TRUST_REMOTE_CODE", text)
     assert Settings.from_environment().trust_remote_code is meant
+
+
+@pytest.mark.parametrize(
+    ("given", "tokens"),
+    [({}, 110), ({"model": "Qwen/Qwen3-VL-8B-Instruct"}, 1_024), ({"model": "x", "max_new_tokens": 30}, 30)],
+)
+def test_an_answer_is_as_long_as_its_model_needs(given: dict[str, Any], tokens: int) -> None:
+    assert Settings(**given).answer_tokens == tokens
 
 
 def test_settings_travel_in_the_environment_to_the_process_of_a_run(

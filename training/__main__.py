@@ -190,7 +190,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     settings = Settings.from_environment(model=options.model, device=options.device)
     loaded = load_model(settings)
     result = evaluate_scenes(
-        loaded, options.scenes, options.seed, settings.max_new_tokens, options.batch_size, options.covered
+        loaded, options.scenes, options.seed, settings.answer_tokens, options.batch_size, options.covered
     )
     if options.card:
         parameters = sum(parameter.numel() for parameter in loaded.model.parameters())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -41,6 +41,8 @@ class Chunk:
         tokens: one piece of text a token; joined, and without control tokens, they are `text`.
         done: True for the last chunk, the only one with a trace.
         grids: one a picture, from the first chunk on.
+        ended: of the last chunk, why there is no more: the model ended, `length` was reached, or it was
+            `stopped`.
         live: gives the newest map there is, that of the token before the last (the last one has not
             looked yet): mean over the layers at 50-75 % of the depth, sinks 0; None before the second
             token. To be called before the next chunk is asked for.
@@ -51,6 +53,7 @@ class Chunk:
     done: bool
     trace: AttentionTrace | None = None
     grids: tuple[ImageGrid, ...] = ()
+    ended: Literal["model", "length", "stopped"] = "model"
     live: Callable[[], Float[np.ndarray, " image"] | None] = lambda: None
 
 
@@ -115,6 +118,7 @@ def _stream(
     band = [layers[i] for i in middle_layers(layers, loaded.n_layers)]
     pieces = TokenText(loaded)
     entropies: list[float] = []
+    ended: Literal["model", "length", "stopped"] = "length"
     steps = decode(
         loaded, inputs, max_new_tokens=max_new_tokens, sampling=sampling, capture=request, steer=steer
     )
@@ -124,7 +128,10 @@ def _stream(
             entropies.append(float(step.entropies[0]))
             live = partial(_live_map, request, band, sinks)
             yield Chunk(pieces.text, pieces.tokens, done=False, grids=grids, live=live)
-            if on_stop is not None and on_stop():
+            if bool(step.finished[0]):
+                ended = "model"
+            elif on_stop is not None and on_stop():
+                ended = "stopped"
                 break
     pieces.finish()
     trace = AttentionTrace(
@@ -139,7 +146,7 @@ def _stream(
         text=pieces.text,
         sink_mask=sinks.kept,
     )
-    yield Chunk(pieces.text, pieces.tokens, done=True, trace=trace, grids=grids)
+    yield Chunk(pieces.text, pieces.tokens, done=True, trace=trace, grids=grids, ended=ended)
 
 
 def _within_memory(steps: Iterator[TokenStep], device: torch.device) -> Iterator[TokenStep]:

@@ -186,7 +186,7 @@ class Studio:
         name = self.loaded_adapter(loaded, self.adapter(adapter_id))
         from sayo_app.mllm.answering.chat import answer
 
-        limit = self.settings.max_new_tokens
+        limit = self.settings.answer_tokens
         yield from answer(loaded, own, text, max_new_tokens=limit, on_stop=on_stop, adapter=name, **steering)
 
     def switch(self, adapter_id: int | None) -> None:

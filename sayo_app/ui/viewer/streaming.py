@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import gradio as gr
+
 from sayo_app.core.attention.trace import AttentionTrace
 from sayo_app.ui.viewer.payload import packed_bytes
 from sayo_app.ui.viewer.values import streaming_value
@@ -24,6 +26,7 @@ def streamed(
     last, value = 0.0, streaming_value(shown, answer_id, ())
     for chunk in chunks:
         if chunk.trace is not None:
+            _say_how_it_ended(chunk)
             yield value, chunk.trace
         elif time.monotonic() - last >= _SECONDS:
             last = time.monotonic()
@@ -36,3 +39,14 @@ def streamed(
                 None if live is None else packed_bytes(live[None]),
             )
             yield value, None
+
+
+def _say_how_it_ended(chunk: Chunk) -> None:
+    """Where it is not the whole answer."""
+    if chunk.ended == "length":
+        gr.Info(
+            f"The answer was cut after {len(chunk.tokens)} tokens. Whoever runs the app can allow more: "
+            "--max-new-tokens."
+        )
+    elif chunk.ended == "stopped":
+        gr.Info("Stopped: this is the answer as far as it came.")

@@ -68,6 +68,17 @@ def test_row_i_has_token_i_as_the_query(any_loaded: LoadedModel, any_eager: Any)
     np.testing.assert_allclose(trace.entropies, entropies.numpy(), rtol=1e-3)
 
 
+def test_the_last_chunk_says_why_there_is_no_more(fresh: LoadedModel, picture: Image.Image) -> None:
+    assert last(fresh, picture, max_new_tokens=3)[0].ended == "length"
+    assert last(fresh, picture, on_stop=lambda: True)[0].ended == "stopped"
+    *_, chunk = answer(fresh, [picture], QUESTION, max_new_tokens=3)
+    fresh.model.generation_config.eos_token_id = chunk.trace.token_ids[1]  # type: ignore[union-attr]
+    ended, trace = last(fresh, picture, on_stop=lambda: False)
+    assert (ended.ended, len(trace.tokens)) == ("model", 2)
+    # At the very last token that was allowed, it ended by itself.
+    assert last(fresh, picture, max_new_tokens=2)[0].ended == "model"
+
+
 def test_entropy_by_hand() -> None:
     """Odds 1:1:2 are 1/4, 1/4, 1/2: (2 + 2 + 1) / ... = 1.5 bits; certainty has none."""
     logits = torch.tensor([[0.0, 0.0, np.log(2.0)], [0.0, 0.0, 200.0]])

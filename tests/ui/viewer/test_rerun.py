@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,13 +14,14 @@ from sayo_app.core.held import images
 from sayo_app.errors import InputError
 from sayo_app.mllm.analysis.likelihood import probability
 from sayo_app.mllm.analysis.maps import Finished
+from sayo_app.mllm.answering.chat import Chunk
 from sayo_app.mllm.answering.steer import Found, Steering, save_found
 from sayo_app.ui.shared.answers import Answered
 from sayo_app.ui.shared.studio import Studio
 from sayo_app.ui.viewer import rerun
 from sayo_app.ui.viewer.streaming import streamed
 from sayo_app.ui.viewer.values import pictures_value
-from tests.ui.driving import held
+from tests.ui.driving import held, make_trace
 
 
 @pytest.fixture
@@ -93,6 +98,20 @@ def test_an_answer_is_given_again_and_weighed_on_other_pictures(studio: Studio, 
     answered.recorded = "Opened from a file."
     with pytest.raises(InputError, match="Opened from a file"):
         rerun.likelihood(studio, answered)
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [("model", []), ("length", ["cut after 2 tokens.*--max-new-tokens"]), ("stopped", ["as far as it came"])],
+)
+def test_an_answer_that_is_not_whole_says_so(
+    monkeypatch: pytest.MonkeyPatch, ended: Any, said: list[str]
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(gr, "Info", heard.append)
+    chunks = [Chunk("a", ("a", "b"), done=True, trace=make_trace(), ended=ended)]
+    list(streamed(iter(chunks), {"pictures": []}, "a"))
+    assert len(heard) == len(said) and all(re.search(it, heard[0]) for it in said)
 
 
 def test_an_answer_on_its_way_shows_where_the_newest_word_looked(
