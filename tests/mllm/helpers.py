@@ -11,7 +11,7 @@ from PIL import Image
 from transformers import BatchFeature
 
 from sayo_app.mllm.answering.prompt import prompt_text
-from sayo_app.mllm.models.families import base_model
+from sayo_app.mllm.models.family import base_model
 from sayo_app.mllm.models.loading import LoadedModel
 
 SIZES_WH = ((96, 64), (48, 112), (80, 80))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers.utils.generic import ModelOutput
 
-from sayo_app.mllm.models.families import base_model
+from sayo_app.mllm.models.family import base_model
 from sayo_app.mllm.models.loading import LoadedModel
 
 # What models read of pictures that are already encoded, as transformers has it in

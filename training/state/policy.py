@@ -11,7 +11,7 @@ from peft import PeftModel
 from torch import nn
 
 from sayo_app.mllm.models.adapters import attach, load_adapter, lora_config, switch
-from sayo_app.mllm.models.families import base_model
+from sayo_app.mllm.models.family import base_model
 from sayo_app.mllm.models.loading import LoadedModel
 from sayo_app.run_config import RunConfig
 

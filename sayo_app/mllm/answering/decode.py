@@ -19,7 +19,7 @@ from torch import Tensor
 from sayo_app.mllm.answering.forward import Prefix, feed, read_prompt
 from sayo_app.mllm.attention.bias import SteerRequest
 from sayo_app.mllm.attention.capture import CaptureRequest
-from sayo_app.mllm.models.families import base_model
+from sayo_app.mllm.models.family import base_model
 from sayo_app.mllm.models.loading import LoadedModel
 
 Choose = Callable[[Float[Tensor, "row vocabulary"]], Int[Tensor, " row"]]

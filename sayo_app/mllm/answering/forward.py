@@ -16,7 +16,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from sayo_app.mllm.attention.cache import GraphCache
-from sayo_app.mllm.models.families import base_model
+from sayo_app.mllm.models.family import base_model
 from sayo_app.mllm.models.loading import LoadedModel
 
 # Of the prompts' tokens, and of the first token behind each of them; as `Family.positions` gives them.

@@ -22,7 +22,7 @@ from torch import nn
 from sayo_app.core.files import whole_folder
 from sayo_app.errors import AdapterError
 from sayo_app.mllm.models.adapter_fit import Tensors, fill, misfit, not_finite, opened
-from sayo_app.mllm.models.families import base_model
+from sayo_app.mllm.models.family import base_model
 from sayo_app.mllm.models.loading import LoadedModel
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"

@@ -27,7 +27,8 @@ from transformers.utils import logging as transformers_logging
 from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.errors import ModelError, ModelLoadError
 from sayo_app.mllm.attention import capture
-from sayo_app.mllm.models.families import FAMILIES, Family, Seen
+from sayo_app.mllm.models.families import FAMILIES
+from sayo_app.mllm.models.family import Family, Seen
 from sayo_app.mllm.models.load_errors import as_load_error, damaged, gated, no_model, unknown
 from sayo_app.mllm.models.unknown import Unknown
 from sayo_app.settings import ASSETS_DIR, BUNDLED, Settings

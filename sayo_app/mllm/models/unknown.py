@@ -13,7 +13,8 @@ from transformers import AutoProcessor, PreTrainedConfig, PreTrainedModel
 from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.errors import CaptureError, ModelLoadError
 from sayo_app.mllm.models import layouts
-from sayo_app.mllm.models.families import FAMILIES, Family, Seen, positions_on_three_axes, unknown_layout
+from sayo_app.mllm.models.families import FAMILIES
+from sayo_app.mllm.models.family import Family, Seen, positions_on_three_axes, unknown_layout
 
 
 class Unknown(Family):

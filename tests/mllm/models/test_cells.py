@@ -20,7 +20,7 @@ from transformers.image_utils import SizeDict
 
 from sayo_app.core.geometry.grid import ImageGrid
 from sayo_app.mllm.answering.prompt import build_inputs
-from sayo_app.mllm.models.families import base_model
+from sayo_app.mllm.models.family import base_model
 from sayo_app.mllm.models.loading import LoadedModel, load_model
 from sayo_app.settings import Settings
 from tests.conftest import EVERY_FAMILY
