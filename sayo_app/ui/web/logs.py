@@ -13,6 +13,8 @@ from sayo_app.settings import Settings
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _FIELDS = {"levelname": "level", "name": "logger"}
+# What they say of each request, and of each plugin of a migration, helps nobody.
+_TALKATIVE = ("httpx", "alembic")
 # The server's and the libraries' handlers: what they say goes the way of all else instead.
 _OTHERS = ("uvicorn", "uvicorn.access", "huggingface_hub")
 
@@ -42,7 +44,8 @@ def start(settings: Settings) -> None:
     else:
         handler.setFormatter(logging.Formatter(_TEXT))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def take_over() -> None:

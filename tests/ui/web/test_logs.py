@@ -87,6 +87,7 @@ def test_lines_for_people_are_as_ever(capsys: pytest.CaptureFixture[str], start:
     start()
     logging.getLogger("sayo_app.test").info("ready")
     logging.getLogger("httpx").info("each request")
+    logging.getLogger("alembic.runtime.plugins").info("setup plugin")
     assert capsys.readouterr().err.endswith(" INFO sayo_app.test: ready\n")
 
 
