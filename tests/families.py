@@ -8,7 +8,6 @@ tell which part of the picture a token stands for without a trained model.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,6 @@ from transformers import (
     AutoModelForImageTextToText,
     LlavaConfig,
     LlavaProcessor,
-    PreTrainedConfig,
-    PreTrainedTokenizerFast,
-    Qwen2_5_VLConfig,
-    Qwen2VLConfig,
-    Qwen3_5Config,
-    Qwen3_5MoeConfig,
-    Qwen3VLMoeConfig,
 )
 from transformers.models.aya_vision import AyaVisionConfig
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
@@ -42,128 +34,12 @@ from transformers.models.llava_onevision.image_processing_pil_llava_onevision im
 )
 from transformers.models.mistral3 import Mistral3Config
 from transformers.models.pixtral.image_processing_pil_pixtral import PixtralImageProcessorPil
-from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.smolvlm import SmolVLMConfig
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
-from tests.tiny import build_config, trained_tokenizer
-from training.bundled.architecture import CHAT_TEMPLATE
-from training.bundled.architecture import SPECIAL_TOKENS as QWEN_TOKENS
-
-HIDDEN = 64
-TEXT: dict[str, Any] = {
-    "hidden_size": HIDDEN,
-    "intermediate_size": 128,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 16,
-    "max_position_embeddings": 4096,
-    "initializer_range": 0.2,
-}
-VISION: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "initializer_range": 0.2}
-
-
-def _template(picture: str, start: str = "") -> str:
-    """The bundled model's chat template with another family's placeholder for a picture."""
-    return start + CHAT_TEMPLATE.replace("<|vision_start|><|image_pad|><|vision_end|>", picture)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a builder puts together."""
-
-    tokenizer: PreTrainedTokenizerFast
-    config: PreTrainedConfig
-    image_processor: Any  # or the whole processor, where transformers is to find its class
-
-
-def _qwen_tokenizer() -> tuple[PreTrainedTokenizerFast, dict[str, int]]:
-    tokenizer = trained_tokenizer(QWEN_TOKENS, CHAT_TEMPLATE)
-    names = {
-        "image_token_id": "<|image_pad|>",
-        "video_token_id": "<|video_pad|>",
-        "vision_start_token_id": "<|vision_start|>",
-        "vision_end_token_id": "<|vision_end|>",
-    }
-    return tokenizer, {key: tokenizer.convert_tokens_to_ids(token) for key, token in names.items()}
-
-
-def _qwen_pictures(patch_px: int) -> Qwen2VLImageProcessorPil:
-    token_px = 2 * patch_px
-    size = {"shortest_edge": 4 * token_px**2, "longest_edge": 60 * token_px**2}
-    return Qwen2VLImageProcessorPil(patch_size=patch_px, merge_size=2, temporal_patch_size=2, size=size)
-
-
-def qwen3_vl() -> Parts:
-    tokenizer, _ = _qwen_tokenizer()
-    config = build_config(tokenizer)
-    config.sayo_bundled = False
-    return Parts(tokenizer, config, _qwen_pictures(8))
-
-
-def qwen3_vl_moe() -> Parts:
-    tokenizer, ids = _qwen_tokenizer()
-    dense = build_config(tokenizer)
-    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
-    text = dense.text_config.to_dict() | experts | {"model_type": "qwen3_vl_moe_text"}
-    config = Qwen3VLMoeConfig(text_config=text, vision_config=_vision_of(dense), **ids)
-    return Parts(tokenizer, config, _qwen_pictures(8))
-
-
-def _vision_of(config: PreTrainedConfig) -> dict[str, Any]:
-    return {name: value for name, value in config.vision_config.to_dict().items() if name != "model_type"}
-
-
-def qwen2_vl() -> Parts:
-    tokenizer, ids = _qwen_tokenizer()
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2]}
-    text = TEXT | {"vocab_size": len(tokenizer), "rope_parameters": rope}
-    text.pop("head_dim")
-    vision = {"depth": 2, "embed_dim": 32, "num_heads": 2, "patch_size": 14, "hidden_size": HIDDEN}
-    vision |= {"initializer_range": 0.2}
-    return Parts(tokenizer, Qwen2VLConfig(text_config=text, vision_config=vision, **ids), _qwen_pictures(14))
-
-
-def qwen2_5_vl() -> Parts:
-    tokenizer, ids = _qwen_tokenizer()
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2]}
-    text = TEXT | {"vocab_size": len(tokenizer), "rope_parameters": rope}
-    text.pop("head_dim")
-    vision = VISION | {"depth": 2, "num_heads": 2, "patch_size": 14, "out_hidden_size": HIDDEN}
-    vision |= {"window_size": 56, "fullatt_block_indexes": [1]}
-    return Parts(
-        tokenizer, Qwen2_5_VLConfig(text_config=text, vision_config=vision, **ids), _qwen_pictures(14)
-    )
-
-
-def qwen3_5() -> Parts:
-    """Four layers of linear attention and two of full."""
-    tokenizer, ids = _qwen_tokenizer()
-    rope = {
-        "rope_type": "default",
-        "rope_theta": 10000.0,
-        "mrope_section": [2, 1, 1],
-        "mrope_interleaved": True,
-        "partial_rotary_factor": 0.5,
-    }
-    kinds = ["linear_attention", "linear_attention", "full_attention"] * 2
-    text = TEXT | {"vocab_size": len(tokenizer), "rope_parameters": rope, "num_hidden_layers": 6}
-    text |= {"layer_types": kinds, "linear_key_head_dim": 16, "linear_value_head_dim": 16}
-    text |= {"linear_num_key_heads": 2, "linear_num_value_heads": 4}
-    vision = VISION | {"depth": 2, "num_heads": 2, "patch_size": 8, "out_hidden_size": HIDDEN}
-    vision |= {"spatial_merge_size": 2, "temporal_patch_size": 2, "num_position_embeddings": 64}
-    return Parts(tokenizer, Qwen3_5Config(text_config=text, vision_config=vision, **ids), _qwen_pictures(8))
-
-
-def qwen3_5_moe() -> Parts:
-    dense = qwen3_5()
-    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
-    experts |= {"shared_expert_intermediate_size": 32}
-    text = dense.config.text_config.to_dict() | experts | {"model_type": "qwen3_5_moe_text"}
-    _, ids = _qwen_tokenizer()
-    config = Qwen3_5MoeConfig(text_config=text, vision_config=_vision_of(dense.config), **ids)
-    return Parts(dense.tokenizer, config, dense.image_processor)
+from tests.families_qwen import qwen2_5_vl, qwen2_vl, qwen3_5, qwen3_5_moe, qwen3_vl, qwen3_vl_moe
+from tests.family_parts import TEXT, VISION, Parts, template
+from tests.tiny import trained_tokenizer
 
 
 def internvl() -> Parts:
@@ -194,7 +70,7 @@ def _internvl(text: dict[str, Any]) -> Parts:
         "video_token": "<video>",
     }
     tokenizer = trained_tokenizer(
-        tuple(special.values()), _template("<IMG_CONTEXT>\n"), extra_special_tokens=special
+        tuple(special.values()), template("<IMG_CONTEXT>\n"), extra_special_tokens=special
     )
     config = InternVLConfig(
         text_config=TEXT | text | {"vocab_size": len(tokenizer)},
@@ -217,7 +93,7 @@ def aya_vision() -> Parts:
     """Tiles of 32 px, 4 x 4 image tokens each; every other layer sees a window of 24 tokens."""
     markers = ("<|START_OF_IMG|>", "<|END_OF_IMG|>", "<|IMG_PATCH|>", "<|IMG_LINE_BREAK|>", "TILE_GLOBAL")
     tokenizer = trained_tokenizer(
-        ("<image>", *markers), _template("<image>"), extra_special_tokens=["<image>", *markers]
+        ("<image>", *markers), template("<image>"), extra_special_tokens=["<image>", *markers]
     )
     kinds = ["sliding_attention", "full_attention"] * 2
     config = AyaVisionConfig(
@@ -242,7 +118,7 @@ def aya_vision() -> Parts:
 def mistral3() -> Parts:
     """Patches of 4 px, two by two to a token; the longest edge is at most 96 px."""
     special = ("[IMG]", "[IMG_BREAK]", "[IMG_END]")
-    tokenizer = trained_tokenizer(special, _template("[IMG]"), extra_special_tokens=list(special))
+    tokenizer = trained_tokenizer(special, template("[IMG]"), extra_special_tokens=list(special))
     vision = VISION | {"model_type": "pixtral", "num_hidden_layers": 2, "num_attention_heads": 2}
     vision |= {"head_dim": 16, "image_size": 96, "patch_size": 4}
     config = Mistral3Config(
@@ -260,7 +136,7 @@ def _idefics3(config_class: Any, image_processor_class: Any) -> Parts:
     special = ("<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
     markers = tuple(f"<row_{row}_col_{column}>" for row in range(1, 4) for column in range(1, 4))
     tokenizer = trained_tokenizer(
-        (*special, *markers), _template("<image>"), extra_special_tokens=list(special + markers)
+        (*special, *markers), template("<image>"), extra_special_tokens=list(special + markers)
     )
     config = config_class(
         text_config=TEXT | {"model_type": "llama", "vocab_size": len(tokenizer)},
@@ -290,7 +166,7 @@ def gemma3() -> Parts:
     }
     tokenizer = trained_tokenizer(
         ("<bos>", *special.values()),
-        _template("<start_of_image>", start="{{ bos_token }}"),
+        template("<start_of_image>", start="{{ bos_token }}"),
         bos_token="<bos>",
         extra_special_tokens=special,
     )
@@ -316,7 +192,7 @@ def gemma3() -> Parts:
 
 def llava_next() -> Parts:
     """Tiles of 30 px of which patches of 7 see 28, as below; a vision tower with a token of no patch."""
-    tokenizer = trained_tokenizer(("<image>",), _template("<image>\n"), extra_special_tokens=["<image>"])
+    tokenizer = trained_tokenizer(("<image>",), template("<image>\n"), extra_special_tokens=["<image>"])
     pinpoints = [[30, 60], [60, 30], [60, 60], [90, 30], [30, 90]]
     config = LlavaNextConfig(
         text_config=TEXT | {"model_type": "mistral", "sliding_window": None, "vocab_size": len(tokenizer)},
@@ -341,7 +217,7 @@ def llava_next() -> Parts:
 def llava_onevision() -> Parts:
     """Tiles of 30 px of which patches of 7 see 28: like the real 384 px and 14, they do not come out even."""
     tokenizer = trained_tokenizer(
-        ("<image>", "<video>"), _template("<image>\n"), extra_special_tokens=["<image>", "<video>"]
+        ("<image>", "<video>"), template("<image>\n"), extra_special_tokens=["<image>", "<video>"]
     )
     pinpoints = [[30 * rows, 30 * columns] for rows in range(1, 5) for columns in range(1, 5)]
     config = LlavaOnevisionConfig(
@@ -395,7 +271,7 @@ def llava_gemma2() -> Parts:
 
 
 def _llava(images: Any, text: dict[str, Any] | None = None) -> Parts:
-    tokenizer = trained_tokenizer(("<image>",), _template("<image>\n"), extra_special_tokens=["<image>"])
+    tokenizer = trained_tokenizer(("<image>",), template("<image>\n"), extra_special_tokens=["<image>"])
     config = LlavaConfig(
         text_config=TEXT | {"model_type": "llama"} | (text or {}) | {"vocab_size": len(tokenizer)},
         vision_config=VISION

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -90,6 +92,14 @@ def megabytes(number: int) -> str:
     return f"{number / 1e9:.1f} GB" if number >= 10**9 else f"{number / 1e6:.0f} MB"
 
 
+def files_in(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """All files below a folder, which may go meanwhile; none where there is no such folder."""
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # somebody else removes it
+            if path.is_file():
+                yield path, path.stat()
+
+
 def trim(folder: Path, most_bytes: int, oldest_s: float, needed_s: float) -> int:
     """Remove files below a folder: those older than that, and the oldest as long as there are too many.
 
@@ -99,12 +109,7 @@ def trim(folder: Path, most_bytes: int, oldest_s: float, needed_s: float) -> int
     Returns:
         Bytes of what is left.
     """
-    found = []
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # somebody else removes it
-            if path.is_file():
-                state = path.stat()
-                found.append((state.st_mtime, state.st_size, path))
+    found = [(state.st_mtime, state.st_size, path) for path, state in files_in(folder)]
     total, now = sum(size for _, size, _ in found), time.time()
     for written, size, path in sorted(found, key=lambda it: it[0]):
         age = now - written

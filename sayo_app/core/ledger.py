@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sayo_app.core.disk import megabytes
+from sayo_app.core.disk import files_in, megabytes
 
 _DAY_S = 86_400.0
 _MOST_KEYS = 10_000
@@ -92,8 +91,4 @@ class Stored:
 
 def bytes_in(folder: Path) -> int:
     """Of all files below it; 0 where there is no such folder."""
-    total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # somebody removes it meanwhile
-            total += path.stat().st_size if path.is_file() else 0
-    return total
+    return sum(state.st_size for _, state in files_in(folder))
